@@ -1,0 +1,26 @@
+import type { DeployNeeds } from '../src/core/deploy.ts';
+import type { NotifyNeeds } from '../src/core/notify.ts';
+import type { RemindNeeds } from '../src/core/remind.ts';
+import type { RenewNeeds } from '../src/core/renew.ts';
+import type { DueJob } from '../src/core/types.ts';
+import type { Handler } from './define.ts';
+import { deployHandler } from './deploy.ts';
+import { issueHandler } from './issue.ts';
+import { notifyHandler, remindHandler } from './notify.ts';
+import { type Chore, upkeepHandler } from './upkeep.ts';
+
+export type HandlerNeeds = RenewNeeds & DeployNeeds & NotifyNeeds & RemindNeeds;
+
+/** The registry of jobs: one handler a kind of due work. */
+export function createHandlers(
+  needs: HandlerNeeds,
+  chores: Readonly<Record<string, Chore>>,
+): Readonly<Record<DueJob, Handler>> {
+  return {
+    issue: issueHandler(needs),
+    deploy: deployHandler(needs),
+    remind: remindHandler(needs),
+    notify: notifyHandler(needs),
+    upkeep: upkeepHandler(chores, needs),
+  };
+}

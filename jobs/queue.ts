@@ -1,0 +1,104 @@
+import { type ConnectionOptions, type JobsOptions, Queue, QueueEvents } from 'bullmq';
+import { AgentError } from '../src/core/errors.ts';
+import type { Jobs, Log } from '../src/core/ports.ts';
+import type { DueEntry, DueJob } from '../src/core/types.ts';
+import { type QueueName, queueNames, queueOf } from './define.ts';
+
+export interface QueueOptions {
+  /** Makes a connection for one queue; it must fail fast while Redis is away. */
+  readonly connect: () => ConnectionOptions;
+  /** Hash-tagged, so that all keys of a queue share a slot. */
+  readonly prefix: string;
+  readonly log: Log;
+}
+
+export interface Queues extends Jobs {
+  /** As `wake`, but leaves a job that sleeps asleep: it knows why. */
+  offer(entries: readonly DueEntry[]): Promise<void>;
+  counts(): Promise<Readonly<Record<QueueName, Record<string, number>>>>;
+  close(): Promise<void>;
+}
+
+/** Finished jobs leave no trace: what happened is in the store. Failed ones stay a day for a look. */
+const kept: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: { age: 86_400, count: 1000 } };
+
+export function createQueues({ connect, prefix, log }: QueueOptions): Queues {
+  const queues = new Map(queueNames.map((name) => [name, openQueue(name)]));
+
+  function openQueue(name: QueueName): Queue {
+    const queue = new Queue(name, { connection: connect(), prefix });
+    queue.on('error', (err) => log.warn({ queue: name, err }, 'queue connection failed'));
+    return queue;
+  }
+
+  async function add(job: DueJob, ids: readonly string[], reschedule: boolean): Promise<void> {
+    if (ids.length === 0) return;
+    const jobs = ids.map((id) => ({
+      name: job,
+      data: { id },
+      opts: { ...kept, deduplication: { id: `${job} ${id}`, ...(reschedule ? { reschedule } : {}) } },
+    }));
+    await queues.get(queueOf[job])?.addBulk(jobs);
+  }
+
+  async function offer(entries: readonly DueEntry[]): Promise<void> {
+    for (const job of new Set(entries.map((entry) => entry.job)))
+      await add(
+        job,
+        entries.filter((entry) => entry.job === job).map(({ id }) => id),
+        false,
+      );
+  }
+
+  async function counts(): Promise<Record<QueueName, Record<string, number>>> {
+    const all = await Promise.all(
+      [...queues].map(async ([name, queue]) => [name, await queue.getJobCounts()] as const),
+    );
+    return Object.fromEntries(all) as Record<QueueName, Record<string, number>>;
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([...queues.values()].map((queue) => queue.close()));
+  }
+
+  return { wake: (job, ids) => add(job, ids, true), offer, counts, close };
+}
+
+export interface CommandClient {
+  /** Resolves with the command's answer; rejects with what the worker said, or after `timeoutMs` without an answer. */
+  send(name: string, data: object, timeoutMs: number): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** For a process that sends commands and waits for the answers; the same can be done by any BullMQ client. */
+export function createCommandClient({ connect, prefix, log }: QueueOptions): CommandClient {
+  const queue = new Queue('commands', { connection: connect(), prefix });
+  const events = new QueueEvents('commands', { connection: connect(), prefix });
+  queue.on('error', (err) => log.warn({ err }, 'command queue connection failed'));
+  events.on('error', (err) => log.warn({ err }, 'connection for the answers of commands failed'));
+
+  async function send(name: string, data: object, timeoutMs: number): Promise<unknown> {
+    await events.waitUntilReady();
+    const job = await queue.add(name, data, {
+      attempts: 1,
+      removeOnComplete: { age: 3600 },
+      removeOnFail: { age: 86_400 },
+    });
+    try {
+      return await job.waitUntilFinished(events, timeoutMs);
+    } catch (error) {
+      const state = await job.getState();
+      if (state === 'failed') throw error;
+      throw new AgentError(
+        'store.notRunning',
+        `no worker took the command ${name} within ${timeoutMs / 1000} s; it stays in the queue`,
+      );
+    }
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([queue.close(), events.close()]);
+  }
+
+  return { send, close };
+}

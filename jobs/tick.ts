@@ -1,0 +1,49 @@
+import { schedule } from 'node-cron';
+import type { Ports } from '../src/core/ports.ts';
+import type { Queues } from './queue.ts';
+
+export interface Tick {
+  /** Looks once, at once. */
+  now(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const batch = 1000;
+
+/**
+ * Once a minute, on this agent's own second: adds what is due to the queues. Reads the due index only; a missed tick
+ * or two agents that tick at once cost nothing.
+ */
+export function startTick(
+  needs: Pick<Ports, 'due' | 'clock' | 'log'> & { readonly queues: Queues; readonly random: () => number },
+): Tick {
+  const { due, clock, log, queues, random } = needs;
+  let running: Promise<number> = Promise.resolve(0);
+
+  async function look(): Promise<number> {
+    const entries = await due.next(clock.now(), batch * 100);
+    for (let from = 0; from < entries.length; from += batch)
+      await queues.offer(entries.slice(from, from + batch));
+    if (entries.length > 0) log.debug({ entries: entries.length }, 'due work enqueued');
+    return entries.length;
+  }
+
+  function now(): Promise<number> {
+    running = running.catch(() => 0).then(look);
+    return running;
+  }
+
+  const second = Math.floor(random() * 60);
+  const task = schedule(
+    `${second} * * * * *`,
+    () => now().catch((err: unknown) => log.error({ err }, 'tick failed; the next one looks again')),
+    { name: 'tick', noOverlap: true, timezone: 'UTC' },
+  );
+
+  async function stop(): Promise<void> {
+    await task.destroy();
+    await running.catch(() => 0);
+  }
+
+  return { now, stop };
+}

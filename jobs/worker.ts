@@ -1,0 +1,106 @@
+import { type ConnectionOptions, DelayedError, type Job, Worker } from 'bullmq';
+import { isAgentError, toAgentError } from '../src/core/errors.ts';
+import type { Clock, Log, Ports } from '../src/core/ports.ts';
+import type { DueJob } from '../src/core/types.ts';
+import { type CommandHandler, type Handler, type QueueName, queueNames, queueOf } from './define.ts';
+
+export interface WorkerOptions {
+  readonly connect: () => ConnectionOptions;
+  readonly prefix: string;
+  readonly handlers: Readonly<Record<DueJob, Handler>>;
+  readonly command: CommandHandler;
+  readonly concurrency: Readonly<Record<QueueName, number>>;
+  readonly changes: Ports['changes'];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Workers {
+  /** Takes no new job, lets the running ones end within `deadlineMs`, then aborts them. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** An order may sleep this long as a delayed job; longer waits live in the due index alone. */
+const longestDelayMs = 300_000;
+
+/** The only place that knows BullMQ's ways: handlers speak of instants. */
+export function createWorkers(options: WorkerOptions): Workers {
+  const { connect, prefix, concurrency, log } = options;
+  const workers = queueNames.map((name) => {
+    const worker = new Worker(name, (job, token, signal) => work(name, { job, token, signal }, options), {
+      connection: connect(),
+      prefix,
+      concurrency: concurrency[name],
+      removeOnComplete: { age: 3600, count: 10_000 },
+      removeOnFail: { age: 86_400, count: 1000 },
+    });
+    worker.on('error', (err) => log.warn({ queue: name, err }, 'worker connection failed'));
+    return worker;
+  });
+
+  async function close(deadlineMs: number): Promise<void> {
+    const ended = Promise.all(workers.map((worker) => worker.close()));
+    const cancel = options.clock.after(deadlineMs, () => {
+      for (const worker of workers) worker.cancelAllJobs('the agent stops');
+    });
+    await ended.finally(cancel);
+  }
+
+  return { close };
+}
+
+interface Taken {
+  readonly job: Job;
+  readonly token: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function work(queue: QueueName, taken: Taken, options: WorkerOptions): Promise<unknown> {
+  const { job } = taken;
+  if (queue === 'commands') return command(job, options);
+  const signal = taken.signal ?? new AbortController().signal;
+  const kind = job.name as DueJob;
+  const handler = queueOf[kind] === queue ? options.handlers[kind] : undefined;
+  const id: unknown = job.data?.id;
+  if (handler === undefined || typeof id !== 'string') {
+    options.log.error({ queue, job: job.name }, 'a job that is not ours was dropped');
+    return undefined;
+  }
+  try {
+    const result = await handler(id, signal);
+    if (result !== undefined) await comeBack({ kind, id, again: result.again }, taken, options);
+  } catch (error) {
+    if (!(error instanceof DelayedError)) logFailure(error, { kind, id }, options.log);
+    throw error;
+  }
+  return undefined;
+}
+
+/** The instant goes to the due index first, so that a lost queue loses nothing and the tick lets the job sleep. */
+async function comeBack(
+  { kind, id, again }: { kind: DueJob; id: string; again: number },
+  { job, token }: Taken,
+  { changes, clock }: WorkerOptions,
+): Promise<void> {
+  await changes.commit({ due: [{ job: kind, id, at: again }] });
+  if (again - clock.now() > longestDelayMs) return;
+  await job.moveToDelayed(Math.max(again, clock.now() + 1), token);
+  throw new DelayedError();
+}
+
+async function command(job: Job, options: WorkerOptions): Promise<unknown> {
+  try {
+    return await options.command({ id: String(job.id), name: job.name, data: job.data });
+  } catch (cause) {
+    const error = toAgentError(cause);
+    options.log.warn({ command: job.name, code: error.code, err: error }, 'command refused');
+    // BullMQ keeps only the text; clients find the code in front of it.
+    throw new Error(`${error.code}: ${error.message}. ${error.advice}`);
+  }
+}
+
+function logFailure(error: unknown, facts: { kind: DueJob; id: string }, log: Log): void {
+  if (isAgentError(error, 'store.fenced'))
+    log.info({ ...facts, err: error }, 'job gave way to another worker');
+  else log.error({ ...facts, err: error }, 'job failed; the next tick brings it back');
+}

@@ -1,0 +1,220 @@
+import { AgentError, codeOfProblem } from './errors.ts';
+import type {
+  AcmeAuthorization,
+  AcmeChallenge,
+  AcmeOrder,
+  AcmeSession,
+  Ports,
+  Problem,
+  Solver,
+} from './ports.ts';
+import type { Domain, Instant, Issuance, PresentedChallenge } from './types.ts';
+import { type Again, longestInProcessMs, pollPause, sleepOrQuiet } from './wait.ts';
+
+export type AuthorizeNeeds = Pick<Ports, 'solvers' | 'clock' | 'log'> & {
+  /** Keeps what was presented with the issuance, durably, before the CA is told. */
+  readonly remember: (presented: Issuance['presented']) => Promise<void>;
+};
+
+export interface Authorizing {
+  readonly order: AcmeOrder;
+  readonly session: AcmeSession;
+  readonly issuance: Issuance;
+  readonly domain: Domain;
+}
+
+/** A challenge that never ends is given up after this. */
+const longestValidationMs = 3_600_000;
+
+/**
+ * Takes a pending order to the CA's verdict: presents every challenge, responds to each as it is ready, waits for the
+ * order to leave `pending`. Resumes what another run presented. Resolves with the order as the CA now has it, or with
+ * an instant to come back. Clean-up is the caller's, whatever the outcome.
+ */
+export async function authorize(
+  work: Authorizing,
+  needs: AuthorizeNeeds,
+  signal: AbortSignal,
+): Promise<AcmeOrder | Again> {
+  const { order, session } = work;
+  const authorizations = await Promise.all(
+    order.authorizations.map((url) => session.authorization(url, signal)),
+  );
+  const pending = authorizations.filter((authorization) => authorization.status === 'pending');
+  const presented = await presentAll(work, pending, needs, signal);
+  const again = await respondAll(pending, presented, { ...needs, session }, signal);
+  if (again !== undefined) return again;
+  return verdict(work, presented, needs, signal);
+}
+
+async function presentAll(
+  { issuance, domain, session }: Authorizing,
+  pending: readonly AcmeAuthorization[],
+  { solvers, clock, remember }: AuthorizeNeeds,
+  signal: AbortSignal,
+): Promise<readonly PresentedChallenge[]> {
+  const fresh = pending.filter(({ url }) => issuance.presented[url] === undefined);
+  const kept = pending.flatMap(({ url }) => issuance.presented[url] ?? []);
+  if (fresh.length === 0) return kept;
+  const type = issuance.wanted.challenge;
+  const chosen = fresh.map((authorization) => ({
+    authorization,
+    challenge: pick(authorization, type, session),
+  }));
+  const ids = await solvers.get(type).present(
+    chosen.map(({ authorization, challenge }) => ({
+      lineage: issuance.lineage,
+      domain: domain.name,
+      identifier: authorization.identifier,
+      token: challenge.token,
+      keyAuthorization: session.keyAuthorization(challenge.token),
+      dnsAccount: domain.dnsAccount,
+      expiresAt: authorization.expires ?? clock.now() + longestValidationMs,
+    })),
+    signal,
+  );
+  const made = chosen.flatMap(
+    ({ authorization, challenge }, index): (readonly [string, PresentedChallenge])[] => {
+      const id = ids[index];
+      return id === undefined ? [] : [[authorization.url, { type, id, challengeUrl: challenge.url }]];
+    },
+  );
+  await remember({ ...issuance.presented, ...Object.fromEntries(made) });
+  return [...kept, ...made.map(([, challenge]) => challenge)];
+}
+
+function pick(
+  authorization: AcmeAuthorization,
+  type: AcmeChallenge['type'],
+  session: AcmeSession,
+): AcmeChallenge {
+  const challenge = authorization.challenges.find((offered) => offered.type === type);
+  if (challenge !== undefined) return challenge;
+  const offered = authorization.challenges.map((other) => other.type).join(', ') || 'none that we know';
+  throw new AgentError(
+    'order.noChallenge',
+    `${session.issuer} does not offer ${type} for ${nameOf(authorization)}; it offers ${offered}`,
+  );
+}
+
+async function respondAll(
+  pending: readonly AcmeAuthorization[],
+  presented: readonly PresentedChallenge[],
+  needs: AuthorizeNeeds & { readonly session: AcmeSession },
+  signal: AbortSignal,
+): Promise<Again | undefined> {
+  const statuses = new Map(
+    pending.flatMap(({ challenges }) => challenges.map(({ url, status }) => [url, status])),
+  );
+  const waits = await Promise.all(
+    presented
+      .filter(({ challengeUrl }) => statuses.get(challengeUrl) === 'pending')
+      .map(async (challenge) => {
+        const ready = await untilReady(challenge, needs, signal);
+        if (ready === true) await needs.session.respond(challenge.challengeUrl, signal);
+        return ready === true ? [] : [ready.again];
+      }),
+  );
+  const instants = waits.flat();
+  return instants.length === 0 ? undefined : { again: Math.min(...instants) };
+}
+
+async function untilReady(
+  { type, id }: PresentedChallenge,
+  { solvers, clock }: AuthorizeNeeds,
+  signal: AbortSignal,
+): Promise<true | Again> {
+  const solver = solvers.get(type);
+  const until = clock.now() + longestInProcessMs;
+  for (;;) {
+    const ready = await solver.ready(id, signal);
+    if (ready === true) return true;
+    if (ready.checkAgainAt > until) return { again: ready.checkAgainAt };
+    await clock.sleep(ready.checkAgainAt - clock.now(), signal);
+  }
+}
+
+async function verdict(
+  { order, session, issuance }: Authorizing,
+  presented: readonly PresentedChallenge[],
+  { solvers, clock, log }: AuthorizeNeeds,
+  signal: AbortSignal,
+): Promise<AcmeOrder | Again> {
+  const listen = listener(presented, (type) => solvers.get(type));
+  const until = clock.now() + longestInProcessMs;
+  let seen = order;
+  for (let poll = 0; ; poll++) {
+    const pause = pollPause(
+      poll,
+      poll === 0 ? undefined : seen.retryAfterMs,
+      presented.length === 0 ? 1 : firstPollMs(presented, solvers),
+    );
+    if (clock.now() + pause > until) return comeBack(issuance.startedAt, clock.now(), pause);
+    await sleepOrQuiet(pause, listen, { clock, signal });
+    seen = await session.order(order.url, signal);
+    if (seen.status === 'invalid') throw await explain(seen, session, signal);
+    if (seen.status !== 'pending') return seen;
+    log.debug({ lineage: issuance.lineage, poll }, 'the CA is still validating');
+  }
+}
+
+/** Where the CA's fetch can be seen, the first poll waits for it; elsewhere it comes soon. */
+function firstPollMs(presented: readonly PresentedChallenge[], solvers: Ports['solvers']): number {
+  return presented.some(({ type }) => solvers.get(type).onFetched !== undefined) ? 1000 : 100;
+}
+
+function listener(
+  presented: readonly PresentedChallenge[],
+  solverOf: (type: PresentedChallenge['type']) => Solver,
+): (seen: () => void) => () => void {
+  return (seen) => {
+    const stops = presented.flatMap(({ type, id }) => solverOf(type).onFetched?.(id, seen) ?? []);
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+}
+
+function comeBack(startedAt: Instant, now: Instant, pauseMs: number): Again {
+  const age = now - startedAt;
+  if (age > longestValidationMs)
+    throw new AgentError(
+      'challenge.timeout',
+      `the CA has not finished validating after ${Math.round(age / 60_000)} minutes`,
+    );
+  return { again: now + Math.max(pauseMs, Math.min(300_000, age / 2)) };
+}
+
+/** The CA's verdict in its own words, by name. RFC 8555 §7.1.6, §8.2. */
+export async function explain(
+  order: AcmeOrder,
+  session: AcmeSession,
+  signal: AbortSignal,
+): Promise<AgentError> {
+  const authorizations = await Promise.all(
+    order.authorizations.map((url) => session.authorization(url, signal)),
+  );
+  const failed = authorizations.flatMap((authorization) => {
+    const problem = authorization.challenges.find(({ error }) => error !== undefined)?.error;
+    return problem === undefined ? [] : [{ name: nameOf(authorization), problem }];
+  });
+  const problem = failed[0]?.problem ?? order.error;
+  if (problem === undefined)
+    return new AgentError('order.invalid', `${session.issuer} made the order invalid and gave no reason`);
+  const words =
+    failed.length === 0
+      ? wordsOf(problem)
+      : failed.map(({ name, problem: one }) => `${name}: ${wordsOf(one)}`).join('; ');
+  const names = Object.fromEntries(failed.map(({ name, problem: one }) => [name, wordsOf(one)]));
+  return new AgentError(codeOfProblem(problem.type), `${session.issuer} refused: ${words}`, {
+    facts: { names, problem },
+  });
+}
+
+function wordsOf(problem: Problem): string {
+  return problem.detail ?? problem.type;
+}
+
+function nameOf({ identifier, wildcard }: AcmeAuthorization): string {
+  return wildcard ? `*.${identifier.value}` : identifier.value;
+}

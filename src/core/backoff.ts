@@ -1,0 +1,48 @@
+import type { Retry } from './errors.ts';
+import type { Instant } from './types.ts';
+
+const minute = 60_000;
+const day = 86_400_000;
+
+/** First steps of the ladder; after them an eighth of the remaining validity. */
+const steps = [minute, 10 * minute, 100 * minute];
+
+/** Retry-After is believed up to this. */
+export const longestWaitMs = 7 * day;
+
+export interface Setback {
+  /** Failures since the last success, this one included. */
+  readonly failures: number;
+  readonly retry: Retry;
+  /** From the CA's Retry-After or a known limit. */
+  readonly retryAt?: Instant | undefined;
+  /** Expiry of a certificate that is still valid. */
+  readonly validUntil?: Instant | undefined;
+  /** In [0, 1). */
+  readonly random: number;
+}
+
+/** When to try again after a setback: the later of the ladder and what the other side asked for. */
+export function nextAttempt(setback: Setback, now: Instant): Instant {
+  const asked = Math.min(setback.retryAt ?? now, now + longestWaitMs);
+  return Math.max(now + ladderMs(setback, now), asked);
+}
+
+/** A stored instant that no rule could have set (the clock jumped) counts as due. */
+export function believable(retryAt: Instant | undefined, now: Instant): Instant | undefined {
+  if (retryAt === undefined) return undefined;
+  return retryAt > now + longestWaitMs + day ? now : retryAt;
+}
+
+function ladderMs({ failures, retry, validUntil, random }: Setback, now: Instant): number {
+  if (retry === 'blocked') return spread(day, random);
+  const step = steps[failures - 1];
+  if (step !== undefined) return step;
+  const remaining =
+    validUntil === undefined || validUntil <= now ? Number.POSITIVE_INFINITY : validUntil - now;
+  return spread(Math.min(Math.max(remaining / 8, 10 * minute), day), random);
+}
+
+function spread(ms: number, random: number): number {
+  return Math.round(ms * (0.9 + 0.2 * random));
+}

@@ -1,0 +1,72 @@
+import type { AgentError, ErrorCode } from './errors.ts';
+import type { Instant, RenewalState } from './types.ts';
+
+/** Faults in a row after which the next issuer is tried, and after which an issuer's breaker opens. */
+export const patience = 3;
+
+/** Faults of an issuer where asking it again is pointless until a person acted. */
+const pointless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'acme.account',
+  'acme.externalAccount',
+  'acme.userAction',
+  'acme.paused',
+  'challenge.caa',
+  'order.issuer',
+  'order.noChallenge',
+  'order.profile',
+  'order.rejectedIdentifier',
+]);
+
+/** Faults of an issuer that may pass. */
+const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'acme.network',
+  'acme.server',
+  'acme.response',
+  'acme.rateLimited',
+  'acme.malformed',
+  'order.certificate',
+]);
+
+/**
+ * What a failure adds to the faults of its issuer for one lineage: 0 for a verdict about the name (a second CA would
+ * say the same, and its limits would be burnt too), `patience` where waiting is pointless, else 1.
+ */
+export function weightOf(error: AgentError, now: Instant, validUntil: Instant | undefined): number {
+  if (pointless.has(error.code)) return patience;
+  if (!passing.has(error.code)) return 0;
+  const half = validUntil === undefined ? 0 : (validUntil - now) / 2;
+  return error.code === 'acme.rateLimited' && (error.retryAt ?? now) - now > half ? patience : 1;
+}
+
+/** True if the fault says that the issuer itself is in trouble, for all lineages. */
+export function isOutage(error: AgentError): boolean {
+  return error.code === 'acme.network' || error.code === 'acme.server' || error.code === 'acme.response';
+}
+
+/**
+ * The issuer to ask next: the first that this lineage still has patience with and whose breaker is closed, else the
+ * one with the fewest faults. `open` holds the issuers whose breaker is open.
+ */
+export function chooseIssuer(
+  issuers: readonly string[],
+  faults: RenewalState['issuerFailures'],
+  open: ReadonlySet<string>,
+): string | undefined {
+  const patient = issuers.filter((issuer) => (faults[issuer] ?? 0) < patience);
+  const choice = patient.find((issuer) => !open.has(issuer));
+  if (choice !== undefined) return choice;
+  const candidates = patient.length > 0 ? patient : issuers;
+  return candidates.toSorted((a, b) => (faults[a] ?? 0) - (faults[b] ?? 0))[0];
+}
+
+/** True if an issuer that this lineage has not asked since the last success stands ready. */
+export function hasFreshIssuer(
+  issuers: readonly string[],
+  faults: RenewalState['issuerFailures'],
+  asked: string,
+): boolean {
+  return (
+    (faults[asked] ?? 0) >= patience &&
+    issuers.some((issuer) => issuer !== asked && (faults[issuer] ?? 0) === 0)
+  );
+}

@@ -1,0 +1,51 @@
+import { believable } from './backoff.ts';
+import { type Case, decide, isAbandoned } from './decide.ts';
+import { fallbackRenewAt, served } from './fallback.ts';
+import { nextReminder } from './reminders.ts';
+import type { Certificate, Deployment, DueEntry, Instant } from './types.ts';
+
+/** The only place that computes scores of the due index. undefined: nothing to do until something changes. */
+export function nextIssue(given: Case): Instant | undefined {
+  const { lineage, state, certificate, now } = given;
+  if (isAbandoned(lineage, now)) return undefined;
+  if (state.requested !== undefined) return state.requested.at;
+  const reason = decide(given);
+  if (reason !== undefined) return believable(state.retryAt, now) ?? now;
+  return earliest([state.renewAt ?? certificate?.notAfter, state.ariCheckAt]);
+}
+
+export interface DeploymentCase {
+  readonly deployment: Deployment;
+  /** Current generation of the lineage itself. */
+  readonly certificate: Certificate | undefined;
+  readonly fallback: Certificate | undefined;
+  readonly now: Instant;
+}
+
+/** Something else is served than should be: now, or on the deployment's own ladder. Else when the choice changes by itself. */
+export function nextDeploy({ deployment, certificate, fallback, now }: DeploymentCase): Instant | undefined {
+  const wanted = served({ certificate, fallback, now });
+  if (
+    wanted === undefined ||
+    deployment.observed?.fingerprint !== wanted.fingerprint ||
+    deployment.failures > 0
+  )
+    return believable(deployment.retryAt, now) ?? now;
+  return wanted === certificate ? wanted.notAfter : fallbackRenewAt(wanted);
+}
+
+/** Due entries of a lineage: its next order and its next reminder. */
+export function dueOfLineage(
+  given: Case,
+): readonly { job: DueEntry['job']; id: string; at: Instant | undefined }[] {
+  const id = given.lineage.id;
+  return [
+    { job: 'issue', id, at: nextIssue(given) },
+    { job: 'remind', id, at: nextReminder(given) },
+  ];
+}
+
+function earliest(instants: readonly (Instant | undefined)[]): Instant | undefined {
+  const known = instants.filter((at) => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -1,0 +1,124 @@
+import { AgentError } from './errors.ts';
+import { isWildcard, parentOf } from './names.ts';
+import type {
+  ChallengeType,
+  DnsAccountFacts,
+  Domain,
+  Group,
+  Host,
+  KeyClass,
+  KeyType,
+  Lineage,
+  Policy,
+  WantedSpec,
+} from './types.ts';
+
+export interface Wish {
+  readonly domain: Domain;
+  readonly hosts: readonly Host[];
+  readonly groups: readonly Group[];
+}
+
+/** What certificates a domain needs. Pure; the same wish always gives the same policies in the same order. */
+export function derivePolicies(wish: Wish, account: DnsAccountFacts | undefined): readonly Policy[] {
+  const { domain } = wish;
+  if (domain.disabledAt !== undefined) return [];
+  const groups = wish.groups.map((group) => toPolicy(domain, group.label, group.names, account));
+  const own = wish.hosts.filter((host) => !groups.some((group) => group.label === host.name));
+  const mode = effectiveMode(domain, account);
+  if (mode === 'custom') return groups;
+  const labels =
+    mode === 'wildcard'
+      ? wildcardLabels(domain.name, own)
+      : own.map((host): Label => [host.name, [host.name]]);
+  return [...labels.map(([label, names]) => toPolicy(domain, label, names, account)), ...groups];
+}
+
+/** `auto` is wildcard where we can write the zone (host names then stay out of CT logs), else one certificate a host. */
+export function effectiveMode(
+  domain: Domain,
+  account: DnsAccountFacts | undefined,
+): 'wildcard' | 'individual' | 'custom' {
+  if (domain.mode !== 'auto') return domain.mode;
+  const dns = domain.challenge === undefined || domain.challenge === 'dns-01';
+  return dns && account?.programmable === true ? 'wildcard' : 'individual';
+}
+
+export function keyClassOf(keyType: KeyType): KeyClass {
+  return keyType.startsWith('rsa') ? 'rsa' : 'ec';
+}
+
+export function lineageId(policy: string, keyClass: KeyClass): string {
+  return `${policy}/${keyClass}`;
+}
+
+export function fallbackId(policy: string): string {
+  return `${policy}/fallback`;
+}
+
+/** Where a lineage goes at a deploy target; the same for its fallback. */
+export function slotOf(lineage: Lineage): {
+  lineage: string;
+  domain: string;
+  label: string;
+  keyClass: KeyClass;
+} {
+  return {
+    lineage: lineage.id,
+    domain: lineage.domain,
+    label: lineage.label,
+    keyClass: keyClassOf(lineage.wanted.keyType),
+  };
+}
+
+export function wantedOf(policy: Policy, keyType: KeyType, domain: Domain): WantedSpec {
+  return {
+    names: policy.names,
+    keyType,
+    issuers: domain.issuers,
+    challenge: policy.challenge,
+    profile: domain.profile,
+  };
+}
+
+type Label = readonly [label: string, names: readonly string[]];
+
+function wildcardLabels(domain: string, hosts: readonly Host[]): readonly Label[] {
+  const parents = new Set<string>();
+  for (const host of hosts) {
+    const parent = parentOf(host.name);
+    if (host.name !== domain && parent !== undefined && parent !== domain) parents.add(parent);
+  }
+  const deeper = [...parents].sort().map((parent): Label => [`*.${parent}`, [`*.${parent}`]]);
+  return [[`*.${domain}`, [domain, `*.${domain}`]], ...deeper];
+}
+
+function toPolicy(
+  domain: Domain,
+  label: string,
+  names: readonly string[],
+  account: DnsAccountFacts | undefined,
+): Policy {
+  return {
+    id: `${domain.name}/${label}`,
+    domain: domain.name,
+    label,
+    names,
+    challenge: challengeOf(domain, names, account),
+  };
+}
+
+function challengeOf(
+  domain: Domain,
+  names: readonly string[],
+  account: DnsAccountFacts | undefined,
+): ChallengeType {
+  const challenge = domain.challenge ?? (account?.programmable === true ? 'dns-01' : 'http-01');
+  const wildcard = names.find(isWildcard);
+  if (wildcard !== undefined && challenge !== 'dns-01')
+    throw new AgentError(
+      'command.invalid',
+      `${wildcard} needs dns-01, but ${domain.name} uses ${challenge}: give the domain a DNS account`,
+    );
+  return challenge;
+}

@@ -1,0 +1,529 @@
+/**
+ * What the core needs of the world. Each port is narrow; a function asks for those it uses:
+ * `Pick<Ports, 'acme' | 'clock'>`. Implementations reject with AgentError only.
+ */
+
+import type { Secret } from './secret.ts';
+import type {
+  Bundle,
+  Certificate,
+  ChallengeType,
+  Deployment,
+  Domain,
+  DueEntry,
+  DueJob,
+  Event,
+  Group,
+  Host,
+  Instant,
+  Issuance,
+  KeyType,
+  Lineage,
+  LineageId,
+  NewEvent,
+  RenewalState,
+  Task,
+} from './types.ts';
+
+export interface Clock {
+  now(): Instant;
+  /** Rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `run` once after `ms`; returns the function that cancels it. Does not keep the process alive. */
+  after(ms: number, run: () => void): () => void;
+}
+
+export interface Log {
+  debug(facts: object, message: string): void;
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+  child(facts: object): Log;
+}
+
+/** What is wanted: domains, hosts and groups. Written through `changes`. */
+export interface Wishes {
+  domain(name: string): Promise<Domain | undefined>;
+  domains(): Promise<readonly Domain[]>;
+  /** The longest domain that equals `name` or is a parent of it. */
+  domainOf(name: string): Promise<Domain | undefined>;
+  host(name: string): Promise<Host | undefined>;
+  hosts(domain: string): Promise<readonly Host[]>;
+  groups(domain: string): Promise<readonly Group[]>;
+}
+
+/** What is held. Written through `changes`. */
+export interface Certificates {
+  lineage(id: LineageId): Promise<Lineage | undefined>;
+  /** Of one domain, or all. */
+  lineages(domain?: string): Promise<readonly Lineage[]>;
+  /** Facts of the current generation, or of the one given. */
+  certificate(lineage: LineageId, generation?: number): Promise<Certificate | undefined>;
+  /** Current generations of many lineages in one round trip, in the order asked. */
+  currents(lineages: readonly LineageId[]): Promise<readonly (Certificate | undefined)[]>;
+  /** With chain and key, read from the store (never from a cache). */
+  bundle(lineage: LineageId, generation?: number): Promise<Bundle | undefined>;
+}
+
+export interface Issuances {
+  get(lineage: LineageId): Promise<Issuance | undefined>;
+  all(): Promise<readonly LineageId[]>;
+}
+
+export interface Renewals {
+  get(lineage: LineageId): Promise<RenewalState>;
+  many(lineages: readonly LineageId[]): Promise<readonly RenewalState[]>;
+}
+
+export interface Deployments {
+  get(target: string, lineage: LineageId): Promise<Deployment | undefined>;
+  of(lineage: LineageId): Promise<readonly Deployment[]>;
+}
+
+export interface Tasks {
+  get(id: string): Promise<Task | undefined>;
+  /** Newest first. */
+  list(limit: number): Promise<readonly Task[]>;
+  /** Sets one item and, when none is waiting any more, finishes the task; atomic. */
+  settle(id: string, item: Task['items'][number]): Promise<void>;
+}
+
+/** The due index: one sorted set; the score is the instant of the next action. */
+export interface Due {
+  /** Entries due at `now`, earliest first. */
+  next(now: Instant, limit: number): Promise<readonly DueEntry[]>;
+  at(job: DueJob, id: string): Promise<Instant | undefined>;
+}
+
+/** Faults of each issuer in a row, over all lineages; three open its breaker. */
+export interface IssuerHealth {
+  faults(issuers: readonly string[]): Promise<readonly number[]>;
+  /** Resolves with the faults in a row, this one included. */
+  fault(issuer: string): Promise<number>;
+  recovered(issuer: string): Promise<void>;
+}
+
+/**
+ * One atomic write of everything that belongs together. A reader sees all of it or nothing. Renewal states and
+ * deployments are written only over the version they carry, else `store.conflict`. Events put `notify:events` into the
+ * due index by themselves.
+ */
+export interface Change {
+  /** Refuse with `store.fenced` if a newer holder has the lock. */
+  readonly fence?: Fence | undefined;
+  readonly putDomains?: readonly Domain[] | undefined;
+  readonly removeDomains?: readonly string[] | undefined;
+  readonly putHosts?: readonly Host[] | undefined;
+  readonly removeHosts?: readonly Host[] | undefined;
+  readonly putGroups?: readonly Group[] | undefined;
+  /** Without touching `current` and `generations`, which only `generation` changes. */
+  readonly putLineages?: readonly Lineage[] | undefined;
+  readonly removeLineages?: readonly LineageId[] | undefined;
+  /** Stores a new generation of its lineage (number = greatest + 1, given by the caller) and flips the pointer to it. */
+  readonly generation?: Bundle | undefined;
+  readonly putRenewals?: readonly RenewalState[] | undefined;
+  readonly putIssuance?: Issuance | undefined;
+  readonly dropIssuance?: LineageId | undefined;
+  readonly putDeployments?: readonly Deployment[] | undefined;
+  readonly removeDeployments?: readonly Deployment[] | undefined;
+  readonly putTasks?: readonly Task[] | undefined;
+  /** `at: undefined` removes the entry. */
+  readonly due?:
+    | readonly { readonly job: DueJob; readonly id: string; readonly at: Instant | undefined }[]
+    | undefined;
+  readonly events?: readonly NewEvent[] | undefined;
+  /** true: return only once the write is safe on disk. */
+  readonly durable?: boolean | undefined;
+}
+
+export interface Changes {
+  commit(change: Change): Promise<void>;
+}
+
+export interface Fence {
+  readonly lock: string;
+  readonly number: number;
+}
+
+/** A lock of one holder across all agents, kept alive by a heartbeat. */
+export interface Lock extends Fence {
+  /** Aborts when the lock was lost. Check again what needs doing after getting a lock. */
+  readonly signal: AbortSignal;
+  release(): Promise<void>;
+}
+
+export interface Locks {
+  /** undefined at once if somebody else holds it. */
+  tryAcquire(name: string, ttlMs: number): Promise<Lock | undefined>;
+  /** Waits for it; rejects with the signal's reason when aborted. */
+  acquire(name: string, ttlMs: number, signal: AbortSignal): Promise<Lock>;
+}
+
+/** Token buckets shared by all agents; one atomic script. */
+export interface Buckets {
+  /** Takes `cost` tokens from each bucket or from none; the answer says when all will have enough. */
+  take(
+    buckets: readonly BucketTake[],
+    now: Instant,
+  ): Promise<{ readonly taken: boolean; readonly readyAt: Instant }>;
+}
+
+export interface BucketTake {
+  readonly key: string;
+  readonly capacity: number;
+  /** Tokens regained a second. */
+  readonly perSecond: number;
+  readonly cost: number;
+}
+
+/** HTTP-01 answers, readable by every agent on the store. */
+export interface ChallengeTokens {
+  put(token: string, keyAuthorization: string, expiresAt: Instant): Promise<void>;
+  get(token: string): Promise<string | undefined>;
+  remove(token: string): Promise<void>;
+  /** Tells all agents that the CA fetched `token`. */
+  announceFetched(token: string): void;
+  /** Calls `seen` at each fetch of `token` that any agent answered; returns the function that stops it. */
+  onFetched(token: string, seen: () => void): () => void;
+}
+
+export type JournalState = 'intent' | 'added' | 'removing';
+
+/** One TXT value that we put, or are about to put, into a zone. */
+export interface JournalEntry {
+  readonly id: string;
+  readonly account: string;
+  readonly zone: string;
+  readonly zoneId?: string | undefined;
+  /** Owner name after following CNAMEs. */
+  readonly name: string;
+  readonly value: string;
+  readonly state: JournalState;
+  /** Provider's own id of the record. */
+  readonly handle?: string | undefined;
+  /** Provider's ticket for "is it live?". */
+  readonly ticket?: string | undefined;
+  /** Who wants it (lineage), for people. */
+  readonly lineage: LineageId;
+  readonly createdAt: Instant;
+  /** When the vendor accepted it. */
+  readonly addedAt?: Instant | undefined;
+  /** After this instant nobody waits for it any more: any process removes it. */
+  readonly leaseUntil: Instant;
+}
+
+/** Written durably before the vendor is called; only what stands here is ever deleted from a zone. */
+export interface Journal {
+  /** Durable when it returns. */
+  intend(entries: readonly JournalEntry[]): Promise<void>;
+  update(entries: readonly JournalEntry[]): Promise<void>;
+  get(id: string): Promise<JournalEntry | undefined>;
+  forget(ids: readonly string[]): Promise<void>;
+  /** Entries for the same value at the same name; the record goes when the last of them goes. */
+  sharing(entry: Pick<JournalEntry, 'account' | 'zone' | 'name' | 'value'>): Promise<readonly JournalEntry[]>;
+  /** Entries whose lease is over. */
+  expired(now: Instant): Promise<readonly JournalEntry[]>;
+  all(): Promise<readonly JournalEntry[]>;
+}
+
+export interface Accounts {
+  get(issuer: string): Promise<AcmeAccountRecord | undefined>;
+  /** Durable when it returns. */
+  put(record: AcmeAccountRecord): Promise<void>;
+}
+
+export interface AcmeAccountRecord {
+  readonly issuer: string;
+  readonly directoryUrl: string;
+  /** Absent: the key was made, the CA not yet asked. */
+  readonly url?: string | undefined;
+  /** PKCS #8 DER. */
+  readonly key: Secret<Uint8Array>;
+  /** What we last sent, never what the CA echoed. */
+  readonly contacts: readonly string[];
+  readonly createdAt: Instant;
+}
+
+/** The event stream, for readers in a consumer group: each event reaches each group at least once. */
+export interface Events {
+  /** Pending ones of this group first; returns at once. */
+  read(group: string, count: number): Promise<readonly Event[]>;
+  ack(group: string, ids: readonly string[]): Promise<void>;
+  /** Newest first. */
+  recent(count: number): Promise<readonly Event[]>;
+}
+
+/** Notices accepted for a notifier and not yet delivered; survives restarts. */
+export interface Outbox {
+  add(notifier: string, notices: readonly Notice[]): Promise<void>;
+  /** Oldest first. */
+  list(notifier: string): Promise<readonly Notice[]>;
+  remove(notifier: string, ids: readonly string[]): Promise<void>;
+  /** When something was last delivered to this recipient through this notifier. */
+  lastSentAt(notifier: string, recipient: string): Promise<Instant | undefined>;
+  setLastSentAt(notifier: string, recipient: string, at: Instant): Promise<void>;
+}
+
+export type NoticeKind =
+  | 'failed'
+  | 'reminder'
+  | 'fallback'
+  | 'recovered'
+  | 'deploy-failed'
+  | 'deploy-recovered'
+  | 'expiring'
+  | 'store';
+
+/** One thing to tell people, in words; what notifiers get. */
+export interface Notice {
+  /** Event id; unique, so that a receiver can drop repetitions. */
+  readonly id: string;
+  readonly kind: NoticeKind;
+  readonly at: Instant;
+  readonly domain: string;
+  readonly lineage?: LineageId | undefined;
+  readonly names: readonly string[];
+  readonly recipients: readonly string[];
+  /** Cause in words (the CA's or DNS vendor's), and what to do. */
+  readonly message: string;
+  readonly advice?: string | undefined;
+  readonly code?: string | undefined;
+  readonly issuer?: string | undefined;
+  readonly expiresAt?: Instant | undefined;
+  readonly nextAttemptAt?: Instant | undefined;
+  /** Of a reminder: "n of 30". */
+  readonly reminder?: { readonly number: number; readonly of: number } | undefined;
+}
+
+/** Adds work to the queues. A job carries ids only; adding one that waits already wakes it. */
+export interface Jobs {
+  wake(job: DueJob, ids: readonly string[]): Promise<void>;
+}
+
+/** Key making, CSRs and X.509 facts. */
+export interface Pki {
+  generateKey(keyType: KeyType): Promise<Secret<Uint8Array>>;
+  keyType(privateKey: Secret<Uint8Array>): KeyType;
+  /** PKCS #10 DER with the names as SAN; no common name; IP addresses as iPAddress. */
+  createCsr(names: readonly string[], privateKey: Secret<Uint8Array>): Uint8Array;
+  /**
+   * Reads, orders and verifies what a CA delivered: leaf first, key match, names equal to those ordered, continuous
+   * issuer chain with valid signatures, dates around `now`. Throws `order.certificate` with the point that fails.
+   */
+  readIssued(
+    pem: string,
+    expected: {
+      readonly names: readonly string[];
+      readonly privateKey: Secret<Uint8Array>;
+      readonly now: Instant;
+    },
+  ): CertificateFacts;
+  /** A self-signed certificate for exactly these names, marked as ours. */
+  selfSigned(
+    names: readonly string[],
+    privateKey: Secret<Uint8Array>,
+    validity: { readonly notBefore: Instant; readonly notAfter: Instant },
+  ): CertificateFacts;
+  /** Facts of a DER leaf as found at a target; throws `deploy.mismatch` when it is no certificate. */
+  fingerprint(der: Uint8Array): string;
+}
+
+export interface CertificateFacts {
+  readonly leafDer: Uint8Array;
+  readonly chainDer: readonly Uint8Array[];
+  readonly names: readonly string[];
+  readonly issuerName: string;
+  readonly keyType: KeyType;
+  readonly serial: string;
+  readonly ariCertId?: string | undefined;
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  readonly fingerprint: string;
+}
+
+export interface Identifier {
+  readonly type: 'dns' | 'ip';
+  readonly value: string;
+}
+
+/** RFC 7807 document as RFC 8555 §6.7 uses it, kept whole. */
+export interface Problem {
+  readonly type: string;
+  readonly detail?: string | undefined;
+  readonly status?: number | undefined;
+  readonly instance?: string | undefined;
+  readonly identifier?: Identifier | undefined;
+  readonly subproblems?: readonly Problem[] | undefined;
+}
+
+export type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
+
+/** RFC 8555 §7.1.3. */
+export interface AcmeOrder {
+  readonly url: string;
+  readonly status: OrderStatus;
+  readonly expires?: Instant | undefined;
+  readonly identifiers: readonly Identifier[];
+  readonly authorizations: readonly string[];
+  readonly finalize: string;
+  readonly certificate?: string | undefined;
+  readonly error?: Problem | undefined;
+  /** From Retry-After of this answer. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** RFC 8555 §7.1.4. */
+export interface AcmeAuthorization {
+  readonly url: string;
+  readonly status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'expired' | 'revoked';
+  readonly identifier: Identifier;
+  readonly wildcard: boolean;
+  readonly expires?: Instant | undefined;
+  /** Only those of a type we know and with what that type needs; others are ignored. */
+  readonly challenges: readonly AcmeChallenge[];
+}
+
+export interface AcmeChallenge {
+  readonly type: ChallengeType;
+  readonly url: string;
+  readonly status: 'pending' | 'processing' | 'valid' | 'invalid';
+  readonly token: string;
+  readonly error?: Problem | undefined;
+}
+
+export interface NewOrder {
+  readonly names: readonly string[];
+  readonly profile?: string | undefined;
+  readonly replaces?: string | undefined;
+}
+
+/** One configured issuer with its account, ready to order. Every call does its own short retries (network, badNonce, 5xx). */
+export interface AcmeSession {
+  readonly issuer: string;
+  readonly accountUrl: string;
+  readonly profiles: readonly string[];
+  readonly hasRenewalInfo: boolean;
+  readonly caaIdentities: readonly string[];
+  keyAuthorization(token: string): string;
+  newOrder(order: NewOrder, signal: AbortSignal): Promise<AcmeOrder>;
+  order(url: string, signal: AbortSignal): Promise<AcmeOrder>;
+  authorization(url: string, signal: AbortSignal): Promise<AcmeAuthorization>;
+  /** Tells the CA that the challenge is in place. */
+  respond(challengeUrl: string, signal: AbortSignal): Promise<void>;
+  finalize(order: AcmeOrder, csrDer: Uint8Array, signal: AbortSignal): Promise<AcmeOrder>;
+  /** PEM chain as delivered; the alternate whose topmost issuer matches `preferredChain` if there is one. */
+  certificate(order: AcmeOrder, signal: AbortSignal): Promise<string>;
+}
+
+export interface Acme {
+  /** Directory fetched and account found or made on first use; one flight at a time. Throws `order.issuer` if unknown. */
+  session(issuer: string, signal: AbortSignal): Promise<AcmeSession>;
+}
+
+/** Admission by the CA's rate limits. */
+export interface Budget {
+  admit(order: {
+    readonly issuer: string;
+    readonly names: readonly string[];
+    readonly replaces: boolean;
+    readonly urgent: boolean;
+  }): Promise<
+    | { readonly admitted: true }
+    | { readonly admitted: false; readonly readyAt: Instant; readonly limit: string }
+  >;
+}
+
+export interface ChallengeToSolve {
+  readonly lineage: LineageId;
+  readonly domain: string;
+  readonly identifier: Identifier;
+  readonly token: string;
+  readonly keyAuthorization: string;
+  readonly dnsAccount?: string | undefined;
+  /** When the authorization lapses at the CA. */
+  readonly expiresAt: Instant;
+}
+
+/** Answers one type of challenge. All state is in the store, so any process can go on with what another presented. */
+export interface Solver {
+  readonly type: ChallengeType;
+  /** Idempotent and durable; many at once, so that they can share calls. Returns one id a challenge, in order. */
+  present(challenges: readonly ChallengeToSolve[], signal: AbortSignal): Promise<readonly string[]>;
+  /** true once the CA would see it. Level-triggered. Throws when it never will. */
+  ready(id: string, signal: AbortSignal): Promise<true | { readonly checkAgainAt: Instant }>;
+  /** Calls `seen` each time the CA is seen fetching the answer, where that can be known. Returns the function that stops it. */
+  onFetched?(id: string, seen: () => void): () => void;
+  /** Idempotent; never fails for something that is not there. Own deadline inside. */
+  cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+export interface Solvers {
+  get(type: ChallengeType): Solver;
+}
+
+export interface DeployRequest {
+  readonly bundle: Bundle;
+  /** Where it goes: stable for the lineage, whatever the source of the bundle. */
+  readonly slot: {
+    readonly lineage: LineageId;
+    readonly domain: string;
+    readonly label: string;
+    readonly keyClass: 'ec' | 'rsa';
+  };
+}
+
+/** A configured deploy target. */
+export interface Deployer {
+  readonly name: string;
+  /** Idempotent. Resolves with the leaf fingerprint observed at the target afterwards. */
+  deploy(request: DeployRequest, signal: AbortSignal): Promise<{ readonly observed: string }>;
+  /** What is there now, without changing it; undefined: nothing. */
+  observe(slot: DeployRequest['slot'], signal: AbortSignal): Promise<string | undefined>;
+}
+
+export interface Deployers {
+  /** Throws `deploy.target` if the file does not define it. */
+  get(name: string): Deployer;
+}
+
+/** A configured notifier. */
+export interface Notifier {
+  readonly name: string;
+  /** true: for people; several notices go in one message and a recipient gets at most one an hour. */
+  readonly digest: boolean;
+  /** All notices have a recipient in common, where recipients matter. */
+  send(notices: readonly Notice[], recipient: string | undefined, signal: AbortSignal): Promise<void>;
+}
+
+export interface Notifiers {
+  get(name: string): Notifier | undefined;
+  all(): readonly Notifier[];
+}
+
+export interface Ports {
+  readonly wishes: Wishes;
+  readonly certificates: Certificates;
+  readonly issuances: Issuances;
+  readonly renewals: Renewals;
+  readonly deployments: Deployments;
+  readonly tasks: Tasks;
+  readonly due: Due;
+  readonly issuerHealth: IssuerHealth;
+  readonly changes: Changes;
+  readonly locks: Locks;
+  readonly buckets: Buckets;
+  readonly tokens: ChallengeTokens;
+  readonly journal: Journal;
+  readonly accounts: Accounts;
+  readonly events: Events;
+  readonly outbox: Outbox;
+  readonly jobs: Jobs;
+  readonly pki: Pki;
+  readonly acme: Acme;
+  readonly budget: Budget;
+  readonly solvers: Solvers;
+  readonly deployers: Deployers;
+  readonly notifiers: Notifiers;
+  readonly clock: Clock;
+  readonly log: Log;
+}

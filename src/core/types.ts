@@ -1,0 +1,318 @@
+/**
+ * The nouns of acme-agent, as plain immutable data. Everything that is stored, queued or shown is one of these.
+ * Instants are milliseconds since the epoch (names end in `At`), durations milliseconds (names end in `Ms`);
+ * absence is `undefined`. Names are lower-case A-labels without a trailing dot.
+ */
+
+import type { Secret } from './secret.ts';
+
+/** Milliseconds since the epoch, UTC. */
+export type Instant = number;
+
+export type DomainMode = 'auto' | 'wildcard' | 'individual' | 'custom';
+export type ChallengeType = 'http-01' | 'dns-01' | 'tls-alpn-01';
+export type KeyType = 'p256' | 'p384' | 'rsa2048' | 'rsa3072' | 'rsa4096';
+export type KeyClass = 'ec' | 'rsa';
+
+/** Who owns a record: the configuration file (with the line, for messages), or whoever sent a command. */
+export type Origin = { readonly kind: 'file'; readonly line: number } | { readonly kind: 'runtime' };
+
+export interface ProfileWish {
+  readonly name: string;
+  /** true: refuse a CA that lacks the profile; false: order without it there. */
+  readonly required: boolean;
+}
+
+/** A registrable or delegated name under which hosts are served. */
+export interface Domain {
+  readonly name: string;
+  readonly mode: DomainMode;
+  /** Names of configured issuers, in order of preference. */
+  readonly issuers: readonly string[];
+  /** undefined: dns-01 where the DNS account is programmable, else http-01. */
+  readonly challenge?: ChallengeType | undefined;
+  /** Name of a configured DNS account. */
+  readonly dnsAccount?: string | undefined;
+  /** At least one; one lineage per key class. */
+  readonly keyTypes: readonly KeyType[];
+  readonly profile?: ProfileWish | undefined;
+  /** Names of configured deploy targets. */
+  readonly deploy: readonly string[];
+  /** Names of configured notifiers. */
+  readonly notify: readonly string[];
+  /** E-mail addresses of the people who answer for this domain, passed to the notifiers. */
+  readonly contacts: readonly string[];
+  readonly origin: Origin;
+  /** Set when the file no longer names it: nothing is ordered, its certificates stay. */
+  readonly disabledAt?: Instant | undefined;
+}
+
+/** A name served under a domain. */
+export interface Host {
+  readonly name: string;
+  readonly domain: string;
+  readonly origin: Origin;
+  readonly addedAt: Instant;
+}
+
+/** Names that one command asked to have on one certificate (`issue NAME…`). */
+export interface Group {
+  readonly domain: string;
+  readonly label: string;
+  readonly names: readonly string[];
+  readonly origin: Origin;
+}
+
+/** Names to keep covered by one certificate; derived from domains, hosts and groups, never stored. */
+export interface Policy {
+  /** `<domain>/<label>`; never derived from the set of names. */
+  readonly id: string;
+  readonly domain: string;
+  readonly label: string;
+  readonly names: readonly string[];
+  readonly challenge: ChallengeType;
+}
+
+/** What an order must ask for. Stored with the certificate, so that a later comparison is wish against wish. */
+export interface WantedSpec {
+  readonly names: readonly string[];
+  readonly keyType: KeyType;
+  readonly issuers: readonly string[];
+  readonly challenge: ChallengeType;
+  readonly profile?: ProfileWish | undefined;
+}
+
+/**
+ * `<domain>/<label>/<ec|rsa>` for a certificate that we order, `<domain>/<label>/fallback` for the self-signed one of
+ * the same names, `cert-<random>` for an upload. People, bindings and targets refer to it; it never changes.
+ */
+export type LineageId = string;
+export type LineageSource = 'acme' | 'self-signed' | 'upload';
+
+/** What is held for one policy and key class, or for one upload: a history of generations and a pointer. */
+export interface Lineage {
+  readonly id: LineageId;
+  readonly source: LineageSource;
+  readonly domain: string;
+  /** Id of the policy this lineage serves; undefined for an upload. */
+  readonly policy?: string | undefined;
+  readonly label: string;
+  readonly wanted: WantedSpec;
+  readonly createdAt: Instant;
+  /** Since when no host or group asks for it; after 7 days it is no longer renewed. Its certificate stays. */
+  readonly unwantedSince?: Instant | undefined;
+  /** Generation number of the current certificate; absent until the first one. */
+  readonly current?: number | undefined;
+  /** Numbers of the generations held, ascending; the last three stay. */
+  readonly generations: readonly number[];
+}
+
+/** Public facts of one immutable generation. */
+export interface Certificate {
+  readonly lineage: LineageId;
+  readonly generation: number;
+  readonly source: LineageSource;
+  /** Names in the certificate. */
+  readonly names: readonly string[];
+  /** Configured issuer that issued it; undefined for self-signed and uploaded ones. */
+  readonly issuer?: string | undefined;
+  /** ACME account URL that ordered it: `replaces` is only valid for the same account (RFC 9773 §5). */
+  readonly account?: string | undefined;
+  /** Common name (or organisation) of the issuing CA certificate, for people. */
+  readonly issuerName: string;
+  readonly keyType: KeyType;
+  /** Serial number, lower-case hex as printed in the certificate. */
+  readonly serial: string;
+  /** RFC 9773 §4.1 unique identifier. */
+  readonly ariCertId?: string | undefined;
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  /** SHA-256 of the leaf's DER, lower-case hex. */
+  readonly fingerprint: string;
+  readonly issuedAt: Instant;
+  readonly wanted: WantedSpec;
+}
+
+/** A certificate with what a server needs to present it. */
+export interface Bundle {
+  readonly certificate: Certificate;
+  readonly leafDer: Uint8Array;
+  /** Intermediates, leaf's issuer first; no root. */
+  readonly chainDer: readonly Uint8Array[];
+  /** PKCS #8 DER. */
+  readonly privateKey: Secret<Uint8Array>;
+}
+
+/** An order under way. Deleting it is the commit point of an issuance. */
+export interface Issuance {
+  readonly lineage: LineageId;
+  readonly wanted: WantedSpec;
+  readonly issuer: string;
+  readonly privateKey: Secret<Uint8Array>;
+  readonly csrDer: Uint8Array;
+  readonly startedAt: Instant;
+  /** CertID sent as `replaces`, if any. */
+  readonly replaces?: string | undefined;
+  readonly profile?: string | undefined;
+  /** Absent: the order was not created, or its URL was lost. */
+  readonly orderUrl?: string | undefined;
+  /** What we presented: ids given by the solvers, by authorization URL. */
+  readonly presented: Readonly<Record<string, PresentedChallenge>>;
+}
+
+export interface PresentedChallenge {
+  readonly type: ChallengeType;
+  /** Solver's own durable id; any process can ask the solver about it. */
+  readonly id: string;
+  readonly challengeUrl: string;
+  /** The CA was told that the challenge is ready. */
+  readonly respondedAt?: Instant | undefined;
+}
+
+/** What went wrong last, in words for people; never a secret. */
+export interface Failure {
+  readonly at: Instant;
+  readonly code: string;
+  readonly message: string;
+  readonly issuer?: string | undefined;
+  /** Per name, where the CA said which one. */
+  readonly names?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ReminderState {
+  /** When the running series opened; absent: all is well. */
+  readonly openedAt?: Instant | undefined;
+  /** Reminders that at least one notifier took. */
+  readonly count: number;
+  readonly lastAt?: Instant | undefined;
+  readonly silencedUntil?: Instant | undefined;
+  /** People were told of the failure; they get a "recovered" when it is mended. */
+  readonly toldAt?: Instant | undefined;
+}
+
+/** What is remembered about one lineage between attempts. */
+export interface RenewalState {
+  readonly lineage: LineageId;
+  /** Of the stored record; 0 for one never stored. A write of an outdated version is refused. */
+  readonly version: number;
+  /** When the rule of renewal asks for the next order; absent: at once (nothing held) or never (unwanted). */
+  readonly renewAt?: Instant | undefined;
+  readonly window?:
+    | { readonly start: Instant; readonly end: Instant; readonly explanationUrl?: string | undefined }
+    | undefined;
+  readonly ariCheckAt?: Instant | undefined;
+  /** Attempts failed since the last success. */
+  readonly failures: number;
+  /** First failure since the last success. */
+  readonly failingSince?: Instant | undefined;
+  /** Consecutive faults of each issuer for this lineage. */
+  readonly issuerFailures: Readonly<Record<string, number>>;
+  readonly lastFailure?: Failure | undefined;
+  readonly retryAt?: Instant | undefined;
+  /** A person or program asked for a new certificate now; `force` even if nothing is due. */
+  readonly requested?:
+    | { readonly at: Instant; readonly force: boolean; readonly task?: string | undefined }
+    | undefined;
+  readonly revokedAt?: Instant | undefined;
+  readonly reminders: ReminderState;
+}
+
+/** One lineage at one deploy target: what is there, and what to do next. */
+export interface Deployment {
+  /** As in RenewalState. */
+  readonly version: number;
+  readonly target: string;
+  readonly lineage: LineageId;
+  /** Fingerprint last seen at the target, and whose it is. */
+  readonly observed?:
+    | { readonly fingerprint: string; readonly source: LineageSource; readonly at: Instant }
+    | undefined;
+  readonly failures: number;
+  readonly lastFailure?: Failure | undefined;
+  readonly retryAt?: Instant | undefined;
+  /** The people were told that the fallback is served in place of a trusted certificate. */
+  readonly fallbackTold?: boolean | undefined;
+}
+
+export type TaskState = 'running' | 'done' | 'failed';
+
+/** Progress of a command that outlives its job. */
+export interface Task {
+  readonly id: string;
+  readonly operation: string;
+  readonly createdAt: Instant;
+  readonly finishedAt?: Instant | undefined;
+  readonly state: TaskState;
+  readonly requestedBy?: string | undefined;
+  /** One entry a lineage (or other item), in the order of work. */
+  readonly items: readonly TaskItem[];
+}
+
+export interface TaskItem {
+  readonly id: string;
+  readonly state: 'waiting' | 'done' | 'failed' | 'skipped';
+  /** Reason, error in words, or new serial number. */
+  readonly note?: string | undefined;
+}
+
+export type EventType =
+  | 'certificate.issued'
+  | 'certificate.failed'
+  | 'certificate.reminder'
+  | 'certificate.fallback'
+  | 'certificate.recovered'
+  | 'certificate.unwanted'
+  | 'deploy.done'
+  | 'deploy.failed'
+  | 'deploy.recovered'
+  | 'domain.changed'
+  | 'host.changed'
+  | 'reminder.acknowledged'
+  | 'command.done'
+  | 'store.restored';
+
+/** Something that happened; written in the transaction that made it so. */
+export interface NewEvent {
+  readonly type: EventType;
+  readonly domain?: string | undefined;
+  readonly lineage?: LineageId | undefined;
+  /** Public facts only; strings, numbers, booleans, lists and records of them. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+export interface Event extends NewEvent {
+  /** Stream id; later events have greater ids. */
+  readonly id: string;
+  readonly at: Instant;
+}
+
+/** The kinds of work that the due index knows; each is handled by the queue of the same or a wider name. */
+export type DueJob = 'issue' | 'deploy' | 'remind' | 'notify' | 'upkeep';
+
+export interface DueEntry {
+  readonly job: DueJob;
+  /** Lineage id; `<target>|<lineage>` for deploy; notifier name for notify; chore name for upkeep. */
+  readonly id: string;
+  readonly at: Instant;
+}
+
+/** What the core needs to know of the configuration; the file alone defines these things, records only name them. */
+export interface Settings {
+  /** Names of configured issuers. */
+  readonly issuers: readonly string[];
+  readonly dnsAccounts: readonly DnsAccountFacts[];
+  readonly deployTargets: readonly string[];
+  readonly notifiers: readonly string[];
+  /** Renewal never waits longer than this before expiry, unless the CA's window says so. */
+  readonly renewalCeilingMs: number;
+  /** Filled into a domain that does not say otherwise. */
+  readonly defaults: Pick<Domain, 'mode' | 'issuers' | 'keyTypes' | 'deploy' | 'notify' | 'contacts'>;
+}
+
+export interface DnsAccountFacts {
+  readonly name: string;
+  /** Zones declared in the file; they come before any zone discovery. */
+  readonly zones: readonly string[];
+  /** false: a person writes the records. */
+  readonly programmable: boolean;
+}

@@ -1,0 +1,58 @@
+import type { z } from 'zod';
+import type { Ports } from '../core/ports.ts';
+import type { ReconcileNeeds } from '../core/reconcile.ts';
+import type { Task } from '../core/types.ts';
+
+/** What an operation may use. Reads run in the caller's process, writes in a worker's `command` job. */
+export type OperationNeeds = ReconcileNeeds &
+  Pick<Ports, 'issuances' | 'deployments' | 'tasks' | 'due' | 'events' | 'issuerHealth' | 'journal' | 'log'>;
+
+/** Who asked, for the audit trail; absent for local reads. */
+export interface Caller {
+  readonly requestedBy?: string | undefined;
+  /** A command sent twice with the same key is carried out once. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/**
+ * One thing that people and programs can ask for: the single definition behind the CLI, the command queue and REST.
+ * `input` is a strict object schema with `.describe()` on each field; no secret goes in or out.
+ */
+export interface Operation<Input, Output> {
+  /** `<noun>.<verb>` or one word; also the name of its BullMQ job. */
+  readonly name: string;
+  readonly kind: 'read' | 'write';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** REST path with `{field}` for fields of the input. */
+  readonly path: string;
+  readonly scope: 'read' | 'operate' | 'admin';
+  /** One sentence for help and documentation. */
+  readonly summary: string;
+  readonly input: z.ZodType<Input>;
+  /** Throws AgentError `command.*`. Work that takes longer than 10 s becomes a task and answers `{ taskId }`. */
+  run(input: Input, needs: OperationNeeds, caller: Caller): Promise<Output>;
+}
+
+export type AnyOperation = Operation<unknown, unknown>;
+
+/** Answer of a write that goes on in the background. */
+export interface TaskStarted {
+  readonly taskId: string;
+}
+
+export function defineOperation<Input, Output>(
+  operation: Operation<Input, Output>,
+): Operation<Input, Output> {
+  return operation;
+}
+
+/**
+ * How the CLI (and later REST) reaches operations: reads on the store, writes through the command queue.
+ * Both reject with AgentError; `command` waits for the answer of the worker, at most `timeoutMs`.
+ */
+export interface OperationsClient {
+  run<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output>;
+  /** Follows a task until it is finished, calling `progress` at each change. */
+  follow(taskId: string, progress: (task: Task) => void, signal: AbortSignal): Promise<Task>;
+  close(): Promise<void>;
+}
