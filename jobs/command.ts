@@ -1,4 +1,6 @@
 import { AgentError } from '../src/core/errors.ts';
+import type { Ports } from '../src/core/ports.ts';
+import { deadline } from '../src/core/wait.ts';
 import type { AnyOperation, Caller, OperationNeeds } from '../src/operations/define.ts';
 import type { CommandHandler } from './define.ts';
 
@@ -9,19 +11,39 @@ export interface ParsedCommand {
   readonly caller: Caller;
 }
 
-export type CommandNeeds = OperationNeeds & {
-  /** Throws `command.unknown` or `command.invalid`. */
-  readonly parse: (name: string, data: unknown) => ParsedCommand;
-};
+export type CommandNeeds = OperationNeeds &
+  Pick<Ports, 'answers'> & {
+    /** Throws `command.unknown` or `command.invalid`. */
+    readonly parse: (name: string, data: unknown) => ParsedCommand;
+  };
 
-/** Carries out one write; reads never come this way. */
+const lockMs = 60_000;
+
+/** Carries out one write; reads never come this way. A repeated idempotency key gets the answer of the first. */
 export function commandHandler(needs: CommandNeeds): CommandHandler {
   return async ({ id, name, data }) => {
-    const { operation, input, caller } = needs.parse(name, data);
-    if (operation.kind !== 'write')
+    const command = needs.parse(name, data);
+    if (command.operation.kind !== 'write')
       throw new AgentError('command.unknown', `${name} is a read; ask for it with the CLI or read the store`);
-    const answer = await operation.run(input, needs, caller);
-    needs.log.info({ command: name, id, requestedBy: caller.requestedBy }, 'command carried out');
+    const { idempotencyKey, requestedBy } = command.caller;
+    const run = () => command.operation.run(command.input, needs, command.caller);
+    const answer =
+      idempotencyKey === undefined ? await run() : await once(`${name} ${idempotencyKey}`, run, needs);
+    needs.log.info({ command: name, id, requestedBy }, 'command carried out');
     return answer;
   };
+}
+
+async function once(key: string, run: () => Promise<unknown>, needs: CommandNeeds): Promise<unknown> {
+  const { signal, cancel } = deadline(needs.clock, lockMs, 'waiting for the same command');
+  const lock = await needs.locks.acquire(`command:${key}`, lockMs, signal).finally(cancel);
+  try {
+    const known = await needs.answers.get(key);
+    if (known !== undefined) return JSON.parse(known) as unknown;
+    const answer = await run();
+    await needs.answers.put(key, JSON.stringify(answer ?? null));
+    return answer;
+  } finally {
+    await lock.release();
+  }
 }

@@ -25,6 +25,8 @@ export interface IssueRequest {
 /** What the CA issued, verified; storing it is the caller's, and then `finish`. */
 export interface Issued {
   readonly bundle: Bundle;
+  /** When this issuance began, maybe in another process. */
+  readonly startedAt: Instant;
   /** Removes what was presented and forgets the order: the commit point. */
   readonly finish: () => Promise<void>;
 }
@@ -215,7 +217,11 @@ function createRun(request: IssueRequest, session: AcmeSession, begun: Issuance,
       await cleaned;
       await changes.commit({ fence, dropIssuance: lineage.id });
     };
-    return { bundle: { certificate, leafDer, chainDer, privateKey: issuance.privateKey }, finish };
+    return {
+      bundle: { certificate, leafDer, chainDer, privateKey: issuance.privateKey },
+      startedAt: issuance.startedAt,
+      finish,
+    };
   }
 
   /** An order that may still go on is kept for the next run; what cannot is cleaned up and forgotten. */

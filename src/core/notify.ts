@@ -30,18 +30,23 @@ const staleMs = 7 * 86_400_000;
 
 /** Turns new events into notices for each notifier of their domain; resolves with the notifiers that have work. */
 export async function fanOut(needs: NotifyNeeds): Promise<readonly string[]> {
-  const touched = new Set<string>();
+  const touched = await drain(needs);
+  await needs.changes.commit({ due: [{ job: 'notify', id: fanOutId, at: undefined }] });
+  // An event written between the last read and the removal would wake nobody.
+  return [...new Set([...touched, ...(await drain(needs))])];
+}
+
+async function drain(needs: NotifyNeeds): Promise<readonly string[]> {
+  const touched: string[] = [];
   for (;;) {
     const events = await needs.events.read(fanOutId, batch);
-    if (events.length === 0) break;
-    for (const event of events) for (const name of await offer(event, needs)) touched.add(name);
+    if (events.length === 0) return touched;
+    for (const event of events) touched.push(...(await offer(event, needs)));
     await needs.events.ack(
       fanOutId,
       events.map(({ id }) => id),
     );
   }
-  await needs.changes.commit({ due: [{ job: 'notify', id: fanOutId, at: undefined }] });
-  return [...touched];
 }
 
 async function offer(event: Event, needs: NotifyNeeds): Promise<readonly string[]> {

@@ -295,6 +295,12 @@ export interface Notice {
   readonly reminder?: { readonly number: number; readonly of: number } | undefined;
 }
 
+/** Answers of commands that carried an idempotency key, kept for a day. */
+export interface CommandAnswers {
+  get(key: string): Promise<string | undefined>;
+  put(key: string, answer: string): Promise<void>;
+}
+
 /** Adds work to the queues. A job carries ids only; adding one that waits already wakes it. */
 export interface Jobs {
   wake(job: DueJob, ids: readonly string[]): Promise<void>;
@@ -517,6 +523,7 @@ export interface Ports {
   readonly accounts: Accounts;
   readonly events: Events;
   readonly outbox: Outbox;
+  readonly answers: CommandAnswers;
   readonly jobs: Jobs;
   readonly pki: Pki;
   readonly acme: Acme;

@@ -17,6 +17,7 @@ import type {
   Policy,
   RenewalState,
   Settings,
+  Task,
   WantedSpec,
 } from './types.ts';
 import { deadline } from './wait.ts';
@@ -35,6 +36,7 @@ export interface WishEdit {
   readonly putHosts?: readonly Host[] | undefined;
   readonly removeHosts?: readonly Host[] | undefined;
   readonly putGroups?: readonly Group[] | undefined;
+  readonly putTasks?: readonly Task[] | undefined;
   readonly events?: readonly NewEvent[] | undefined;
   /** Ask for these policies' certificates now, skipping the ladder. */
   readonly request?:
@@ -258,6 +260,7 @@ function wishWrites(edit: WishEdit, name: string): Change {
     putHosts: edit.putHosts,
     removeHosts: edit.removeHosts,
     putGroups: edit.putGroups,
+    putTasks: edit.putTasks,
   };
 }
 

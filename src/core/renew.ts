@@ -197,8 +197,9 @@ async function store(
   if (stored?.fingerprint !== certificate.fingerprint)
     throw new Error('the stored certificate is not the one just issued');
   await needs.issuerHealth.recovered(certificate.issuer ?? '');
+  const ms = needs.clock.now() - issued.startedAt;
   needs.log.info(
-    { lineage: lineage.id, reason, issuer: certificate.issuer, serial: certificate.serial },
+    { lineage: lineage.id, reason, issuer: certificate.issuer, serial: certificate.serial, ms },
     'certificate issued',
   );
   await needs.jobs.wake(

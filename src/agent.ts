@@ -1,0 +1,7 @@
+/** The composition root: puts core, store, protocol, DNS, plugins, jobs and listeners together. */
+
+export { backupAgent, restoreAgent } from './agent/backup.ts';
+export { type CheckItem, checkAgent } from './agent/check.ts';
+export { openClient } from './agent/client.ts';
+export { type RunningAgent, type StartOptions, startAgent } from './agent/start.ts';
+export type { LoadedConfig } from './config/config.ts';

@@ -1,0 +1,17 @@
+import type { Chore } from '../../jobs/upkeep.ts';
+import type { AgentPorts } from './ports.ts';
+
+const hour = 3_600_000;
+
+/** What comes round by itself, on whichever agent takes the job. */
+export function createChores(ports: AgentPorts): Readonly<Record<string, Chore>> {
+  return {
+    'dns-journal': {
+      everyMs: hour,
+      run: async (signal) => {
+        const { removed, left } = await ports.configured().dns.recover(signal);
+        if (removed + left > 0) ports.log.info({ removed, left }, 'TXT records of dead orders removed');
+      },
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { createCommandClient, createQueues } from '../../jobs/queue.ts';
+import { systemClock } from '../clock.ts';
+import type { LoadedConfig } from '../config/config.ts';
+import { readEnvironment } from '../config/load.ts';
+import { AgentError, type ErrorCode, errorTable } from '../core/errors.ts';
+import type { Task } from '../core/types.ts';
+import { createLog } from '../log.ts';
+import type { Operation, OperationsClient } from '../operations/define.ts';
+import { openOthersStore } from './open.ts';
+
+const answerMs = 60_000;
+const followMs = 300;
+
+/** For a process beside the agent: reads run here on the store, writes go through the command queue. */
+export async function openClient(loaded: LoadedConfig): Promise<OperationsClient> {
+  const clock = systemClock;
+  const log = createLog({ level: 'error' });
+  const { store } = await openOthersStore(loaded, { environment: readEnvironment(), clock, log });
+  const queue = { connect: () => store.createConnection('wait'), prefix: store.queuePrefix, log };
+  const queues = createQueues(queue);
+  let commands: ReturnType<typeof createCommandClient> | undefined;
+  const needs = { ...store, jobs: queues, settings: () => loaded.settings, clock, log };
+
+  async function run<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output> {
+    if (operation.kind === 'read') return operation.run(operation.input.parse(input), needs, {});
+    commands ??= createCommandClient(queue);
+    const answer = await commands
+      .send(operation.name, { v: 1, input, requestedBy: 'cli' }, answerMs)
+      .catch((error: unknown) => {
+        throw toAgentError(error);
+      });
+    return answer as Output;
+  }
+
+  async function follow(taskId: string, progress: (task: Task) => void, signal: AbortSignal): Promise<Task> {
+    for (;;) {
+      const task = await store.tasks.get(taskId);
+      if (task === undefined) throw new AgentError('command.notFound', `there is no task ${taskId}`);
+      progress(task);
+      if (task.finishedAt !== undefined) return task;
+      await clock.sleep(followMs, signal);
+    }
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([commands?.close(), queues.close()]);
+    await store.close();
+  }
+
+  return { run, follow, close };
+}
+
+/** A worker puts the code in front of its message, and the advice behind. */
+function toAgentError(error: unknown): unknown {
+  const text = error instanceof Error ? error.message : String(error);
+  const [code = '', ...rest] = text.split(': ');
+  if (error instanceof AgentError || !(code in errorTable)) return error;
+  const message = rest.join(': ').replace(`. ${errorTable[code as ErrorCode].advice}`, '');
+  return new AgentError(code as ErrorCode, message);
+}

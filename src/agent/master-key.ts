@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { AgentError } from '../core/errors.ts';
+import { type Secret, secret } from '../core/secret.ts';
+
+/**
+ * The 32 bytes that seal every private key in the store: from the environment or a file, as hex or base64. A file that
+ * is not there is made, mode 0600, but only while there is no store yet that another key belongs to.
+ */
+export async function readMasterKey(
+  source: Config['masterKey'],
+  storeExists: () => Promise<boolean>,
+): Promise<Secret<Uint8Array>> {
+  if ('value' in source) return decode(source.value.reveal(), 'the master key in the environment');
+  const text = await readKeyFile(source.file);
+  if (text !== undefined) return decode(text, `the master key file ${source.file}`);
+  if (await storeExists())
+    throw new AgentError(
+      'store.masterKey',
+      `the master key file ${source.file} is missing, but the store was made with one`,
+    );
+  return makeKeyFile(source.file);
+}
+
+async function readKeyFile(path: string): Promise<string | undefined> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) !== 0)
+      throw new AgentError(
+        'store.masterKey',
+        `others may read the master key file ${path}; run chmod 600 ${path}`,
+      );
+    return (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    if (cause instanceof AgentError) throw cause;
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (code === 'ENOENT') return undefined;
+    throw new AgentError('config.unreadable', `the master key file ${path} cannot be read (${code})`, {
+      cause,
+    });
+  }
+}
+
+async function makeKeyFile(path: string): Promise<Secret<Uint8Array>> {
+  const key = randomBytes(32);
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    throw new AgentError('config.unreadable', `the master key file ${path} cannot be written (${code})`, {
+      cause,
+    });
+  }
+  return secret(key);
+}
+
+function decode(text: string, where: string): Secret<Uint8Array> {
+  const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
+  if (bytes.length === 32) return secret(bytes);
+  throw new AgentError(
+    'store.masterKey',
+    `${where} must be 32 bytes as hex or base64; make one with: openssl rand -base64 32`,
+  );
+}

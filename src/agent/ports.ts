@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { LoadedConfig } from '../config/config.ts';
+import type { Environment } from '../config/load.ts';
+import { fanOutId } from '../core/notify.ts';
+import type { Change, Clock, Jobs, Log, Ports } from '../core/ports.ts';
+import { secret } from '../core/secret.ts';
+import type { Settings } from '../core/types.ts';
+import type { Store } from '../store/index.ts';
+import { createPki } from '../x509/index.ts';
+import { type Configured, configure } from './configured.ts';
+
+/** All ports of a running agent. What follows from the configuration is looked up at each use, so that a reload takes effect. */
+export interface AgentPorts extends Ports {
+  readonly settings: () => Settings;
+  readonly random: () => number;
+  readonly configured: () => Configured;
+  /** Takes a new configuration; what is under way with the old one ends first. */
+  reconfigure(loaded: LoadedConfig): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface PortsNeeds {
+  readonly store: Store;
+  readonly jobs: Jobs;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Notices leave this soon after their event, many events in one go. */
+const fanOutMs = 250;
+
+export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Promise<AgentPorts> {
+  const { store, jobs, environment, clock, log } = needs;
+  const pluginState = (owner: string) => ({
+    get: async (key: string) => (await store.pluginStates.get(owner, key))?.reveal(),
+    set: (key: string, value: string) => store.pluginStates.set(owner, key, secret(value)),
+  });
+  const configureNow = (from: LoadedConfig) =>
+    configure(from, { ...store, environment, pluginState, clock, log });
+  let configured = await configureNow(loaded);
+  const fanOut = createFanOut(jobs, { clock, log });
+
+  async function commit(change: Change): Promise<void> {
+    await store.changes.commit(change);
+    if ((change.events ?? []).length > 0) fanOut.soon();
+  }
+
+  async function reconfigure(next: LoadedConfig): Promise<void> {
+    const before = configured;
+    configured = await configureNow(next);
+    await before.close();
+  }
+
+  return {
+    ...store,
+    changes: { commit },
+    jobs,
+    clock,
+    log,
+    pki: createPki(),
+    random: Math.random,
+    // Limits of the CAs are kept by the CAs alone for now: every order is admitted.
+    budget: { admit: async () => ({ admitted: true }) },
+    settings: () => configured.loaded.settings,
+    acme: { session: (issuer, signal) => configured.acme.session(issuer, signal) },
+    solvers: { get: (type) => configured.solvers.get(type) },
+    deployers: { get: (name) => configured.deployers.get(name) },
+    notifiers: { get: (name) => configured.notifiers.get(name), all: () => configured.notifiers.all() },
+    configured: () => configured,
+    reconfigure,
+    close: async () => {
+      fanOut.stop();
+      await configured.close();
+    },
+  };
+}
+
+/** Wakes the notices once for all events of a moment; the due index brings back what gets lost here. */
+function createFanOut(jobs: Jobs, { clock, log }: { clock: Clock; log: Log }) {
+  let cancel: (() => void) | undefined;
+  const wake = () => {
+    cancel = undefined;
+    jobs
+      .wake('notify', [fanOutId])
+      .catch((err: unknown) => log.warn({ err }, 'notices wait for the next tick'));
+  };
+  return {
+    soon: () => {
+      cancel ??= clock.after(fanOutMs, wake);
+    },
+    stop: () => cancel?.(),
+  };
+}
+
+/** A name of this process among the agents on one store. */
+export function agentId(): string {
+  return `${process.pid}-${randomUUID().slice(0, 8)}`;
+}

@@ -1,0 +1,163 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { AgentError } from '../core/errors.ts';
+import type { Deployer, DeployRequest } from '../core/ports.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Bundle } from '../core/types.ts';
+import type { PluginContext } from '../plugin/context.ts';
+import { defineDeployTarget } from '../plugin/define.ts';
+import { secretText } from '../plugin/fields.ts';
+import { writePem } from '../x509/pem.ts';
+import { type Access, resolveAccess } from './access.ts';
+import { currentGeneration, isReloaded, markReloaded, sweep, sweepAgainMs, switchTo } from './generations.ts';
+import { holds, readObserved } from './observed.ts';
+import { createReloads, runReload } from './reload.ts';
+import { type SlotPath, slotPath } from './slot-path.ts';
+
+export interface FilesOptions {
+  readonly path: string;
+  readonly mode: '0600' | '0640';
+  readonly owner?: string | undefined;
+  readonly group?: string | undefined;
+  readonly reload?: readonly string[] | undefined;
+  readonly reloadTimeout: number;
+  readonly reloadEnv: Readonly<Record<string, Secret<string>>>;
+}
+
+const account = z.union([z.string().min(1), z.number().int().nonnegative().transform(String)]);
+
+const options: z.ZodType<FilesOptions> = z.strictObject({
+  path: z
+    .string()
+    .refine(isAbsolute, { error: 'must be an absolute path' })
+    .describe('Directory that holds <domain>/<label>/ for each certificate; made if it is missing'),
+  mode: z
+    .enum(['0600', '0640'], { error: 'must be "0600" or "0640", in quotes' })
+    .default('0600')
+    .describe('Rights of the files; directories get 0700 or 0750 to match'),
+  owner: account
+    .optional()
+    .describe('User (name or number) that owns the files; needs an agent that runs as root'),
+  group: account
+    .optional()
+    .describe('Group (name or number) of the files; with mode "0640" it may read them'),
+  reload: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Program and arguments to run after a change, without a shell: [nginx, -s, reload]'),
+  reloadTimeout: z.number().positive().max(3600).default(30).describe('Seconds that the reload may take'),
+  reloadEnv: z
+    .record(z.string(), secretText())
+    .default({})
+    .describe(
+      'Environment of the reload beside PATH, HOME and TMPDIR; masked in what is logged of its output',
+    ),
+});
+
+/**
+ * PEM files for proxies on this machine, at `<path>/<domain>/<label>/` (`*` in a label is written `_wildcard`, an RSA
+ * certificate gets `.rsa` behind it): a symbolic link that one rename switches from one whole set of files to the next.
+ */
+export const files = defineDeployTarget<FilesOptions>({
+  name: 'files',
+  title: 'PEM files and a reload command',
+  options,
+  notes: [
+    'fullchain.pem, chain.pem, cert.pem, privkey.pem and combined.pem (key, then chain: what HAProxy takes) are replaced as one.',
+    'A program that opens several of the files one by one must be reloaded after a change; one that opens combined.pem, or resolves the link once, never sees a key of another certificate.',
+    'Reloads run one at a time, at most every 10 seconds; changes that come together share one.',
+    'chain.pem holds the certificate itself when it has no issuer certificates (self-signed), since servers refuse an empty file.',
+  ],
+  create: createFilesTarget,
+});
+
+function createFilesTarget(given: FilesOptions, context: PluginContext): Deployer {
+  const { name, run, clock, log } = context;
+  const { reload: command, reloadTimeout, reloadEnv: env } = given;
+  const inTurn = createTurns();
+  const reloads =
+    command &&
+    createReloads((signal) => {
+      log.info({ target: name, command }, 'reloading');
+      return runReload({ target: name, command, timeoutMs: reloadTimeout * 1000, env }, run, signal);
+    }, clock);
+
+  async function deploy(request: DeployRequest, signal: AbortSignal): Promise<{ readonly observed: string }> {
+    const path = slotPath(given.path, request.slot);
+    const access = await resolveAccess(given, run);
+    signal.throwIfAborted();
+    const generation = await inTurn(path.link, () => place(path, pemFiles(request.bundle), access));
+    if (reloads !== undefined && !(await isReloaded(path, generation))) {
+      await reloads.request(signal);
+      await markReloaded(path, generation, access);
+    }
+    const observed = await readObserved(path);
+    if (observed === undefined)
+      throw new AgentError('deploy.mismatch', `${path.link}: what was just written there is gone`);
+    return { observed };
+  }
+
+  /** Resolves with the generation that holds these files, a new one unless the current one does. */
+  async function place(
+    path: SlotPath,
+    wanted: Readonly<Record<string, string>>,
+    access: Access,
+  ): Promise<number> {
+    const current = await currentGeneration(path);
+    if (current !== undefined && (await holds(path, current, { files: wanted, access }))) {
+      await tidy(path);
+      return current;
+    }
+    const generation = await switchTo(path, wanted, access);
+    log.info({ target: name, path: path.link, generation }, 'certificate files switched');
+    await tidy(path);
+    return generation;
+  }
+
+  /** What cannot be removed now is removed later; it does not make a switch that was done a failure. */
+  async function tidy(path: SlotPath): Promise<void> {
+    try {
+      const again = await sweep(path, clock.now());
+      if (again) clock.after(sweepAgainMs, () => void inTurn(path.link, () => tidy(path)));
+    } catch (error) {
+      log.warn({ target: name, path: path.store, error }, 'leftovers could not be removed');
+    }
+  }
+
+  return {
+    name,
+    deploy,
+    observe: async (slot) => readObserved(slotPath(given.path, slot)),
+  };
+}
+
+function pemFiles(bundle: Bundle): Readonly<Record<string, string>> {
+  const cert = writePem(bundle.leafDer);
+  const chain = bundle.chainDer.map((der) => writePem(der)).join('');
+  const key = writePem(bundle.privateKey.reveal(), 'PRIVATE KEY');
+  return {
+    'cert.pem': cert,
+    // Servers refuse an empty file of issuers; a self-signed certificate is its own.
+    'chain.pem': chain === '' ? cert : chain,
+    'fullchain.pem': cert + chain,
+    'privkey.pem': key,
+    'combined.pem': key + cert + chain,
+  };
+}
+
+/** Runs work on the same thing one after the other, in the order asked. */
+function createTurns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>();
+
+  return async (key, work) => {
+    const before = last.get(key) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    last.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (last.get(key) === mine) last.delete(key);
+    }
+  };
+}

@@ -1,0 +1,63 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AgentError } from '../core/errors.ts';
+import { type Access, isGiven } from './access.ts';
+import { guarded, isSystemError } from './fault.ts';
+import { currentGeneration, directoryOf } from './generations.ts';
+import type { SlotPath } from './slot-path.ts';
+
+/**
+ * Fingerprint of the leaf that a reader of the link gets now (SHA-256 of its DER, lower-case hex); undefined: nothing
+ * is there. Throws `deploy.mismatch` when the files do not belong together or are no certificate and key.
+ */
+export async function readObserved(path: SlotPath): Promise<string | undefined> {
+  const generation = await currentGeneration(path);
+  if (generation === undefined) return undefined;
+  const directory = directoryOf(path, generation);
+  const fullchain = await readIfThere(join(directory, 'fullchain.pem'));
+  const combined = await readIfThere(join(directory, 'combined.pem'));
+  if (fullchain === undefined && combined === undefined) return undefined;
+  return fingerprintOf(path, fullchain ?? '', combined ?? '');
+}
+
+/** Whether this generation holds exactly these files, with the wanted mode and owner. */
+export async function holds(
+  path: SlotPath,
+  generation: number,
+  wanted: { readonly files: Readonly<Record<string, string>>; readonly access: Access },
+): Promise<boolean> {
+  const directory = directoryOf(path, generation);
+  for (const [name, content] of Object.entries(wanted.files)) {
+    const file = join(directory, name);
+    if ((await readIfThere(file)) !== content) return false;
+    if (!isGiven(await stat(file), wanted.access.fileMode, wanted.access)) return false;
+  }
+  return true;
+}
+
+function fingerprintOf(path: SlotPath, fullchain: string, combined: string): string {
+  try {
+    const leaf = new X509Certificate(fullchain);
+    const same = new X509Certificate(combined).fingerprint256 === leaf.fingerprint256;
+    if (!same || !leaf.checkPrivateKey(createPrivateKey(combined))) throw mismatch(path);
+    return leaf.fingerprint256.replaceAll(':', '').toLowerCase();
+  } catch (error) {
+    if (error instanceof AgentError) throw error;
+    throw mismatch(path, error);
+  }
+}
+
+function mismatch(path: SlotPath, cause?: unknown): AgentError {
+  const message = `${path.link}: the certificate and key there do not belong together or cannot be read`;
+  return new AgentError('deploy.mismatch', message, { facts: { path: path.link }, cause });
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  return guarded(file, () =>
+    readFile(file, 'utf8').catch((error: unknown) => {
+      if (isSystemError(error, 'ENOENT')) return undefined;
+      throw error;
+    }),
+  );
+}
