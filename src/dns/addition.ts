@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import type { JournalEntry, Ports } from '../core/ports.ts';
+import type { Instant, LineageId } from '../core/types.ts';
+import { abandonable, createDeadline } from './deadline.ts';
+import type { Engine } from './engine.ts';
+import type { Place, Zones } from './zone.ts';
+
+/** A TXT value that somebody needs at a name for a while. */
+export interface TxtWish {
+  /** Before following CNAMEs. */
+  readonly name: string;
+  readonly value: string;
+  readonly lineage: LineageId;
+  /** Name of a DNS account; absent: the one that declares or finds the zone. */
+  readonly account?: string | undefined;
+  /** After this instant any agent may remove it. */
+  readonly leaseUntil: Instant;
+}
+
+export interface Addition {
+  /** Writes the intents, durably, and starts the vendor calls; one id a wish, in order. */
+  present(wishes: readonly TxtWish[], signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Waits a moment for the call of an entry that is still `intent`, and makes one where none is under way: its agent
+   * died, or it failed and that was told. false: it takes longer. Throws what became of it.
+   */
+  hasLanded(entry: JournalEntry, signal: AbortSignal): Promise<boolean>;
+  /** Nobody will ask about these any more. */
+  forget(ids: readonly string[]): void;
+}
+
+interface Placed {
+  readonly wish: TxtWish;
+  readonly place: Place;
+}
+
+const patienceMs = 5000;
+
+export function createAddition({
+  journal,
+  engine,
+  zones,
+  clock,
+}: Pick<Ports, 'journal' | 'clock'> & { readonly engine: Engine; readonly zones: Zones }): Addition {
+  /** Adds of this process whose outcome nobody has heard yet, by entry id. */
+  const underway = new Map<string, { readonly landed: Promise<void>; readonly until: Instant }>();
+
+  async function present(wishes: readonly TxtWish[], signal: AbortSignal): Promise<readonly string[]> {
+    const placed = await placeAll(wishes, signal);
+    const entries = await Promise.all(placed.map(({ wish, place }) => entryFor(wish, place)));
+    signal.throwIfAborted();
+    await journal.intend(entries);
+    for (const entry of entries) start(entry);
+    return entries.map(({ id }) => id);
+  }
+
+  /** Apex and wildcard ask for the same name: it is looked up once. */
+  async function placeAll(wishes: readonly TxtWish[], signal: AbortSignal): Promise<readonly Placed[]> {
+    const lookups = new Map<string, Promise<Place>>();
+    return Promise.all(
+      wishes.map(async (wish) => {
+        const key = `${wish.account ?? ''}|${wish.name}`;
+        const lookup = lookups.get(key) ?? zones.place(wish, signal);
+        lookups.set(key, lookup);
+        return { wish, place: await lookup };
+      }),
+    );
+  }
+
+  async function entryFor(wish: TxtWish, { account, zone, name }: Place): Promise<JournalEntry> {
+    const { value, lineage, leaseUntil } = wish;
+    const sharing = await journal.sharing({ account, zone: zone.name, name, value });
+    const own = sharing.find((entry) => entry.lineage === lineage && entry.state !== 'removing');
+    if (own !== undefined)
+      return { ...own, state: 'intent', leaseUntil: Math.max(own.leaseUntil, leaseUntil) };
+    return {
+      id: randomUUID(),
+      account,
+      zone: zone.name,
+      zoneId: zone.id,
+      name,
+      value,
+      state: 'intent',
+      lineage,
+      createdAt: clock.now(),
+      leaseUntil,
+    };
+  }
+
+  function start(entry: JournalEntry): Promise<void> {
+    for (const [id, { until }] of underway) if (until < clock.now()) underway.delete(id);
+    const landed = engine.add(entry).catch((error: unknown) => {
+      const { account, zone, name } = entry;
+      zones.forget({ account, zone: { name: zone }, name });
+      throw error;
+    });
+    // Heard by `ready`, or by nobody when the order ended first.
+    landed.catch(() => {});
+    underway.set(entry.id, { landed, until: entry.leaseUntil });
+    return landed;
+  }
+
+  async function hasLanded(entry: JournalEntry, signal: AbortSignal): Promise<boolean> {
+    const landed = underway.get(entry.id)?.landed ?? start(entry);
+    const patience = createDeadline(patienceMs, 'the DNS vendor', { clock, signals: [signal] });
+    try {
+      await abandonable(landed, patience.signal);
+      underway.delete(entry.id);
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (patience.signal.aborted) return false;
+      underway.delete(entry.id);
+      throw error;
+    } finally {
+      patience.end();
+    }
+  }
+
+  function forget(ids: readonly string[]): void {
+    for (const id of ids) underway.delete(id);
+  }
+
+  return { present, hasLanded, forget };
+}

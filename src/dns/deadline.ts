@@ -1,0 +1,52 @@
+import { AgentError } from '../core/errors.ts';
+import type { Clock } from '../core/ports.ts';
+
+export interface Deadline {
+  readonly signal: AbortSignal;
+  /** Frees the timer and the listeners. */
+  end(): void;
+}
+
+/** Aborts with the first of `signals`, or after `ms` with `provider.unavailable` saying that `what` took too long. */
+export function createDeadline(
+  ms: number,
+  what: string,
+  { clock, signals }: { readonly clock: Clock; readonly signals: readonly AbortSignal[] },
+): Deadline {
+  const controller = new AbortController();
+  const cancel = clock.after(ms, () =>
+    controller.abort(
+      new AgentError('provider.unavailable', `${what} did not end within ${Math.round(ms / 1000)} s`),
+    ),
+  );
+  // Not AbortSignal.any: signals that live as long as the process would collect a follower a call.
+  const stops = signals.map((signal) => onAbort(signal, () => controller.abort(signal.reason)));
+  return {
+    signal: controller.signal,
+    end() {
+      cancel();
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+/** The promise, or the signal's reason as soon as it is aborted; the work itself goes on. */
+export async function abandonable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => {};
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        stop = onAbort(signal, () => reject(signal.reason));
+      }),
+    ]);
+  } finally {
+    stop();
+  }
+}
+
+function onAbort(signal: AbortSignal, run: () => void): () => void {
+  if (signal.aborted) run();
+  else signal.addEventListener('abort', run, { once: true });
+  return () => signal.removeEventListener('abort', run);
+}

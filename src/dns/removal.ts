@@ -1,0 +1,73 @@
+import { toAgentError } from '../core/errors.ts';
+import type { JournalEntry, Ports } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
+import { abandonable } from './deadline.ts';
+import type { Engine } from './engine.ts';
+
+export interface Recovery {
+  readonly removed: number;
+  /** Entries that could not be removed now; the next recovery tries again. */
+  readonly left: number;
+  /** When the next lease ends; absent: nothing is out. */
+  readonly nextAt?: Instant | undefined;
+}
+
+export interface Removal {
+  cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void>;
+  recover(signal: AbortSignal): Promise<Recovery>;
+}
+
+/** Takes out of the zones what was brought in, marking it in the journal first, so that a removal that fails is not lost. */
+export function createRemoval({
+  journal,
+  engine,
+  clock,
+  log,
+}: Pick<Ports, 'journal' | 'clock' | 'log'> & { readonly engine: Engine }): Removal {
+  async function cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void> {
+    const found = await abandonable(Promise.all(ids.map((id) => journal.get(id))), signal);
+    const entries = found.filter((entry) => entry !== undefined);
+    await abandonable(markRemoving(entries), signal);
+    for (const entry of entries) engine.remove(entry).catch((error: unknown) => lament(entry, error));
+  }
+
+  async function recover(signal: AbortSignal): Promise<Recovery> {
+    const now = clock.now();
+    const entries = await abandonable(journal.all(), signal);
+    const isStale = ({ state, leaseUntil }: JournalEntry) => state === 'removing' || leaseUntil <= now;
+    const stale = entries.filter(isStale);
+    await abandonable(markRemoving(stale.filter(({ state }) => state !== 'removing')), signal);
+    const removals = Promise.all(stale.map((entry) => removeNow(entry)));
+    const removed = (await abandonable(removals, signal)).filter(Boolean).length;
+    if (stale.length > 0)
+      log.info({ removed, left: stale.length - removed }, 'left-over TXT records removed');
+    const leases = entries.filter((entry) => !isStale(entry)).map(({ leaseUntil }) => leaseUntil);
+    const nextAt = leases.length === 0 ? undefined : Math.min(...leases);
+    return { removed, left: stale.length - removed, nextAt };
+  }
+
+  async function markRemoving(entries: readonly JournalEntry[]): Promise<void> {
+    if (entries.length > 0)
+      await journal.update(entries.map((entry) => ({ ...entry, state: 'removing' as const })));
+  }
+
+  async function removeNow(entry: JournalEntry): Promise<boolean> {
+    try {
+      await engine.remove(entry, { urgent: true });
+      return true;
+    } catch (error) {
+      lament(entry, error);
+      return false;
+    }
+  }
+
+  function lament({ account, zone, name }: JournalEntry, cause: unknown): void {
+    const { code, message } = toAgentError(cause);
+    log.warn(
+      { account, zone, name, code, reason: message },
+      'TXT record not removed; it is tried again later',
+    );
+  }
+
+  return { cleanUp, recover };
+}

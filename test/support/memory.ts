@@ -1,0 +1,121 @@
+import type { Buckets, Journal, JournalEntry, Lock, Locks, Log } from '../../src/core/ports.ts';
+
+export interface MemoryStore {
+  readonly journal: Journal;
+  readonly locks: Locks;
+  readonly buckets: Buckets;
+}
+
+/** Store ports in memory, for tests of what stands on them; share one between two engines to play two agents. */
+export function createMemoryStore(): MemoryStore {
+  return { journal: createJournal(), locks: createLocks(), buckets: createBuckets() };
+}
+
+/** Keeps what was logged, as `level message {facts}`. */
+export function createMemoryLog(lines: string[] = []): Log & { readonly lines: readonly string[] } {
+  const write = (level: string) => (facts: object, message: string) =>
+    void lines.push(`${level} ${message} ${JSON.stringify(facts)}`);
+  return {
+    lines,
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: () => createMemoryLog(lines),
+  };
+}
+
+function createJournal(): Journal {
+  const entries = new Map<string, JournalEntry>();
+  const put = async (list: readonly JournalEntry[]) => {
+    await turn();
+    for (const entry of list) entries.set(entry.id, entry);
+  };
+  return {
+    intend: put,
+    update: put,
+    async get(id) {
+      await turn();
+      return entries.get(id);
+    },
+    async forget(ids) {
+      await turn();
+      for (const id of ids) entries.delete(id);
+    },
+    async sharing({ account, zone, name, value }) {
+      await turn();
+      return [...entries.values()].filter(
+        (entry) =>
+          entry.account === account && entry.zone === zone && entry.name === name && entry.value === value,
+      );
+    },
+    async expired(now) {
+      await turn();
+      return [...entries.values()].filter((entry) => entry.leaseUntil <= now);
+    },
+    async all() {
+      await turn();
+      return [...entries.values()];
+    },
+  };
+}
+
+function createLocks(): Locks {
+  const held = new Map<string, Promise<void>>();
+  let number = 0;
+
+  async function tryAcquire(name: string): Promise<Lock | undefined> {
+    if (held.has(name)) return undefined;
+    let free = () => {};
+    held.set(
+      name,
+      new Promise<void>((resolve) => {
+        free = resolve;
+      }),
+    );
+    return {
+      lock: name,
+      number: ++number,
+      signal: new AbortController().signal,
+      async release() {
+        held.delete(name);
+        free();
+      },
+    };
+  }
+
+  return {
+    tryAcquire,
+    async acquire(name, _ttlMs, signal) {
+      for (;;) {
+        signal.throwIfAborted();
+        const lock = await tryAcquire(name);
+        if (lock !== undefined) return lock;
+        await held.get(name);
+      }
+    },
+  };
+}
+
+function createBuckets(): Buckets {
+  const levels = new Map<string, { readonly tokens: number; readonly at: number }>();
+  return {
+    async take(buckets, now) {
+      const after = buckets.map((bucket) => {
+        const level = levels.get(bucket.key) ?? { tokens: bucket.capacity, at: now };
+        const regained = ((now - level.at) / 1000) * bucket.perSecond;
+        return { bucket, tokens: Math.min(bucket.capacity, level.tokens + regained) - bucket.cost };
+      });
+      const waits = after.map(({ bucket, tokens }) => Math.max(0, (-tokens / bucket.perSecond) * 1000));
+      const waitMs = Math.max(0, ...waits);
+      if (waitMs > 0) return { taken: false, readyAt: now + Math.ceil(waitMs) };
+      for (const { bucket, tokens } of after) levels.set(bucket.key, { tokens, at: now });
+      return { taken: true, readyAt: now };
+    },
+  };
+}
+
+/** Another task may run here, as it may while a real store answers. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
