@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { AgentError } from '../core/errors.ts';
+import type { Instant } from '../core/types.ts';
+import { children, type DerNode, readDer, readOid, readTime, tag } from './der.ts';
+import { readNames } from './names.ts';
+
+/** One X.509 certificate (RFC 5280), as far as we look into it. */
+export interface ParsedCertificate {
+  readonly der: Buffer;
+  /** DNS names and IP addresses of the SAN; the common name does not count. */
+  readonly names: readonly string[];
+  /** Lower-case hex without a leading zero byte, as openssl prints it. */
+  readonly serial: string;
+  /** Content octets of the INTEGER: with the leading zero byte. */
+  readonly serialDer: Buffer;
+  /** DER of the distinguished names. */
+  readonly subject: Buffer;
+  readonly issuer: Buffer;
+  /** Common name of the issuer, else its organisation. */
+  readonly issuerName: string;
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  readonly spkiDer: Buffer;
+  readonly isCa: boolean;
+  readonly authorityKeyId?: Buffer | undefined;
+}
+
+const oidOf = {
+  subjectAltName: '2.5.29.17',
+  basicConstraints: '2.5.29.19',
+  authorityKeyId: '2.5.29.35',
+  commonName: '2.5.4.3',
+  organization: '2.5.4.10',
+} as const;
+
+/** Throws RangeError when the bytes are no certificate. */
+export function readCertificate(bytes: Uint8Array): ParsedCertificate {
+  const certificate = readDer(bytes);
+  const [tbs] = children(certificate);
+  const fields = tbs?.tag === tag.sequence ? children(tbs) : [];
+  const [serial, , issuer, validity, subject, spki, ...rest] =
+    fields[0]?.tag === 0xa0 ? fields.slice(1) : fields;
+  if (!serial || !issuer || !validity || !subject || !spki) throw new RangeError('not an X.509 certificate');
+  const [notBefore, notAfter] = children(validity);
+  if (!notBefore || !notAfter) throw new RangeError('a certificate without validity');
+  const extensions = readExtensions(rest);
+  return {
+    der: certificate.whole,
+    names: namesOf(extensions.get(oidOf.subjectAltName)),
+    serial: serial.body.toString('hex').replace(/^00(?=.)/, ''),
+    serialDer: serial.body,
+    subject: subject.whole,
+    issuer: issuer.whole,
+    issuerName: nameForPeople(issuer),
+    notBefore: readTime(notBefore),
+    notAfter: readTime(notAfter),
+    spkiDer: spki.whole,
+    isCa: isCa(extensions.get(oidOf.basicConstraints)),
+    authorityKeyId: authorityKeyId(extensions.get(oidOf.authorityKeyId)),
+  };
+}
+
+/** RFC 9773 §4.1; undefined when the certificate does not name its issuer's key. */
+export function ariCertId(
+  certificate: Pick<ParsedCertificate, 'authorityKeyId' | 'serialDer'>,
+): string | undefined {
+  if (!certificate.authorityKeyId) return undefined;
+  return `${certificate.authorityKeyId.toString('base64url')}.${certificate.serialDer.toString('base64url')}`;
+}
+
+/** SHA-256 of a DER certificate, lower-case hex. Throws `deploy.mismatch` when it is none. */
+export function fingerprint(bytes: Uint8Array): string {
+  try {
+    return sha256(readCertificate(bytes).der);
+  } catch (cause) {
+    throw new AgentError('deploy.mismatch', 'what was found in place of a certificate is none', { cause });
+  }
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function readExtensions(fields: readonly DerNode[]): ReadonlyMap<string, Buffer> {
+  const wrapped = fields.find((field) => field.tag === 0xa3);
+  if (!wrapped) return new Map();
+  return new Map(
+    children(readDer(wrapped.body)).map((extension) => {
+      const parts = children(extension);
+      const [name, value] = [parts[0], parts.at(-1)];
+      if (!name || !value) throw new RangeError('a certificate with an empty extension');
+      return [readOid(name.body), value.body];
+    }),
+  );
+}
+
+function namesOf(value: Buffer | undefined): readonly string[] {
+  return value ? readNames(readDer(value)) : [];
+}
+
+function isCa(value: Buffer | undefined): boolean {
+  const flag = value && children(readDer(value))[0];
+  return flag?.tag === tag.boolean && flag.body[0] !== 0;
+}
+
+/** RFC 5280 §4.2.1.1 `[0] keyIdentifier`. */
+function authorityKeyId(value: Buffer | undefined): Buffer | undefined {
+  return value && children(readDer(value)).find((field) => field.tag === 0x80)?.body;
+}
+
+function nameForPeople(name: DerNode): string {
+  const texts = new Map<string, string>();
+  for (const relative of children(name)) {
+    for (const attribute of children(relative)) {
+      const [type, value] = children(attribute);
+      if (type && value) texts.set(readOid(type.body), text(value));
+    }
+  }
+  return texts.get(oidOf.commonName) ?? texts.get(oidOf.organization) ?? 'unnamed issuer';
+}
+
+function text(value: DerNode): string {
+  if (value.tag === tag.bmpString) return Buffer.from(value.body).swap16().toString('utf16le');
+  return value.body.toString(value.tag === tag.utf8String ? 'utf8' : 'latin1');
+}

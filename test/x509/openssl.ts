@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Runs openssl in an empty folder with the input given as file `in`; returns what it prints. */
+export function openssl(args: readonly string[], input: string | Uint8Array = ''): string {
+  return inFolder((folder) => {
+    writeFileSync(join(folder, 'in'), input);
+    return run(folder, args);
+  });
+}
+
+export interface OpensslCa {
+  readonly pem: string;
+  readonly keyPem: string;
+}
+
+export interface IssueOptions {
+  readonly days?: number;
+  /** Lines of an openssl extension section. */
+  readonly extensions?: readonly string[];
+  /** Hexadecimal. */
+  readonly serial?: string;
+}
+
+const caExtensions = ['basicConstraints=critical,CA:true', 'subjectKeyIdentifier=hash'];
+
+export function makeRoot(name: string, days = 3650): OpensslCa {
+  return inFolder((folder) => {
+    run(folder, [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384', '-nodes', '-utf8'],
+      ...['-keyout', 'key', '-out', 'cert', '-subj', `/O=Test/CN=${name}`, '-days', String(days)],
+    ]);
+    return {
+      pem: readFileSync(join(folder, 'cert'), 'utf8'),
+      keyPem: readFileSync(join(folder, 'key'), 'utf8'),
+    };
+  });
+}
+
+/** A CA below another; `key`: that of an existing one. */
+export function makeCa(
+  name: string,
+  issuer: OpensslCa,
+  options: IssueOptions & { readonly keyPem?: string } = {},
+) {
+  return inFolder((folder) => {
+    if (options.keyPem === undefined) run(folder, ['genrsa', '-out', 'key', '2048']);
+    else writeFileSync(join(folder, 'key'), options.keyPem);
+    run(folder, [
+      'req',
+      '-new',
+      '-key',
+      'key',
+      '-out',
+      'csr',
+      '-outform',
+      'DER',
+      '-subj',
+      `/O=Test/CN=${name}`,
+    ]);
+    const csr = readFileSync(join(folder, 'csr'));
+    return {
+      pem: sign(csr, issuer, { extensions: caExtensions, ...options }),
+      keyPem: readFileSync(join(folder, 'key'), 'utf8'),
+    };
+  });
+}
+
+/** PEM of a certificate for a request. */
+export function sign(csrDer: Uint8Array, issuer: OpensslCa, options: IssueOptions = {}): string {
+  return inFolder((folder) => {
+    writeFileSync(join(folder, 'csr'), csrDer);
+    writeFileSync(join(folder, 'ca'), issuer.pem);
+    writeFileSync(join(folder, 'ca.key'), issuer.keyPem);
+    writeFileSync(join(folder, 'ext'), (options.extensions ?? []).join('\n'));
+    return run(folder, [
+      ...['x509', '-req', '-inform', 'DER', '-in', 'csr', '-CA', 'ca', '-CAkey', 'ca.key'],
+      ...['-set_serial', `0x${options.serial ?? '0087654321'}`, '-days', String(options.days ?? 90)],
+      ...(options.extensions === undefined ? ['-copy_extensions', 'copy'] : ['-extfile', 'ext']),
+    ]);
+  });
+}
+
+function run(folder: string, args: readonly string[]): string {
+  return execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function inFolder<T>(work: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'acme-agent-openssl-'));
+  try {
+    return work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
