@@ -1,0 +1,230 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { Client } from 'acme-client';
+import { AgentError } from '../core/errors.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Secret } from '../core/secret.ts';
+import type { DirectorySource } from './directory.ts';
+import type { Nonces } from './nonces.ts';
+import { errorOf, parseJson } from './problem.ts';
+import { withRetries } from './retry.ts';
+import type { Answer, Transport } from './transport.ts';
+
+/** At a CA that rejects every second nonce, one call in two million still fails. */
+const maxBadNonces = 20;
+
+/** An answer in the shape that acme-client's own layers pass on. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Answer['headers'];
+  readonly data: unknown;
+  readonly answer: Answer;
+}
+
+/** acme-client 5.4.0's `client.api`: one method a resource of RFC 8555. */
+export interface AcmeApi {
+  accountUrl: string | null;
+  http: AcmeHttp;
+  apiRequest(
+    url: string,
+    payload?: object | null,
+    expected?: readonly number[],
+    options?: { readonly includeJwsKid?: boolean; readonly includeExternalAccountBinding?: boolean },
+  ): Promise<ApiAnswer>;
+  getAccountUrl(): string;
+  createAccount(data: object): Promise<ApiAnswer>;
+  updateAccount(data: object): Promise<ApiAnswer>;
+  createOrder(data: object): Promise<ApiAnswer>;
+  getOrder(url: string): Promise<ApiAnswer>;
+  finalizeOrder(url: string, data: object): Promise<ApiAnswer>;
+  getAuthorization(url: string): Promise<ApiAnswer>;
+  completeChallenge(url: string, data: object): Promise<ApiAnswer>;
+}
+
+/** acme-client 5.4.0's `client.http`: signing, and the requests that we replace. */
+interface AcmeHttp {
+  accountKey: KeyObject | Buffer;
+  jwk: object | null;
+  request(url: string, method: string, options?: { readonly data?: unknown }): Promise<ApiAnswer>;
+  getNonce(): Promise<string>;
+  getDirectory(): Promise<Readonly<Record<string, string>>>;
+  createSignedBody(
+    url: string,
+    payload: object | null,
+    options: { readonly nonce: string; readonly kid: string | null },
+  ): object;
+  createSignedHmacBody(
+    key: string,
+    url: string,
+    payload: object | null,
+    options: { readonly kid: string },
+  ): object;
+  getJwk(): object;
+}
+
+type HookedClient = Client & { readonly http: AcmeHttp; readonly api: AcmeApi };
+
+export interface ClientNeeds {
+  readonly issuer: string;
+  readonly eab?: { readonly kid: string; readonly hmacKey: Secret<string> } | undefined;
+  readonly transport: Transport;
+  readonly directory: DirectorySource;
+  readonly nonces: Nonces;
+  readonly clock: Clock;
+}
+
+/** acme-client for one account, on our transport. */
+export interface AccountClient {
+  /** Every request of the API returned here obeys the signal and rejects with AgentError. */
+  api(signal: AbortSignal): AcmeApi;
+  setAccountUrl(url: string): void;
+}
+
+/**
+ * acme-client signs, binds and shapes the requests; how they travel is ours. Its 5.4.0 keeps what we replace in the open
+ * fields `http` and `api` of the instance; a contract test notices when that changes. Its own key change would put fresh
+ * ones there that nobody hooked: after one, make a new client from the new key.
+ */
+export function createClient(key: KeyObject, needs: ClientNeeds): AccountClient {
+  const client = new Client({ directoryUrl: 'unused:', accountKey: Buffer.alloc(0) }) as HookedClient;
+  useKey(client, key);
+  return {
+    api: (signal) => hook(client, needs, signal),
+    setAccountUrl(url) {
+      client.api.accountUrl = url;
+    },
+  };
+}
+
+/** A parsed key: acme-client would decode the PEM for each signature, which takes ten times as long as signing. */
+function useKey(client: HookedClient, key: KeyObject): void {
+  client.http.accountKey = key;
+  client.http.jwk = publicJwk(key);
+}
+
+/** Members in the order of RFC 7638, as thumbprints need them. */
+export function publicJwk(key: KeyObject): object {
+  const jwk = createPublicKey(key).export({ format: 'jwk' });
+  return Object.fromEntries(Object.entries(jwk).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A view on the client's own objects, so that a call carries its signal through acme-client, which knows none. */
+function hook(client: HookedClient, needs: ClientNeeds, signal: AbortSignal): AcmeApi {
+  const http: AcmeHttp = Object.create(client.http);
+  const api: AcmeApi = Object.create(client.api);
+  http.request = (url, method, options) => request(needs, { url, method, data: options?.data }, signal);
+  http.getNonce = () => getNonce(http, needs);
+  http.getDirectory = async () => (await needs.directory.get(signal)).resources;
+  api.http = http;
+  api.apiRequest = async (url, payload = null, _expected = [], options = {}) => {
+    const { includeJwsKid: withKid = true, includeExternalAccountBinding: bound = false } = options;
+    const call = { payload, withKid, bound };
+    try {
+      return await withRetries(() => signedRequest(api, needs, { url, ...call }), needs.clock, signal);
+    } catch (error) {
+      const moved = await movedTo({ url, error }, needs, signal);
+      if (moved === undefined) throw error;
+      return withRetries(() => signedRequest(api, needs, { url: moved, ...call }), needs.clock, signal);
+    }
+  };
+  return api;
+}
+
+interface SignedCall {
+  readonly url: string;
+  readonly payload: object | null;
+  /** Signed as the account; else with the bare key, as for newAccount. */
+  readonly withKid: boolean;
+  readonly bound: boolean;
+}
+
+/** Signs and sends until the CA takes the nonce (RFC 8555 §6.5); each try has a signature of its own. */
+async function signedRequest(api: AcmeApi, needs: ClientNeeds, call: SignedCall): Promise<ApiAnswer> {
+  const { http } = api;
+  const kid = call.withKid ? api.getAccountUrl() : null;
+  const payload = call.bound ? bindExternally(http, needs, call) : call.payload;
+  let nonce: string | undefined;
+  for (let rejected = 0; ; rejected++) {
+    nonce ??= await http.getNonce();
+    const got = await http.request(call.url, 'post', {
+      data: http.createSignedBody(call.url, payload, { nonce, kid }),
+    });
+    if (got.status < 400) {
+      keepNonce(needs, got);
+      return got;
+    }
+    const error = errorOf(got.answer, needs.issuer, needs.clock.now());
+    if (error.code !== 'acme.badNonce' || rejected >= maxBadNonces) {
+      keepNonce(needs, got);
+      throw error;
+    }
+    nonce = nonceOf(got);
+  }
+}
+
+/** RFC 8555 §7.3.4. */
+function bindExternally(http: AcmeHttp, { eab }: ClientNeeds, { url, payload }: SignedCall): object | null {
+  if (!eab) return payload;
+  const externalAccountBinding = http.createSignedHmacBody(eab.hmacKey.reveal(), url, http.getJwk(), {
+    kid: eab.kid,
+  });
+  return { ...payload, externalAccountBinding };
+}
+
+async function getNonce(http: AcmeHttp, needs: ClientNeeds): Promise<string> {
+  const held = needs.nonces.take();
+  if (held !== undefined) return held;
+  const { newNonce = '' } = await http.getDirectory();
+  // GET and not HEAD: Node's HTTP stacks close the connection after the answer to a HEAD.
+  const got = await http.request(newNonce, 'get');
+  if (got.status >= 400) throw errorOf(got.answer, needs.issuer, needs.clock.now());
+  const nonce = nonceOf(got);
+  if (nonce === undefined) throw new AgentError('acme.response', `${newNonce} answered without a nonce`);
+  return nonce;
+}
+
+async function request(
+  { transport }: ClientNeeds,
+  call: { readonly url: string; readonly method: string; readonly data: unknown },
+  signal: AbortSignal,
+): Promise<ApiAnswer> {
+  const answer = await transport.send(
+    call.data === undefined
+      ? { method: 'GET', url: call.url }
+      : { method: 'POST', url: call.url, body: JSON.stringify(call.data) },
+    signal,
+  );
+  const isJson = /json/.test(answer.headers['content-type'] ?? '');
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    data: isJson ? parseJson(answer) : answer.text,
+    answer,
+  };
+}
+
+/** Where to send a call whose URL, or the nonce's, has left the directory; undefined when that is not why it failed. */
+async function movedTo(
+  { url, error }: { readonly url: string; readonly error: unknown },
+  { directory }: ClientNeeds,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!(error instanceof AgentError) || error.facts.status !== 404) return undefined;
+  const before = directory.latest()?.resources ?? {};
+  const nameOf = (wanted: unknown) => Object.keys(before).find((name) => before[name] === wanted);
+  const gone = nameOf(error.facts.url);
+  if (gone === undefined) return undefined;
+  const after = (await directory.refresh(signal)).resources;
+  if (after[gone] === before[gone]) return undefined;
+  const name = nameOf(url);
+  return name === undefined ? url : after[name];
+}
+
+function keepNonce({ nonces }: ClientNeeds, got: ApiAnswer): void {
+  const nonce = nonceOf(got);
+  if (nonce !== undefined) nonces.add(nonce);
+}
+
+function nonceOf({ headers }: ApiAnswer): string | undefined {
+  const nonce = headers['replay-nonce'];
+  return typeof nonce === 'string' && nonce !== '' ? nonce : undefined;
+}

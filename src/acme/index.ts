@@ -1,0 +1,158 @@
+import { setMaxListeners } from 'node:events';
+import { AgentError } from '../core/errors.ts';
+import type { Acme, AcmeSession, Ports } from '../core/ports.ts';
+import type { Secret } from '../core/secret.ts';
+import { createDirectory } from './directory.ts';
+import { createNonces } from './nonces.ts';
+import { openSession, type SessionNeeds } from './session.ts';
+import { createTransport, type Transport } from './transport.ts';
+
+const libraryAgent = 'acme-client/5.4.0';
+
+/** A CA and the account there, as the configuration defines it. */
+export interface IssuerConfig {
+  readonly name: string;
+  readonly directoryUrl: string;
+  /** E-mail addresses, with or without `mailto:`. */
+  readonly contacts?: readonly string[] | undefined;
+  readonly eab?: { readonly kid: string; readonly hmacKey: Secret<string> } | undefined;
+  /** Trust anchors for the CA's own API, in place of the system's. */
+  readonly trustPem?: string | undefined;
+  readonly proxyUrl?: string | undefined;
+  /** Common name of the CA at the top of the chain; a wish. */
+  readonly preferredChain?: string | undefined;
+  /** For orders that name none. */
+  readonly profile?: string | undefined;
+}
+
+/** What a CA says of itself, for people who check a configuration. */
+export interface IssuerFacts {
+  readonly issuer: string;
+  readonly directoryUrl: string;
+  readonly termsOfService?: string | undefined;
+  readonly profiles: readonly string[];
+  readonly caaIdentities: readonly string[];
+  readonly hasRenewalInfo: boolean;
+  /** URL of the account that we have there. */
+  readonly account?: string | undefined;
+}
+
+export interface AcmeLayer extends Acme {
+  /**
+   * Asks the CA for its directory, registers nothing. Rejects with what would keep an order from being made:
+   * `acme.network`, `acme.response`, `acme.externalAccount`, `order.profile`, `order.issuer`.
+   */
+  check(issuer: string, signal: AbortSignal): Promise<IssuerFacts>;
+  /** Aborts what is under way and closes the connections. */
+  close(): Promise<void>;
+}
+
+type AcmeNeeds = Pick<Ports, 'accounts' | 'locks' | 'clock' | 'log'>;
+
+interface Issuer {
+  readonly config: IssuerConfig;
+  readonly needs: SessionNeeds;
+  readonly transport: Transport;
+  session?: Promise<AcmeSession> | undefined;
+}
+
+/** `version` goes into the User-Agent (RFC 8555 §6.1). */
+export function createAcme(
+  issuers: readonly IssuerConfig[],
+  needs: AcmeNeeds,
+  { version }: { readonly version?: string } = {},
+): AcmeLayer {
+  const userAgent = `acme-agent${version === undefined ? '' : `/${version}`} ${libraryAgent}`;
+  const byName = new Map(issuers.map((config) => [config.name, createIssuer(config, needs, userAgent)]));
+  const closing = new AbortController();
+
+  function find(name: string): Issuer {
+    const issuer = byName.get(name);
+    if (issuer) return issuer;
+    throw new AgentError('order.issuer', `no issuer "${name}" is configured`, { facts: { issuer: name } });
+  }
+
+  return {
+    async session(name, signal) {
+      const issuer = find(name);
+      issuer.session ??= openSession(issuer.needs, closing.signal).catch((error: unknown) => {
+        issuer.session = undefined;
+        throw error;
+      });
+      return orAborted(issuer.session, signal);
+    },
+    check: async (name, signal) => check(find(name), needs, signal),
+    async close() {
+      closing.abort(new AgentError('acme.network', 'the agent is stopping'));
+      await Promise.all([...byName.values()].map(({ transport }) => transport.close()));
+    },
+  };
+}
+
+function createIssuer(config: IssuerConfig, needs: AcmeNeeds, userAgent: string): Issuer {
+  const { name, directoryUrl, trustPem, proxyUrl, eab, preferredChain, profile } = config;
+  const { accounts, locks, clock, log } = needs;
+  const transport = createTransport({ trustPem, proxyUrl, userAgent }, clock);
+  const directory = createDirectory({
+    issuer: name,
+    url: directoryUrl,
+    clock,
+    fetch: (url, signal) => transport.send({ method: 'GET', url }, signal),
+  });
+  const contacts = (config.contacts ?? []).map((one) => (one.startsWith('mailto:') ? one : `mailto:${one}`));
+  return {
+    config,
+    transport,
+    needs: {
+      issuer: name,
+      directoryUrl,
+      contacts,
+      eab,
+      preferredChain,
+      profile,
+      transport,
+      directory,
+      nonces: createNonces(clock),
+      accounts,
+      locks,
+      clock,
+      log,
+    },
+  };
+}
+
+async function check(issuer: Issuer, { accounts }: AcmeNeeds, signal: AbortSignal): Promise<IssuerFacts> {
+  const { name, directoryUrl, eab, profile } = issuer.config;
+  const directory = await issuer.needs.directory.refresh(signal);
+  const account = await accounts.get(name);
+  const isKnown = account?.url !== undefined && account.directoryUrl === directoryUrl;
+  if (directory.externalAccountRequired && !eab && !isKnown) {
+    throw new AgentError('acme.externalAccount', `${name} only takes accounts that are bound to a customer`);
+  }
+  if (profile !== undefined && !directory.profiles.includes(profile)) {
+    throw new AgentError(
+      'order.profile',
+      `${name} has no profile "${profile}"; it lists ${directory.profiles.join(', ') || 'none'}`,
+    );
+  }
+  return {
+    issuer: name,
+    directoryUrl,
+    termsOfService: directory.termsOfService,
+    profiles: directory.profiles,
+    caaIdentities: directory.caaIdentities,
+    hasRenewalInfo: directory.resources.renewalInfo !== undefined,
+    account: isKnown ? account.url : undefined,
+  };
+}
+
+/** One flight serves all who wait for it, so a single one's signal must not stop it. */
+function orAborted<T>(flight: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', onAbort, { once: true });
+    flight.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

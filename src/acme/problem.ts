@@ -1,0 +1,107 @@
+import { AgentError, codeOfProblem, type ErrorCode } from '../core/errors.ts';
+import type { Identifier, Problem } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
+import type { Answer } from './transport.ts';
+
+/** No CA means more than this; a greater value is a fault on its side or ours. */
+const longestWaitMs = 7 * 24 * 60 * 60 * 1000;
+const prefix = 'urn:ietf:params:acme:error:';
+
+/** What an answer of 400 and above says, with the problem document whole in `facts.problem`. */
+export function errorOf(answer: Answer, issuer: string, now: Instant): AgentError {
+  const problem = readProblem(parseJson(answer));
+  const retryAfterMs = retryAfter(answer, now);
+  return new AgentError(codeFor(answer, problem), messageFor(answer, issuer, problem), {
+    retryAt: retryAfterMs === undefined ? undefined : now + retryAfterMs,
+    facts: { issuer, url: answer.url, status: answer.status, problem, retryAfterMs },
+  });
+}
+
+/** Type of the CA's problem without the common prefix; undefined when the error is not one of the CA. */
+export function problemType(error: unknown): string | undefined {
+  if (!(error instanceof AgentError)) return undefined;
+  const problem = readProblem(error.facts.problem);
+  return problem?.type.startsWith(prefix) ? problem.type.slice(prefix.length) : problem?.type;
+}
+
+/** Seconds or an HTTP date (RFC 9110 §10.2.3), as milliseconds from `now`, between 0 and 7 days. */
+export function retryAfter(answer: Answer, now: Instant): number | undefined {
+  const value = answer.headers['retry-after'];
+  if (value === undefined) return undefined;
+  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), longestWaitMs);
+}
+
+/** The document without what is not of the expected shape; undefined when it has no type. */
+export function readProblem(value: unknown): Problem | undefined {
+  if (!isRecord(value) || typeof value.type !== 'string') return undefined;
+  const subproblems = Array.isArray(value.subproblems)
+    ? value.subproblems.map(readProblem).filter((one) => one !== undefined)
+    : undefined;
+  return {
+    type: value.type,
+    detail: typeof value.detail === 'string' ? value.detail : undefined,
+    status: typeof value.status === 'number' ? value.status : undefined,
+    instance: typeof value.instance === 'string' ? value.instance : undefined,
+    identifier: readIdentifier(value.identifier),
+    subproblems,
+  };
+}
+
+export function readIdentifier(value: unknown): Identifier | undefined {
+  if (!isRecord(value) || typeof value.value !== 'string') return undefined;
+  return value.type === 'dns' || value.type === 'ip' ? { type: value.type, value: value.value } : undefined;
+}
+
+/** undefined when the body is not JSON, whatever its label says. */
+export function parseJson(answer: Answer): unknown {
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function codeFor({ status, headers }: Answer, problem: Problem | undefined): ErrorCode {
+  if (!problem || problem.type === 'about:blank') {
+    if (status === 429) return 'acme.rateLimited';
+    return status >= 500 ? 'acme.server' : 'acme.response';
+  }
+  const code = codeOfProblem(problem.type);
+  if (code === 'acme.rateLimited') {
+    // A load balancer's 503 says "rateLimited" too. Paused names come without a date, with the address of a person's way out.
+    const paused = status !== 503 && headers['retry-after'] === undefined;
+    return paused && /https?:\/\//.test(problem.detail ?? '') ? 'acme.paused' : code;
+  }
+  // On a request, not on a challenge, the CA speaks of the account that signed it.
+  return code === 'challenge.unauthorized' ? 'acme.account' : code;
+}
+
+function messageFor(answer: Answer, issuer: string, problem: Problem | undefined): string {
+  if (!problem) {
+    const said = plainText(answer.text);
+    return `${issuer} answered with HTTP ${answer.status}${said ? `: ${said}` : ' and an empty body'}`;
+  }
+  const parts = [
+    problem.detail ?? problem.type,
+    ...(problem.instance === undefined ? [] : [`see ${problem.instance}`]),
+    ...(problem.subproblems ?? []).map(
+      (one) => `${one.identifier ? `${one.identifier.value}: ` : ''}${one.detail ?? one.type}`,
+    ),
+  ];
+  return `${issuer}: ${parts.join('; ')}`;
+}
+
+/** First words of an error page. */
+function plainText(body: string): string {
+  const words = body
+    .replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return words.length > 200 ? `${words.slice(0, 200)}…` : words;
+}

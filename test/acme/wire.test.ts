@@ -1,0 +1,201 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { AcmeSession } from '../../src/core/ports.ts';
+import { type FakeCa, page, problem, reset, silence, startFakeCa } from './fake-ca.ts';
+import { layer, never } from './kit.ts';
+
+const names = ['a.example.com'];
+const dayMs = 86_400_000;
+
+let ca: FakeCa;
+let opened: ReturnType<typeof layer>;
+let session: AcmeSession;
+
+beforeEach(async () => {
+  ca = await startFakeCa();
+  opened = layer({
+    directoryUrl: ca.directoryUrl,
+    trustPem: ca.trustPem,
+    contacts: ['mailto:a@example.com'],
+  });
+  session = await opened.acme.session('ca', never);
+});
+
+afterEach(async () => {
+  await opened.acme.close();
+  await ca.stop();
+});
+
+function postsTo(path: string) {
+  return ca.requests.filter((request) => request.path === path);
+}
+
+describe('on the wire', () => {
+  test('one nonce serves one request, connections are kept, and the agent says who it is', async () => {
+    for (let count = 0; count < 30; count++) await session.newOrder({ names }, never);
+    expect(ca.wrongNonces).toEqual([]);
+    expect(ca.connections()).toBeLessThanOrEqual(2);
+    expect(postsTo('/nonce')).toHaveLength(1);
+    expect(new Set(ca.requests.map(({ headers }) => headers['user-agent']))).toEqual(
+      new Set(['acme-agent/1.2.3 acme-client/5.4.0']),
+    );
+  });
+
+  test('a rejected nonce is followed by the nonce of that answer under a new signature', async () => {
+    ca.fail('/new-order', ...Array.from({ length: 19 }, () => problem(400, 'badNonce')));
+    await session.newOrder({ names }, never);
+    const nonces = postsTo('/new-order').map((request) => request.protected.nonce);
+    expect(new Set(nonces).size).toBe(20);
+    expect(ca.wrongNonces).toEqual([]);
+    expect(postsTo('/nonce')).toHaveLength(1);
+    expect(opened.clock.pauses).toEqual([]);
+  });
+
+  test('a CA that rejects every nonce is not asked for ever', async () => {
+    ca.fail('/new-order', ...Array.from({ length: 40 }, () => problem(400, 'badNonce')));
+    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({ code: 'acme.badNonce' });
+    expect(postsTo('/new-order')).toHaveLength(21);
+  });
+
+  test('nonces are dropped after five minutes', async () => {
+    await session.newOrder({ names }, never);
+    await opened.clock.sleep(5 * 60_000 + 1);
+    await session.newOrder({ names }, never);
+    expect(postsTo('/nonce')).toHaveLength(2);
+  });
+
+  test('a broken connection is tried again, never with the same nonce', async () => {
+    ca.fail('/new-order', reset, reset);
+    await session.newOrder({ names }, never);
+    expect(opened.clock.pauses).toEqual([1000, 2000]);
+    const nonces = postsTo('/new-order').map((request) => request.protected.nonce);
+    expect(new Set(nonces).size).toBe(3);
+  });
+
+  test('a CA that stays away is an error of the network after at most 10 s of waiting', async () => {
+    ca.fail('/new-order', ...Array.from({ length: 10 }, () => reset));
+    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({
+      code: 'acme.network',
+      message: expect.stringContaining('127.0.0.1'),
+    });
+    expect(opened.clock.pauses).toEqual([1000, 2000, 4000, 3000]);
+  });
+
+  test('an abort reaches the socket at once', async () => {
+    const abort = new AbortController();
+    const closed = new Promise<void>((resolve) => {
+      ca.fail('/new-order', (response) => response.on('close', resolve));
+    });
+    const order = session.newOrder({ names }, abort.signal);
+    order.catch(() => {});
+    await vi.waitFor(() => expect(postsTo('/new-order')).toHaveLength(1));
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await expect(order).rejects.toBe(reason);
+    await closed;
+  });
+
+  test('a body that never ends is aborted too', async () => {
+    const abort = new AbortController();
+    ca.fail('/order/1', (response) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{'),
+    );
+    const order = session.order(`${ca.url}/order/1`, abort.signal);
+    order.catch(() => {});
+    await vi.waitFor(() => expect(postsTo('/order/1')).toHaveLength(1));
+    abort.abort(new Error('enough'));
+    await expect(order).rejects.toThrow('enough');
+  });
+
+  test('closing stops what is under way', async () => {
+    ca.fail('/order/1', silence);
+    const order = session.order(`${ca.url}/order/1`, AbortSignal.timeout(20_000));
+    order.catch(() => {});
+    await vi.waitFor(() => expect(postsTo('/order/1')).toHaveLength(1));
+    await opened.acme.close();
+    await expect(order).rejects.toMatchObject({ code: 'acme.network' });
+    expect(opened.clock.pauses).toEqual([]);
+  });
+
+  test('a redirect is refused', async () => {
+    ca.fail('/new-order', page(307, '', { location: 'https://elsewhere.example/' }));
+    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({
+      code: 'acme.response',
+      message: expect.stringContaining('redirects to https://elsewhere.example/'),
+    });
+    expect(postsTo('/new-order')).toHaveLength(1);
+  });
+
+  test('an answer above 1 MB is refused', async () => {
+    ca.fail('/order/1', page(200, 'x'.repeat(1_100_000)));
+    await expect(session.order(`${ca.url}/order/1`, never)).rejects.toMatchObject({
+      code: 'acme.response',
+      message: expect.stringContaining('larger than 1 MB'),
+    });
+  });
+
+  test('only the trust anchors of the issuer count', async () => {
+    const strict = layer({ directoryUrl: ca.directoryUrl });
+    await expect(strict.acme.session('ca', never)).rejects.toMatchObject({ code: 'acme.network' });
+    await strict.acme.close();
+  });
+});
+
+describe('when the CA says later', () => {
+  test('a short Retry-After is waited for, and counts in all', async () => {
+    ca.fail(
+      '/new-order',
+      problem(503, 'rateLimited', {}, { 'retry-after': '3' }),
+      problem(429, 'rateLimited', {}, { 'retry-after': '4' }),
+      problem(429, 'rateLimited', {}, { 'retry-after': '5' }),
+    );
+    const error = await session.newOrder({ names }, never).catch((caught) => caught);
+    expect(error.code).toBe('acme.rateLimited');
+    expect(Math.round((error.retryAt - opened.clock.now()) / 1000)).toBe(5);
+    expect(opened.clock.pauses).toEqual([3000, 4000]);
+  });
+
+  test.each([
+    ['seconds', () => '120'],
+    ['a date', () => new Date(Math.ceil(opened.clock.now() / 1000) * 1000 + 120_000).toUTCString()],
+  ])('a long Retry-After in %s is handed on', async (_form, value) => {
+    ca.fail('/new-order', problem(429, 'rateLimited', {}, { 'retry-after': value() }));
+    const before = opened.clock.now();
+    const error = await session.newOrder({ names }, never).catch((caught) => caught);
+    expect(error).toMatchObject({ code: 'acme.rateLimited', retry: 'later' });
+    expect(error.retryAt - before).toBeGreaterThan(118_000);
+    expect(error.retryAt - before).toBeLessThan(123_000);
+    expect(opened.clock.pauses).toEqual([]);
+  });
+
+  test('an absurd Retry-After is at most 7 days', async () => {
+    ca.fail('/new-order', problem(429, 'rateLimited', {}, { 'retry-after': '99999999999' }));
+    const error = await session.newOrder({ names }, never).catch((caught) => caught);
+    expect(Math.round((error.retryAt - opened.clock.now()) / dayMs)).toBe(7);
+  });
+
+  test('a limit without a date but with an address is a paused name', async () => {
+    const detail = 'paused; see https://ca.example/unpause?x=1';
+    ca.fail('/new-order', problem(429, 'rateLimited', { detail }));
+    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({
+      code: 'acme.paused',
+      retry: 'blocked',
+      message: expect.stringContaining('https://ca.example/unpause?x=1'),
+    });
+  });
+
+  test('faults of its servers are tried again with growing pauses', async () => {
+    ca.fail('/new-order', problem(500, 'serverInternal'), page(502, ''), page(503, '<h1>Down</h1>'));
+    await session.newOrder({ names }, never);
+    expect(opened.clock.pauses).toEqual([1000, 2000, 4000]);
+  });
+
+  test('a pending order carries its Retry-After', async () => {
+    ca.fail('/order/1', (response) => {
+      response.setHeader('retry-after', '3');
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(ca.documents['/order/1']));
+    });
+    expect((await session.order(`${ca.url}/order/1`, never)).retryAfterMs).toBe(3000);
+    expect((await session.order(`${ca.url}/order/1`, never)).retryAfterMs).toBeUndefined();
+  });
+});
