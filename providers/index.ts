@@ -1,0 +1,8 @@
+import type { DnsProviderDefinition } from '../src/plugin/define.ts';
+import { challtestsrv } from './challtestsrv.ts';
+import { exec } from './exec.ts';
+import { rfc2136 } from './rfc2136.ts';
+import { route53 } from './route53.ts';
+
+/** The DNS providers that come with the agent. */
+export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [route53, rfc2136, exec, challtestsrv];

@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rfc2136 } from '../../providers/rfc2136.ts';
+import { systemClock } from '../../src/clock.ts';
+import { query } from '../../src/dns/wire.ts';
+import { describeProvider, type ProviderUnderTest } from '../contract/dns-provider.ts';
+import { startBind, type TestBind } from '../support/bind.ts';
+import { type DnsRelay, startDnsRelay } from '../support/dns-relay.ts';
+import { hasServer } from '../support/fetch/index.ts';
+import { createPluginContext, hastyClock } from '../support/plugin-context.ts';
+
+const signal = new AbortController().signal;
+const zone = { name: 'example.test' };
+const owner = '_acme-challenge.example.test';
+const add = { op: 'add', name: owner, value: 'digest', ttl: 60 } as const;
+
+describe.skipIf(!hasServer('named'))('with BIND', () => {
+  describeProvider('rfc2136', {
+    traits: rfc2136.traits,
+    setup,
+    notApplicable: {
+      listTxt: 'DNS has no query for the names of a zone but a transfer',
+      throttleOnce: 'DNS servers do not limit updates',
+      isPublished: 'the server shows a change before it answers',
+    },
+  });
+
+  describe('rfc2136', () => {
+    let bind: TestBind;
+    beforeAll(async () => {
+      bind = await startBind({
+        zones: ['example.test'],
+        records: [
+          'alias.example.test. 60 IN CNAME www.elsewhere.test.',
+          'away.example.test. 60 IN NS ns.elsewhere.test.',
+        ],
+      });
+    });
+    afterAll(() => bind.stop());
+
+    it('says which of name, secret and clock the server refuses', async () => {
+      const key = { ...bind.tsig, secret: randomBytes(32).toString('base64') };
+      const late = { ...systemClock, now: () => systemClock.now() - 600_000 };
+      const apply = async (tsig: object, clock = systemClock) =>
+        (await create(bind, { tsig }, clock)).apply(zone, [add], signal);
+      await expect(apply(key)).rejects.toMatchObject({
+        code: 'provider.auth',
+        message: /another secret for key acme-key/,
+      });
+      await expect(apply({ ...bind.tsig, name: 'other' })).rejects.toThrow(
+        /has no key other with algorithm hmac-sha256/,
+      );
+      await expect(apply(bind.tsig, late)).rejects.toThrow(
+        /clocks .* differ by (599|600|601) s; synchronise them/,
+      );
+    });
+
+    it('says that the key has no right to the change, and harms nothing', async () => {
+      const unsigned = await create(bind, { tsig: undefined });
+      await expect(unsigned.apply(zone, [add], signal)).rejects.toMatchObject({ code: 'provider.forbidden' });
+    });
+
+    it('says that the server does not answer', async () => {
+      const gone = await startDnsRelay(bind.port);
+      await gone.stop();
+      const provider = await create(gone, { tsig: bind.tsig });
+      await expect(provider.apply(zone, [add], signal)).rejects.toMatchObject({
+        code: 'provider.unavailable',
+        message: /127\.0\.0\.1:\d+ did not answer an update of zone example\.test: ECONNREFUSED/,
+      });
+    });
+
+    it('finds the zone of a name that is an alias to somewhere else', async () => {
+      expect(await (await create(bind)).findZone?.('alias.example.test', signal)).toEqual(zone);
+    });
+
+    it('does not take the zone above for one that is delegated to other servers', async () => {
+      const provider = await create(bind);
+      expect(await provider.findZone?.('_acme-challenge.away.example.test', signal)).toBeUndefined();
+    });
+
+    it('reaches a server by host name, over TCP alone and over UDP alone', async () => {
+      for (const transport of ['tcp', 'udp']) {
+        const provider = await create(bind, { server: `localhost:${bind.port}`, transport });
+        await provider.apply(zone, [add], signal);
+        await provider.apply(zone, [{ ...add, op: 'remove' }], signal);
+      }
+    });
+  });
+});
+
+describe('options of rfc2136', () => {
+  it.each(['192.0.2.1', '192.0.2.1:5353', 'ns1.example.com', '[2001:db8::1]:53', '2001:db8::1'])(
+    'take the server %s',
+    (server) => {
+      expect(rfc2136.options.safeParse({ server }).success).toBe(true);
+    },
+  );
+
+  it.each(['', 'ns1.example.com:0', 'a:b:c', 'ns1:99999'])('refuse the server "%s"', (server) => {
+    expect(rfc2136.options.safeParse({ server }).success).toBe(false);
+  });
+
+  it('refuse a key that is not base64 without showing it', () => {
+    const parsed = rfc2136.options.safeParse({ server: 'ns1', tsig: { name: 'k', secret: 'not base64!' } });
+    expect(parsed.error?.message).toMatch(/base64/);
+    expect(parsed.error?.message).not.toMatch(/not base64!/);
+  });
+});
+
+async function create(
+  server: { port: number; tsig?: TestBind['tsig'] } | DnsRelay,
+  more: object = {},
+  clock = systemClock,
+) {
+  const options = rfc2136.options.parse({
+    server: `127.0.0.1:${server.port}`,
+    tsig: 'tsig' in server ? server.tsig : undefined,
+    ...more,
+  });
+  return rfc2136.create(options, createPluginContext('bind', clock));
+}
+
+async function setup(): Promise<ProviderUnderTest> {
+  const bind = await startBind({ zones: ['example.test', 'sub.example.test'] });
+  const relay = await startDnsRelay(bind.port);
+  const provider = await create(relay, { tsig: bind.tsig }, hastyClock);
+  const [again, wrong] = [
+    await create(bind),
+    await create(relay, { tsig: { ...bind.tsig, secret: randomBytes(32).toString('base64') } }),
+  ];
+  const ask = async (name: string) => {
+    const server = { address: '127.0.0.1', port: bind.port };
+    const reply = await query(server, { name, type: 'TXT' }, { clock: systemClock, signal });
+    return reply.answers.flatMap((record) => (record.type === 'TXT' ? [record] : []));
+  };
+  return {
+    provider,
+    zone,
+    again: () => again,
+    txt: async (name) => (await ask(name)).map((record) => record.value),
+    addForeign: async (name, value) => {
+      await again.apply(zone, [{ ...add, name, value }], signal);
+    },
+    removeForeign: async (name, value) => {
+      await again.apply(zone, [{ ...add, op: 'remove', name, value }], signal);
+    },
+    snapshot: async () => (await bind.zoneText(zone.name)).replaceAll(/^.*\sSOA\s.*$/gm, ''),
+    stop: async () => {
+      await relay.stop();
+      await bind.stop();
+    },
+    delegated: { name: '_acme-challenge.www.sub.example.test', zone: 'sub.example.test' },
+    missing: { zone: { name: 'nowhere.test' }, code: 'dns.zoneNotFound' },
+    withWrongCredentials: () => wrong,
+    calls: relay.requests,
+    refused: { ...add, name: '_acme-challenge.elsewhere.test' },
+    loseAnswerOnce: relay.loseAnswerOnce,
+    hangOnce: relay.hangOnce,
+    ttl: async (name) => (await ask(name))[0]?.ttl,
+  };
+}
