@@ -1,0 +1,102 @@
+import type { Secret } from '../core/secret.ts';
+import type { Domain, Host, ProfileWish, Settings } from '../core/types.ts';
+import type { DeployTargetDefinition, DnsProviderDefinition, NotifierDefinition } from '../plugin/define.ts';
+
+/** What one configuration file says, checked and with its defaults; paths are absolute, secrets resolved. */
+export interface Config {
+  readonly dataDir: string;
+  /** file: a key is made there when the store has none. */
+  readonly masterKey: { readonly file: string } | { readonly value: Secret<string> };
+  readonly redis: RedisConfig;
+  readonly issuers: readonly IssuerConfig[];
+  readonly dnsAccounts: readonly DnsAccountConfig[];
+  readonly deployTargets: readonly DeployTargetConfig[];
+  readonly notifiers: readonly NotifierConfig[];
+  readonly http01: { readonly port: number; readonly address: string };
+  /** `address` or `address:port`; empty: those of the system. */
+  readonly resolvers: readonly string[];
+  readonly network: { readonly allowPrivate: readonly string[]; readonly proxyUrl?: string | undefined };
+  readonly roles: readonly ('scheduler' | 'worker' | 'edge')[];
+  /** Jobs at a time, by queue. */
+  readonly concurrency: Readonly<Record<'commands' | 'issuance' | 'deploy' | 'notify' | 'upkeep', number>>;
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
+}
+
+/** With none of `url`, `sentinels` and `cluster` the agent runs a server of its own in the data directory. */
+export interface RedisConfig {
+  /** Without user and password, which stand beside it. */
+  readonly url?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: Secret<string> | undefined;
+  /** PEM texts. Absent for a plain connection. */
+  readonly tls?:
+    | {
+        readonly ca?: string | undefined;
+        readonly cert?: string | undefined;
+        readonly key?: Secret<string> | undefined;
+      }
+    | undefined;
+  readonly sentinels?: readonly Endpoint[] | undefined;
+  readonly sentinelName?: string | undefined;
+  readonly cluster?: readonly Endpoint[] | undefined;
+  readonly prefix: string;
+  readonly durability: 'strict' | 'relaxed';
+  /** Server program for the embedded store, where PATH has none. */
+  readonly serverPath?: string | undefined;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface IssuerConfig {
+  readonly name: string;
+  readonly directoryUrl: string;
+  readonly email?: string | undefined;
+  readonly eab?: { readonly keyId: string; readonly hmacKey: Secret<string> } | undefined;
+  /** PEM of roots trusted for this CA's API beside the built-in ones. */
+  readonly trustPem?: string | undefined;
+  readonly proxyUrl?: string | undefined;
+  readonly preferredChain?: string | undefined;
+  readonly profile?: ProfileWish | undefined;
+}
+
+/** `definition.create(options, context)` makes the thing. */
+interface Plugged<Definition> {
+  readonly name: string;
+  readonly definition: Definition;
+  /** As the definition's own schema returned them. */
+  readonly options: unknown;
+}
+
+export interface DnsAccountConfig extends Plugged<DnsProviderDefinition<unknown>> {
+  readonly zones: readonly string[];
+  readonly nameservers: readonly string[];
+  readonly programmable: boolean;
+}
+
+export type DeployTargetConfig = Plugged<DeployTargetDefinition<unknown>>;
+export type NotifierConfig = Plugged<NotifierDefinition<unknown>>;
+
+/** By the name that the file uses: those that come with the agent and those of plugins. */
+export interface Definitions {
+  readonly dns: ReadonlyMap<string, DnsProviderDefinition<unknown>>;
+  readonly deploy: ReadonlyMap<string, DeployTargetDefinition<unknown>>;
+  readonly notify: ReadonlyMap<string, NotifierDefinition<unknown>>;
+}
+
+/** A domain of the file with its hosts. `addedAt` of the hosts is 0: whoever stores them knows the time. */
+export interface FileDomain {
+  readonly domain: Domain;
+  readonly hosts: readonly Host[];
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly settings: Settings;
+  readonly domains: readonly FileDomain[];
+  readonly definitions: Definitions;
+  /** SHA-256, hex, of what all agents on one store must agree on. */
+  readonly sharedHash: string;
+}

@@ -1,0 +1,68 @@
+import type { IssuerConfig } from './config.ts';
+import { isPreset, presets } from './presets.ts';
+import type { Reader } from './reader.ts';
+import { issuer } from './schema.ts';
+import { suggestion } from './suggest.ts';
+
+const buypassIsGone =
+  'Buypass has closed its ACME service (last certificate on 31 October 2025): use another issuer, such as "preset: letsencrypt"';
+
+/** `proxyUrl`: for the CAs that have none of their own. */
+export function readIssuers(reader: Reader, proxyUrl: string | undefined): readonly IssuerConfig[] {
+  const names = reader.keys(['issuers']);
+  if (names.length === 0)
+    reader.report(
+      ['issuers'],
+      'there must be at least one issuer, such as "letsencrypt: { preset: letsencrypt }"',
+    );
+  return names.flatMap((name) => readIssuer(name, reader, proxyUrl) ?? []);
+}
+
+function readIssuer(name: string, reader: Reader, proxyUrl: string | undefined): IssuerConfig | undefined {
+  const path = ['issuers', name];
+  const part = reader.read(issuer, path);
+  if (part === undefined) return undefined;
+  const directoryUrl = directoryOf(name, part, reader);
+  if (
+    part.eab === undefined &&
+    part.preset !== undefined &&
+    isPreset(part.preset) &&
+    presets[part.preset].needsEab
+  )
+    reader.report(
+      path,
+      `${part.preset} opens accounts only with external account binding: add eab with keyId and hmacKey`,
+    );
+  return {
+    name,
+    directoryUrl: directoryUrl ?? '',
+    email: part.email,
+    eab: part.eab,
+    trustPem: part.trust === undefined ? undefined : reader.file(part.trust, [...path, 'trust']),
+    proxyUrl: part.proxy ?? proxyUrl,
+    preferredChain: part.preferredChain,
+    profile: part.profile,
+  };
+}
+
+function directoryOf(
+  name: string,
+  { preset, directory }: { preset?: string | undefined; directory?: string | undefined },
+  reader: Reader,
+): string | undefined {
+  const path = ['issuers', name];
+  if (preset !== undefined && directory !== undefined)
+    reader.report([...path, 'directory'], 'give a preset or a directory, not both');
+  if (preset?.toLowerCase().startsWith('buypass')) reader.report([...path, 'preset'], buypassIsGone);
+  else if (preset !== undefined && !isPreset(preset))
+    reader.report(
+      [...path, 'preset'],
+      `there is no preset "${preset}"${suggestion(preset, Object.keys(presets), 'known')}; or give the directory URL of the CA`,
+    );
+  else if (preset !== undefined) return presets[preset as keyof typeof presets].directoryUrl;
+  if (directory !== undefined && /(^|\.)buypass\.(com|no)$/.test(new URL(directory).hostname))
+    reader.report([...path, 'directory'], buypassIsGone);
+  if (preset === undefined && directory === undefined)
+    reader.report(path, 'give a preset (letsencrypt, zerossl, google, sslcom) or the directory URL of a CA');
+  return directory;
+}

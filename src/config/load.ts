@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { dnsProviders } from '../../providers/index.ts';
+import { AgentError } from '../core/errors.ts';
+import { secret } from '../core/secret.ts';
+import type { Settings } from '../core/types.ts';
+import { deployTargets } from '../deploy/index.ts';
+import { notifiers } from '../notify/index.ts';
+import type { Config, Definitions, LoadedConfig } from './config.ts';
+import { readDocument } from './document.ts';
+import { readDomains } from './domains.ts';
+import { readIssuers } from './issuers.ts';
+import { createMistakes } from './mistakes.ts';
+import { readDeployTargets, readDnsAccounts, readNotifiers } from './plugged.ts';
+import { joinPlugins } from './plugins.ts';
+import { createReader, type Reader, type Variables } from './reader.ts';
+import { toRedis } from './redis.ts';
+import { type FilePart, file } from './schema.ts';
+import { hashShared } from './shared-hash.ts';
+
+const masterKeyVariable = 'ACME_AGENT_MASTER_KEY';
+
+/** What the agent takes from its own process environment. */
+export interface Environment {
+  /** For `loadConfig`. */
+  readonly variables: Variables;
+  /** For the programs that the agent runs. */
+  readonly path: string;
+  readonly home: string;
+  readonly tmpdir: string;
+}
+
+/** The only reader of the process environment. Also tells the AWS SDK not to lecture about Node's version. */
+export function readEnvironment(): Environment {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  return {
+    variables: { ...process.env },
+    path: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    home: homedir(),
+    tmpdir: tmpdir(),
+  };
+}
+
+/**
+ * Reads one YAML file. Rejects with `config.unreadable`, or with one `config.invalid` (`config.plugin` when plugins are
+ * all that is wrong) whose message lists every mistake: `file:line: path.to.key: what is wrong and what to write`.
+ */
+export async function loadConfig(path: string, env: Variables): Promise<LoadedConfig> {
+  const mistakes = createMistakes(path);
+  const document = readDocument(await readText(path), mistakes);
+  const folder = dirname(resolve(path));
+  const reader = createReader({ document, mistakes, folder, env });
+  const part = reader.read(file, []) ?? file.parse({});
+  const builtIn = [...dnsProviders, ...deployTargets, ...notifiers];
+  const definitions = await joinPlugins(builtIn, { plugins: part.plugins, folder }, (index, error) =>
+    reader.report(['plugins', index], error.message, error.code),
+  );
+  const config = readConfig(part, { reader, definitions, env });
+  const settings = readSettings(part, config, reader);
+  const domains = readDomains({ reader, settings, accounts: config.dnsAccounts, defaults: part.defaults });
+  mistakes.throwIfAny();
+  return { config, settings, domains, definitions, sharedHash: hashShared(config, settings, domains) };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const reason = { ENOENT: 'is not there', EACCES: 'may not be read by this user' }[code];
+    const message = `the configuration file ${path} ${reason ?? `cannot be read (${code})`}`;
+    throw new AgentError('config.unreadable', message, { cause });
+  }
+}
+
+interface Around {
+  readonly reader: Reader;
+  readonly definitions: Definitions;
+  readonly env: Variables;
+}
+
+function readConfig(part: FilePart, around: Around): Config {
+  const { reader, definitions } = around;
+  const dataDir = reader.absolute(part.dataDir);
+  const { allowPrivate, proxy } = part.network;
+  return {
+    dataDir,
+    masterKey: toMasterKey(part, dataDir, around),
+    redis: toRedis(part.redis, reader),
+    issuers: readIssuers(reader, proxy),
+    dnsAccounts: readDnsAccounts(reader, definitions),
+    deployTargets: readDeployTargets(reader, definitions),
+    notifiers: readNotifiers(reader, definitions),
+    http01: part.http01,
+    resolvers: part.resolvers,
+    network: { allowPrivate, proxyUrl: proxy },
+    roles: part.roles,
+    concurrency: part.concurrency,
+    log: part.log,
+  };
+}
+
+/** As the file says; else from the environment, if that has one; else a file in the data directory. */
+function toMasterKey({ masterKey }: FilePart, dataDir: string, { reader, env }: Around): Config['masterKey'] {
+  if (masterKey !== undefined && 'file' in masterKey) return { file: reader.absolute(masterKey.file) };
+  const name = masterKey?.env ?? masterKeyVariable;
+  const value = env[name];
+  if (value !== undefined && value !== '') return { value: secret(value) };
+  if (masterKey !== undefined)
+    reader.report(['masterKey', 'env'], `the environment variable ${name} is not set`);
+  return { file: join(dataDir, 'master.key') };
+}
+
+function readSettings({ defaults, renewal }: FilePart, config: Config, reader: Reader): Settings {
+  const issuers = reader.keys(['issuers']);
+  const deploy = reader.keys(['deployTargets']);
+  const notify = reader.keys(['notifiers']);
+  return {
+    issuers,
+    dnsAccounts: config.dnsAccounts.map(({ name, zones, programmable }) => ({ name, zones, programmable })),
+    deployTargets: deploy,
+    notifiers: notify,
+    renewalCeilingMs: renewal.ceilingDays * 86_400_000,
+    defaults: {
+      mode: defaults.mode ?? 'auto',
+      issuers: defaults.issuers ?? issuers.slice(0, 1),
+      keyTypes: defaults.keyTypes ?? ['p256'],
+      deploy: defaults.deploy ?? deploy,
+      notify: defaults.notify ?? notify,
+      contacts: defaults.contacts ?? [],
+    },
+  };
+}

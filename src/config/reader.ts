@@ -1,0 +1,160 @@
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import type { ErrorCode } from '../core/errors.ts';
+import { readSecretFile } from '../plugin/fields.ts';
+import type { ConfigDocument } from './document.ts';
+import type { Mistakes, Path } from './mistakes.ts';
+import { type Problem, pathsOf, problemsOf, sentenceOf } from './sentences.ts';
+
+/** Variables of the process environment. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Reads parts of one configuration file by schema; every mistake is reported with its line, none stops the reading. */
+export interface Reader {
+  /**
+   * The part at `path` without the keys in `omit`. Where text is wanted and `{ env: NAME }` or `{ file: PATH }` stands,
+   * the value is put in. Of a part with mistakes the sound rest comes back if the schema takes it, else undefined.
+   */
+  read<T>(schema: z.ZodType<T>, path: Path, omit?: readonly string[]): T | undefined;
+  /** Keys of the mapping at `path`, as written; none if it is absent or no mapping. */
+  keys(path: Path): readonly string[];
+  /** Entries of the list at `path`; none if it is absent or no list. */
+  count(path: Path): number;
+  report(path: Path, sentence: string, code?: ErrorCode): void;
+  lineOf(path: Path): number;
+  /** Text of a file named in the configuration; undefined after reporting that it cannot be read. */
+  file(name: string, path: Path): string | undefined;
+  /** A path named in the configuration, relative to the file's folder. */
+  absolute(name: string): string;
+}
+
+export interface Source {
+  readonly document: ConfigDocument;
+  readonly mistakes: Mistakes;
+  readonly folder: string;
+  readonly env: Variables;
+}
+
+export function createReader({ document, mistakes, folder, env }: Source): Reader {
+  const report: Reader['report'] = (path, sentence, code) =>
+    mistakes.add(document.lineOf(path), path, sentence, code);
+  const absolute = (name: string) => resolve(folder, name);
+
+  function file(name: string, path: Path): string | undefined {
+    try {
+      return readSecretFile(absolute(name));
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      const reason = { ENOENT: 'is not there', EACCES: 'may not be read by this user' }[code];
+      report(path, `the file ${absolute(name)} ${reason ?? `cannot be read (${code})`}`);
+      return undefined;
+    }
+  }
+
+  function valueBehind(reference: Reference, path: Path): string | undefined {
+    if (reference.kind === 'file') return file(reference.name, path);
+    const value = env[reference.name];
+    if (value === undefined || value === '')
+      report(path, `the environment variable ${reference.name} is not set`);
+    return value === '' ? undefined : value;
+  }
+
+  function read<T>(schema: z.ZodType<T>, path: Path, omit: readonly string[] = []): T | undefined {
+    let content = without(at(document.content, path), omit);
+    const unresolved: Path[] = [];
+    for (;;) {
+      const result = schema.safeParse(content, { error: sentenceOf });
+      if (result.success) return result.data;
+      const references = pathsOf(result.error.issues, []).flatMap((place) => {
+        const reference = asReference(at(content, place));
+        return reference === undefined ? [] : [{ place, reference }];
+      });
+      if (references.length === 0)
+        return salvage(schema, content, { issues: result.error.issues, path, unresolved });
+      for (const { place, reference } of references) {
+        const value = valueBehind(reference, [...path, ...place]);
+        if (value === undefined) unresolved.push(place);
+        content = replaced(content, place, value ?? 'unresolved');
+      }
+    }
+  }
+
+  /** Reports the issues, then tries again without the places that have them. */
+  function salvage<T>(
+    schema: z.ZodType<T>,
+    content: unknown,
+    found: { issues: readonly z.core.$ZodIssue[]; path: Path; unresolved: readonly Path[] },
+  ): T | undefined {
+    const problems = problemsOf(found.issues, []);
+    const isReported = (problem: Problem) => found.unresolved.some((place) => same(place, problem.path));
+    for (const { path, sentence } of problems.filter((problem) => !isReported(problem)))
+      report([...found.path, ...path], sentence);
+    const sound = problems.reduce((rest, problem) => pruned(rest, problem.path), content);
+    const again = schema.safeParse(sound, { error: sentenceOf });
+    return again.success ? again.data : undefined;
+  }
+
+  return {
+    read,
+    report,
+    file,
+    absolute,
+    lineOf: document.lineOf,
+    keys: (path) => Object.keys(asRecord(at(document.content, path))),
+    count: (path) => {
+      const list = at(document.content, path);
+      return Array.isArray(list) ? list.length : 0;
+    },
+  };
+}
+
+interface Reference {
+  readonly kind: 'env' | 'file';
+  readonly name: string;
+}
+
+function asReference(value: unknown): Reference | undefined {
+  const [entry, ...others] = Object.entries(asRecord(value));
+  if (entry === undefined || others.length > 0) return undefined;
+  const [kind, name] = entry;
+  return (kind === 'env' || kind === 'file') && typeof name === 'string' ? { kind, name } : undefined;
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+function at(value: unknown, path: Path): unknown {
+  return path.reduce((inner: unknown, key) => {
+    if (typeof inner !== 'object' || inner === null || !Object.hasOwn(inner, key)) return undefined;
+    return Reflect.get(inner, key);
+  }, value);
+}
+
+function without(value: unknown, keys: readonly string[]): unknown {
+  if (keys.length === 0) return value;
+  return Object.fromEntries(Object.entries(asRecord(value)).filter(([key]) => !keys.includes(key)));
+}
+
+function replaced(value: unknown, path: Path, inner: unknown): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return inner;
+  if (Array.isArray(value))
+    return value.map((entry, i) => (i === key ? replaced(entry, rest, inner) : entry));
+  const record = asRecord(value);
+  return { ...record, [key]: replaced(record[String(key)], rest, inner) };
+}
+
+/** Without the key that `path` leads to; a list with a bad entry goes whole, so that no index moves. */
+function pruned(value: unknown, path: Path): unknown {
+  const index = path.findIndex((key) => typeof key === 'number');
+  const [...keys] = index === -1 ? path : path.slice(0, index);
+  const last = keys.pop();
+  if (last === undefined) return value;
+  const parent = at(value, keys);
+  return parent === undefined ? value : replaced(value, keys, without(parent, [String(last)]));
+}
+
+function same(a: Path, b: Path): boolean {
+  return a.length === b.length && a.every((key, i) => key === b[i]);
+}

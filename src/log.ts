@@ -1,0 +1,77 @@
+import { type Logger, pino, stdTimeFunctions } from 'pino';
+import { AgentError } from './core/errors.ts';
+import type { Log } from './core/ports.ts';
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Takes whole lines; default: standard error. */
+  readonly destination?: { write(line: string): unknown } | undefined;
+  /** json: one object a line, for machines (default); text: for a person at a terminal. */
+  readonly format?: 'json' | 'text' | undefined;
+}
+
+/** Errors among the facts are written with code, facts and causes; a Secret prints as `[secret]`. */
+export function createLog(options: LogOptions): Log {
+  const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
+  const logger = pino(
+    {
+      level: options.level,
+      base: { pid: process.pid },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }), log: writeErrors },
+    },
+    options.format === 'text' ? { write: (line) => destination.write(toText(line)) } : destination,
+  );
+  return toPort(logger);
+}
+
+function toPort(logger: Logger): Log {
+  return {
+    debug: (facts, message) => logger.debug(facts, message),
+    info: (facts, message) => logger.info(facts, message),
+    warn: (facts, message) => logger.warn(facts, message),
+    error: (facts, message) => logger.error(facts, message),
+    child: (facts) => toPort(logger.child(facts)),
+  };
+}
+
+function writeErrors(facts: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([key, value]) => [key, value instanceof Error ? errorFacts(value) : value]),
+  );
+}
+
+interface ErrorFacts {
+  readonly code?: string | undefined;
+  readonly message: string;
+  readonly facts?: Readonly<Record<string, unknown>> | undefined;
+  readonly stack?: string | undefined;
+  readonly cause?: ErrorFacts | undefined;
+}
+
+/** Of a foreign error only code, message and stack: its other fields may hold requests with credentials. */
+function errorFacts(error: Error, depth = 0): ErrorFacts {
+  const cause = error.cause instanceof Error && depth < 8 ? errorFacts(error.cause, depth + 1) : undefined;
+  if (error instanceof AgentError)
+    return {
+      code: error.code,
+      message: error.message,
+      facts: error.facts,
+      ...(error.code === 'bug' && { stack: error.stack }),
+      cause,
+    };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return { code, message: error.message, stack: error.stack, cause };
+}
+
+function toText(line: string): string {
+  const { time, level, msg, pid: _, ...facts } = JSON.parse(line) as Record<string, unknown>;
+  const shown = Object.entries(facts).map(
+    ([key, value]) =>
+      ` ${key}=${typeof value === 'string' && /^[\w.:/*@-]+$/.test(value) ? value : JSON.stringify(value)}`,
+  );
+  return `${time} ${String(level).toUpperCase().padEnd(5)} ${msg}${shown.join('')}\n`;
+}
