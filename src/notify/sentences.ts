@@ -1,0 +1,106 @@
+import type { Notice, NoticeKind } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
+
+/** Most urgent first: the order in a message, and what its subject speaks of. */
+export const urgency: readonly NoticeKind[] = [
+  'store',
+  'fallback',
+  'reminder',
+  'failed',
+  'expiring',
+  'deploy-failed',
+  'recovered',
+  'deploy-recovered',
+];
+
+/** What a notice is about, for a subject or heading. `who`: the names in short. */
+export function headingOf(notice: Notice, who: string, now: Instant): string {
+  const target = notice.issuer ?? 'its target';
+  switch (notice.kind) {
+    case 'failed':
+      return `No new certificate for ${who}`;
+    case 'reminder':
+      return `${reminderOf(notice) ?? 'Reminder'}: no new certificate for ${who}`;
+    case 'fallback':
+      return `Visitors of ${who} get a security warning`;
+    case 'recovered':
+      return `The certificate for ${who} is in order again`;
+    case 'deploy-failed':
+      return `The certificate for ${who} did not get to ${target}`;
+    case 'deploy-recovered':
+      return `The certificate for ${who} is at ${target} again`;
+    case 'expiring':
+      return notice.expiresAt !== undefined && notice.expiresAt <= now
+        ? `The uploaded certificate for ${who} has expired`
+        : `The uploaded certificate for ${who} expires soon`;
+    case 'store':
+      return 'The agent cannot work: its store is in trouble';
+  }
+}
+
+/** `Reminder 3 of 30`; those after the series have no "of". */
+export function reminderOf({ reminder }: Notice): string | undefined {
+  if (reminder === undefined) return undefined;
+  return `Reminder ${reminder.number}${reminder.number <= reminder.of ? ` of ${reminder.of}` : ''}`;
+}
+
+/** What those who visit the names see at this moment. */
+export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
+  const isValid = expiresAt !== undefined && expiresAt > now;
+  const warned = 'Their browsers show a security warning';
+  switch (kind) {
+    case 'fallback':
+      return `${warned}: a self-signed certificate is served, for want of a trusted one.`;
+    case 'recovered':
+      return `A trusted certificate${isValid ? `, valid until ${instant(expiresAt)}` : ''}.`;
+    case 'deploy-recovered':
+      return 'The present certificate.';
+    case 'deploy-failed':
+      return 'The certificate that was there before.';
+    case 'store':
+      return 'Nothing of it, as long as the certificates that are deployed are valid.';
+    default:
+      if (isValid) return `Nothing of it yet: the present certificate is valid until ${instant(expiresAt)}.`;
+      return expiresAt === undefined
+        ? `${warned}: there is no trusted certificate yet, a self-signed one is served.`
+        : `${warned}: the certificate expired on ${instant(expiresAt)}.`;
+  }
+}
+
+/** What happens without anybody doing anything. */
+export function agentDoes({ kind, nextAttemptAt }: Notice, now: Instant): string {
+  if (kind === 'recovered' || kind === 'deploy-recovered') return 'Goes on as usual: it renews in good time.';
+  if (kind === 'expiring') return 'It cannot renew an uploaded certificate; it reminds you.';
+  if (nextAttemptAt === undefined) return 'Goes on trying by itself.';
+  return nextAttemptAt <= now ? 'Tries again now.' : `Tries again ${when(nextAttemptAt, now)}.`;
+}
+
+/** What the reader should do; undefined: nothing. */
+export function personDoes({ kind, advice }: Notice): string | undefined {
+  if (kind === 'recovered' || kind === 'deploy-recovered') return undefined;
+  return advice ?? (kind === 'expiring' ? 'Upload its successor.' : undefined);
+}
+
+/** `www.example.com`, `a.example and b.example`, `a.example and 3 more`. */
+export function inShort(names: readonly string[]): string {
+  const [first = 'this agent', second, ...others] = names;
+  if (second === undefined) return first;
+  return others.length === 0 ? `${first} and ${second}` : `${first} and ${names.length - 1} more`;
+}
+
+/** `in 3 days (4 December 2026, 10:00 UTC)`. */
+function when(at: Instant, now: Instant): string {
+  const minutes = Math.max(1, Math.round((at - now) / 60_000));
+  const [amount, unit] =
+    minutes < 90
+      ? [minutes, 'minute']
+      : minutes < 2880
+        ? [Math.round(minutes / 60), 'hour']
+        : [Math.round(minutes / 1440), 'day'];
+  return `in ${amount} ${unit}${amount === 1 ? '' : 's'} (${instant(at)})`;
+}
+
+function instant(at: Instant): string {
+  const parts = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC', hourCycle: 'h23' } as const;
+  return `${new Intl.DateTimeFormat('en-GB', parts).format(at).replace(' at ', ', ')} UTC`;
+}
