@@ -1,0 +1,8 @@
+import { afterAll } from 'vitest';
+import { watchSecrets } from '../../src/core/secret.ts';
+import { registerSecret } from '../support/canaries.ts';
+import { recordErrors, writeErrors } from './errors.ts';
+
+watchSecrets(registerSecret);
+recordErrors();
+afterAll(writeErrors);

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { pathWithServers } from './fetch/index.ts';
+import { freePort } from './ports.ts';
+import { type ServerProcess, startProcess, until } from './process.ts';
+import { testFolder } from './run-folder.ts';
+
+/** A folder with a configuration of its own, in which agents are started and asked as a user would. */
+export interface AgentSite {
+  readonly folder: string;
+  readonly configFile: string;
+  readonly httpPort: number;
+  /** Replaces the configuration file; a running agent takes it at its next start or SIGHUP. */
+  configure(config: object): void;
+  /** A real process of the built program; resolves when it says that it runs. */
+  start(options?: StartOptions): Promise<ServerProcess>;
+  /** Runs one command of the CLI to its end. */
+  run(...args: readonly string[]): Promise<CliResult>;
+  /** As `run`, with `--json`; throws what the command said when it failed. */
+  json(...args: readonly string[]): Promise<unknown>;
+}
+
+export interface StartOptions {
+  readonly args?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const main = builtMain();
+
+/** The configuration gets a data directory and a port for HTTP-01 of its own unless it names them. */
+export async function agentSite(config: object, name = 'agent'): Promise<AgentSite> {
+  const folder = testFolder(name);
+  const configFile = join(folder, 'acme-agent.yaml');
+  const httpPort = await freePort();
+  const env = { ...process.env, PATH: pathWithServers() };
+
+  function configure(wanted: object): void {
+    const base = {
+      dataDir: join(folder, 'data'),
+      http01: { port: httpPort, address: '127.0.0.1' },
+      log: { level: 'debug' },
+    };
+    writeFileSync(configFile, stringify({ ...base, ...wanted }), { mode: 0o600 });
+  }
+
+  async function start(options: StartOptions = {}): Promise<ServerProcess> {
+    const agent = await startProcess({
+      name,
+      command: [process.execPath, main, '--config', configFile, 'start', ...(options.args ?? [])],
+      env: { PATH: env.PATH, ...options.env },
+    });
+    let ended = false;
+    agent.exited.then(() => {
+      ended = true;
+    });
+    const runs = () => agent.output().includes('agent started');
+    await until('the agent starts', () => ended || runs(), options.timeoutMs ?? 30_000);
+    if (!runs()) throw new Error(`the agent ended at its start:\n${agent.output().slice(-4000)}`);
+    return agent;
+  }
+
+  function run(...args: readonly string[]): Promise<CliResult> {
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [main, '--config', configFile, ...args],
+        { env, maxBuffer: 1 << 26 },
+        (error, stdout, stderr) => {
+          const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
+          resolve({ code, stdout, stderr });
+        },
+      );
+    });
+  }
+
+  async function json(...args: readonly string[]): Promise<unknown> {
+    const { code, stdout, stderr } = await run('--json', ...args);
+    if (code !== 0) throw new Error(`acme-agent ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`);
+    return JSON.parse(stdout);
+  }
+
+  configure(config);
+  return { folder, configFile, httpPort, configure, start, run, json };
+}
+
+/** Agents run as built: this file is either in the sources beside `dist`, or in `dist` itself. */
+function builtMain(): string {
+  const candidates = ['../../dist/src/cli/main.js', '../../src/cli/main.js'];
+  const found = candidates
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .find((path) => existsSync(path));
+  return found ?? fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+}

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { transferZone } from './axfr.ts';
+import { freePort } from './ports.ts';
+import { accepts, startProcess } from './process.ts';
+import { testFolder } from './run-folder.ts';
+
+export interface BindOptions {
+  /** Zones it is primary for, without trailing dot. */
+  readonly zones: readonly string[];
+  /**
+   * Lines of a zone file with absolute owner names (`www.example.test. 60 IN A 127.0.0.1`); each goes into the longest
+   * zone that holds its owner. A zone without any gets an address (127.0.0.1) for itself and for `*`.
+   */
+  readonly records?: readonly string[] | undefined;
+  /** Of the TSIG key; default `acme-key`. */
+  readonly keyName?: string | undefined;
+}
+
+export interface TestBind {
+  /** `127.0.0.1:port`, UDP and TCP; answers recursive questions too, for its own zones only. */
+  readonly address: string;
+  readonly port: number;
+  /** May add and remove TXT records anywhere in the zones, and nothing else. The secret is base64. */
+  readonly tsig: { readonly name: string; readonly algorithm: 'hmac-sha256'; readonly secret: string };
+  /** The zone as it is now, one record a line, sorted. */
+  zoneText(zone: string): Promise<string>;
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/** A BIND of its own with a root zone of its own: CNAMEs between its zones are followed, nothing leaves loopback. */
+export async function launchBind(program: string, options: BindOptions): Promise<TestBind> {
+  const port = await freePort();
+  const folder = testFolder('bind');
+  const tsig = {
+    name: options.keyName ?? 'acme-key',
+    algorithm: 'hmac-sha256' as const,
+    secret: randomBytes(32).toString('base64'),
+  };
+  writeFileSync(join(folder, 'root.zone'), zoneFile('', []));
+  for (const zone of options.zones) {
+    const records = (options.records ?? []).filter((line) => zoneOf(line, options.zones) === zone);
+    writeFileSync(join(folder, `${zone}.zone`), zoneFile(zone, records));
+  }
+  const config = join(folder, 'named.conf');
+  writeFileSync(config, configuration({ folder, port, tsig, zones: options.zones }), { mode: 0o600 });
+  const server = await startProcess({
+    name: 'named',
+    command: [program, '-n', '1', '-g', '-c', config],
+    ready: () => accepts({ port }),
+  });
+  return {
+    address: `127.0.0.1:${port}`,
+    port,
+    tsig,
+    zoneText: (zone) => transferZone(zone, port),
+    output: () => server.output(),
+    stop: async () => {
+      await server.stop();
+    },
+  };
+}
+
+interface Configuration {
+  readonly folder: string;
+  readonly port: number;
+  readonly tsig: TestBind['tsig'];
+  readonly zones: readonly string[];
+}
+
+function configuration({ folder, port, tsig, zones }: Configuration): string {
+  const key = `"${tsig.name}."`;
+  return `
+options {
+  directory "${folder}";
+  pid-file "${folder}/named.pid";
+  session-keyfile "${folder}/session.key";
+  managed-keys-directory "${folder}";
+  lock-file none;
+  listen-on port ${port} { 127.0.0.1; };
+  listen-on-v6 { none; };
+  dnssec-validation no;
+  notify no;
+  empty-zones-enable no;
+  recursion yes;
+  allow-recursion { 127.0.0.1; };
+  allow-transfer { 127.0.0.1; };
+};
+controls { };
+key ${key} { algorithm ${tsig.algorithm}; secret "${tsig.secret}"; };
+zone "." { type primary; file "${folder}/root.zone"; };
+${zones
+  .map(
+    (zone) =>
+      `zone "${zone}" { type primary; file "${folder}/${zone}.zone"; update-policy { grant ${key} zonesub TXT; }; };`,
+  )
+  .join('\n')}
+`;
+}
+
+function zoneFile(zone: string, records: readonly string[]): string {
+  const server = zone === '' ? 'ns.invalid.' : `ns1.${zone}.`;
+  const own = records.length > 0 ? records : ['@ IN A 127.0.0.1', '* IN A 127.0.0.1'];
+  return [
+    '$TTL 60',
+    `@ IN SOA ${server} hostmaster.invalid. 1 3600 600 86400 1`,
+    `@ IN NS ${server}`,
+    ...(zone === '' ? ['ns.invalid. IN A 127.0.0.1'] : [`ns1 IN A 127.0.0.1`, ...own]),
+    '',
+  ].join('\n');
+}
+
+function zoneOf(line: string, zones: readonly string[]): string | undefined {
+  const owner = (line.split(/\s+/)[0] ?? '').replace(/\.$/, '').toLowerCase();
+  return zones
+    .filter((zone) => owner === zone || owner.endsWith(`.${zone}`))
+    .sort((a, b) => b.length - a.length)[0];
+}

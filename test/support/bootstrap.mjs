@@ -1,0 +1,199 @@
+// Runs before anything is installed: needs nothing but Node. Each step is skipped when its result is there already.
+//   node test/support/bootstrap.mjs test [vitest arguments] | demo [arguments] | bench NAME [arguments]
+
+import { spawn } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const cache = join(root, '.cache');
+const lockFile = join(cache, 'bootstrap.lock');
+
+/** Written for the reader of a terminal; without a stack. */
+class SetupError extends Error {}
+
+const tasks = {
+  test: {
+    servers: undefined,
+    command: (args) => [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args],
+  },
+  demo: { servers: ['redis', 'pebble'], command: (args) => [join(root, 'dist/test/demo/main.js'), ...args] },
+  bench: { servers: ['redis', 'pebble'], command: benchCommand },
+};
+
+try {
+  const [name = '', ...args] = process.argv.slice(2);
+  const task = tasks[name];
+  if (task === undefined) throw new SetupError(`usage: bootstrap.mjs ${Object.keys(tasks).join(' | ')}`);
+  checkNode();
+  await alone(async () => {
+    await installPackages();
+    await build();
+    await fetchServers(task.servers);
+  });
+  process.exitCode = await run(process.execPath, task.command(args));
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(error.message);
+  process.exitCode = 1;
+}
+
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  throw new SetupError(`Node ${process.versions.node} is too old. Remedy: install Node 20.19 or newer.`);
+}
+
+async function installPackages() {
+  if (packagesAreInstalled()) return;
+  say('installing npm packages (npm ci)');
+  const code = await run(...npm('ci', '--no-fund', '--no-audit'), { ...process.env, ...npmCache() });
+  if (code === 0) return;
+  throw new SetupError(
+    'npm ci failed, see above. Remedy: make sure that this machine reaches the npm registry (a proxy or a mirror is ' +
+      'set with "npm config set proxy URL" or "npm config set registry URL"), then run the command again.',
+  );
+}
+
+/**
+ * npm writes down what it installed; it must be what the lock file asks for. Times would say less: a checkout or a copy
+ * sets them anew. Packages for other systems are optional and stay away.
+ */
+function packagesAreInstalled() {
+  const installed = readPackages(join(root, 'node_modules', '.package-lock.json'));
+  return Object.entries(readPackages(join(root, 'package-lock.json'))).every(([path, wanted]) => {
+    const found = installed[path];
+    return path === '' || (found === undefined ? wanted.optional === true : found.version === wanted.version);
+  });
+}
+
+function readPackages(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages;
+  } catch {
+    return {};
+  }
+}
+
+/** The npm that started this script, else the one on PATH. */
+function npm(...args) {
+  const script = process.env.npm_execpath;
+  if (script?.endsWith('.js')) return [process.execPath, [script, ...args]];
+  const found = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'npm')));
+  if (!found) throw new SetupError('npm is not on PATH. Remedy: install npm, it comes with Node.');
+  return ['npm', args];
+}
+
+/** A home that cannot be written to, as service users have it, is no place for a cache. */
+function npmCache() {
+  try {
+    accessSync(homedir(), constants.W_OK);
+    return {};
+  } catch {
+    return { npm_config_cache: join(cache, 'npm'), npm_config_logs_dir: join(cache, 'npm', 'logs') };
+  }
+}
+
+async function build() {
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const code = await run(process.execPath, [compiler, '--project', root]);
+  if (code !== 0)
+    throw new SetupError('the build failed, see above. Remedy: mend the types ("npm run check").');
+}
+
+async function fetchServers(names) {
+  const fetcher = await import(pathToFileURL(join(root, 'dist/test/support/fetch/index.js')).href);
+  try {
+    await fetcher.fetchServers(say, names);
+  } catch (error) {
+    throw new SetupError(error.message);
+  }
+  process.env.PATH = fetcher.pathWithServers();
+}
+
+function benchCommand([name = '', ...args]) {
+  const folder = join(root, 'dist/test/bench');
+  const names = existsSync(folder)
+    ? readdirSync(folder)
+        .filter((file) => file.endsWith('.js'))
+        .map((file) => file.slice(0, -3))
+    : [];
+  if (names.includes(name)) return [join(folder, `${name}.js`), ...args];
+  throw new SetupError(
+    `usage: npm run bench -- NAME, where NAME is one of: ${names.join(', ') || '(none yet)'}`,
+  );
+}
+
+/** Two of us at once would install and build into the same folders. */
+async function alone(work) {
+  mkdirSync(cache, { recursive: true });
+  for (let told = false; !takeLock(); told = true) {
+    if (!told) say('waiting for another run that sets this checkout up');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const release = () => rmSync(lockFile, { force: true });
+  process.once('exit', release);
+  try {
+    await work();
+  } finally {
+    process.off('exit', release);
+    release();
+  }
+}
+
+function takeLock() {
+  try {
+    writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') {
+      throw new SetupError(
+        `cannot write ${lockFile}. Remedy: give this user the right to write to the checkout.`,
+      );
+    }
+  }
+  if (!holderLives()) rmSync(lockFile, { force: true });
+  return false;
+}
+
+function holderLives() {
+  try {
+    const text = readFileSync(lockFile, 'utf8');
+    if (text !== '') process.kill(Number(text), 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives and belongs to somebody else.
+    return error.code === 'EPERM';
+  }
+}
+
+/** Resolves with the exit code; signals that reach us reach it as well. */
+function run(program, args, env = process.env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, env, stdio: 'inherit' });
+    // A terminal sends Ctrl-C to the child as well; twice would mean "at once".
+    const pass = (signal) => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal);
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, pass);
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      for (const name of signals) process.off(name, pass);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function say(line) {
+  process.stderr.write(`acme-agent: ${line}\n`);
+}

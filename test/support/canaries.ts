@@ -1,0 +1,47 @@
+import { createPrivateKey, randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runPart } from './run-folder.ts';
+import { shortestSecret } from './secret-search.ts';
+
+const registered = new Set<string>();
+
+/** A random password, token or key text for a test; from now on it must not be found anywhere. */
+export function canary(): string {
+  const value = `canary-${randomBytes(18).toString('base64url')}`;
+  registerSecret(value);
+  return value;
+}
+
+/** Puts a value onto the list of what the end of the run searches for. What is neither text nor bytes is ignored. */
+export function registerSecret(value: unknown): void {
+  for (const bytes of bytesOf(value)) {
+    const line = bytes.toString('base64');
+    if (bytes.length < shortestSecret || registered.has(line)) continue;
+    registered.add(line);
+    appendFileSync(join(runPart('secrets'), `${process.pid}`), `${line} ${origin()}\n`, { mode: 0o600 });
+  }
+}
+
+/** Who made the secret, for the message when it is found: the first caller outside of this file and `secret.ts`. */
+function origin(): string {
+  const frames = (new Error().stack ?? '').split('\n').slice(1);
+  const caller = frames.find((frame) => !/canaries|core\/secret|node_modules/.test(frame));
+  return caller?.trim().replace(/^at /, '') ?? 'unknown';
+}
+
+/** A private key is also looked for by its numbers alone: another encoding of it does not hide it. */
+function bytesOf(value: unknown): Buffer[] {
+  if (typeof value === 'string') return [Buffer.from(value)];
+  if (!(value instanceof Uint8Array)) return [];
+  const whole = Buffer.from(value);
+  try {
+    const { d, p, q } = createPrivateKey({ key: whole, format: 'der', type: 'pkcs8' }).export({
+      format: 'jwk',
+    });
+    const numbers = [d, p, q].flatMap((part) => (part === undefined ? [] : Buffer.from(part, 'base64url')));
+    return [whole, ...numbers];
+  } catch {
+    return [whole];
+  }
+}
