@@ -69,7 +69,7 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
       'agent started',
     );
     const reload = (next: LoadedConfig) => reloadAgent(next, ports, agreement);
-    return { reload, stop, failed: opened.failed };
+    return { reload, stop, failed: new Promise(() => {}) };
   } catch (error) {
     await stop();
     throw error;

@@ -1,15 +1,7 @@
 import { AgentError, codeOfProblem } from './errors.ts';
-import type {
-  AcmeAuthorization,
-  AcmeChallenge,
-  AcmeOrder,
-  AcmeSession,
-  Ports,
-  Problem,
-  Solver,
-} from './ports.ts';
+import type { AcmeAuthorization, AcmeChallenge, AcmeOrder, AcmeSession, Ports, Problem } from './ports.ts';
 import type { Domain, Instant, Issuance, PresentedChallenge } from './types.ts';
-import { type Again, longestInProcessMs, pollPause, sleepOrQuiet } from './wait.ts';
+import { type Again, createQuiet, longestInProcessMs, pollPause, type Quiet } from './wait.ts';
 
 export type AuthorizeNeeds = Pick<Ports, 'solvers' | 'clock' | 'log'> & {
   /** Keeps what was presented with the issuance, durably, before the CA is told. */
@@ -42,9 +34,14 @@ export async function authorize(
   );
   const pending = authorizations.filter((authorization) => authorization.status === 'pending');
   const presented = await presentAll(work, pending, needs, signal);
-  const again = await respondAll(pending, presented, { ...needs, session }, signal);
-  if (again !== undefined) return again;
-  return verdict(work, presented, needs, signal);
+  // From before the CA is told: its fetches may all have come when it has answered.
+  const quiet = createQuiet(needs.clock, listener(presented, needs.solvers));
+  try {
+    const again = await respondAll(pending, presented, { ...needs, session }, signal);
+    return again ?? (await verdict(work, { presented, quiet }, needs, signal));
+  } finally {
+    quiet.stop();
+  }
 }
 
 async function presentAll(
@@ -136,21 +133,17 @@ async function untilReady(
 
 async function verdict(
   { order, session, issuance }: Authorizing,
-  presented: readonly PresentedChallenge[],
+  { presented, quiet }: { presented: readonly PresentedChallenge[]; quiet: Quiet },
   { solvers, clock, log }: AuthorizeNeeds,
   signal: AbortSignal,
 ): Promise<AcmeOrder | Again> {
-  const listen = listener(presented, (type) => solvers.get(type));
   const until = clock.now() + longestInProcessMs;
+  const firstMs = firstPollMs(presented, solvers);
   let seen = order;
   for (let poll = 0; ; poll++) {
-    const pause = pollPause(
-      poll,
-      poll === 0 ? undefined : seen.retryAfterMs,
-      presented.length === 0 ? 1 : firstPollMs(presented, solvers),
-    );
+    const pause = pollPause(poll, poll === 0 ? undefined : seen.retryAfterMs, firstMs);
     if (clock.now() + pause > until) return comeBack(issuance.startedAt, clock.now(), pause);
-    await sleepOrQuiet(pause, listen, { clock, signal });
+    await quiet.sleep(pause, signal);
     seen = await session.order(order.url, signal);
     if (seen.status === 'invalid') throw await explain(seen, session, signal);
     if (seen.status !== 'pending') return seen;
@@ -158,17 +151,18 @@ async function verdict(
   }
 }
 
-/** Where the CA's fetch can be seen, the first poll waits for it; elsewhere it comes soon. */
+/** Where the CA's fetches can be seen, the first poll waits for them; elsewhere it comes soon, or at once. */
 function firstPollMs(presented: readonly PresentedChallenge[], solvers: Ports['solvers']): number {
+  if (presented.length === 0) return 1;
   return presented.some(({ type }) => solvers.get(type).onFetched !== undefined) ? 1000 : 100;
 }
 
 function listener(
   presented: readonly PresentedChallenge[],
-  solverOf: (type: PresentedChallenge['type']) => Solver,
+  solvers: Ports['solvers'],
 ): (seen: () => void) => () => void {
   return (seen) => {
-    const stops = presented.flatMap(({ type, id }) => solverOf(type).onFetched?.(id, seen) ?? []);
+    const stops = presented.flatMap(({ type, id }) => solvers.get(type).onFetched?.(id, seen) ?? []);
     return () => {
       for (const stop of stops) stop();
     };

@@ -485,6 +485,8 @@ export interface Deployer {
   deploy(request: DeployRequest, signal: AbortSignal): Promise<{ readonly observed: string }>;
   /** What is there now, without changing it; undefined: nothing. */
   observe(slot: DeployRequest['slot'], signal: AbortSignal): Promise<string | undefined>;
+  /** Reachable and writable; throws AgentError with what is wrong. Changes nothing. */
+  check?(signal: AbortSignal): Promise<void>;
 }
 
 export interface Deployers {
@@ -499,6 +501,8 @@ export interface Notifier {
   readonly digest: boolean;
   /** All notices have a recipient in common, where recipients matter. */
   send(notices: readonly Notice[], recipient: string | undefined, signal: AbortSignal): Promise<void>;
+  /** Reachable, credentials accepted; throws AgentError with what is wrong. Sends nothing. */
+  check?(signal: AbortSignal): Promise<void>;
 }
 
 export interface Notifiers {

@@ -260,20 +260,16 @@ async function remember(
   if (isOutage(error)) await needs.issuerHealth.fault(issuer);
   else await needs.issuerHealth.recovered(issuer);
   needs.log.warn({ lineage: lineage.id, issuer, code: error.code, err: error }, 'certificate not issued');
+  const showsFallback = certificate === undefined || certificate.notAfter <= now;
+  const fallbacks = showsFallback ? domain.deploy.map((target) => deploymentId(target, lineage.id)) : [];
   await editRenewal(lineage.id, needs, (state): Change => {
     const next = failed(state, { held, error, issuer, now, random: needs.random() });
     const told = next.reminders.toldAt !== state.reminders.toldAt;
     const due = dueOfLineage({ ...toCase(held, needs), state: next });
-    const showsFallback = certificate === undefined || certificate.notAfter <= now;
-    const deploy = showsFallback
-      ? domain.deploy.map((target) => ({
-          job: 'deploy' as const,
-          id: deploymentId(target, lineage.id),
-          at: now,
-        }))
-      : [];
+    const deploy = fallbacks.map((id) => ({ job: 'deploy' as const, id, at: now }));
     return { fence, putRenewals: [next], due: [...due, ...deploy], events: [failedEvent(held, next, told)] };
   });
+  await needs.jobs.wake('deploy', fallbacks);
   await settle(held, { state: 'failed', note: error.message }, needs);
 }
 

@@ -17,29 +17,48 @@ export interface Again {
   readonly again: Instant;
 }
 
+/** Sleeps that end early on an event which may have come before they began. */
+export interface Quiet {
+  /** Resolves after `ms`, or earlier once something was seen since the last sleep and then nothing for a moment. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  stop(): void;
+}
+
 /**
- * Resolves after `ms`, or earlier once something was seen and then nothing for a moment.
- * A CA fetches an answer from several places; its verdict follows the last.
+ * Listens from now on. A CA fetches an answer from several places and its verdict follows the last fetch, so the moment
+ * to ask is when it has been quiet for a while, however many fetches there were.
  */
-export async function sleepOrQuiet(
-  ms: number,
-  listen: (seen: () => void) => () => void,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
-): Promise<void> {
-  const early = new AbortController();
+export function createQuiet(clock: Clock, listen: (seen: () => void) => () => void): Quiet {
+  let early: AbortController | undefined;
+  let ripe = false;
   let cancel: (() => void) | undefined;
-  const stop = listen(() => {
+  const unlisten = listen(() => {
     cancel?.();
-    cancel = clock.after(quietMs, () => early.abort());
+    cancel = clock.after(quietMs, () => {
+      ripe = true;
+      early?.abort();
+    });
   });
-  try {
-    await clock.sleep(ms, AbortSignal.any([signal, early.signal]));
-  } catch (error) {
-    if (!early.signal.aborted || signal.aborted) throw error;
-  } finally {
-    stop();
-    cancel?.();
+
+  async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+    early = new AbortController();
+    if (ripe) early.abort();
+    try {
+      await clock.sleep(ms, AbortSignal.any([signal, early.signal]));
+    } catch (error) {
+      if (signal.aborted || !early.signal.aborted) throw error;
+    } finally {
+      ripe = false;
+      early = undefined;
+    }
   }
+
+  function stop(): void {
+    cancel?.();
+    unlisten();
+  }
+
+  return { sleep, stop };
 }
 
 /** A signal that aborts after `ms`; `cancel` it when the work is done. */

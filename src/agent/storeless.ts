@@ -1,0 +1,35 @@
+import { AgentError } from '../core/errors.ts';
+import type { Ports } from '../core/ports.ts';
+
+/** Ports for checks while no store can be reached: nothing is known, nothing can be written, nothing is limited. */
+export function createStoreless(): Pick<Ports, 'accounts' | 'locks' | 'buckets' | 'journal' | 'tokens'> {
+  const refuse = () =>
+    Promise.reject(new AgentError('store.notRunning', 'nothing can be written: there is no store'));
+  const lock = async (name: string) => ({
+    lock: name,
+    number: 0,
+    signal: new AbortController().signal,
+    release: async () => {},
+  });
+  return {
+    accounts: { get: async () => undefined, put: refuse },
+    locks: { tryAcquire: lock, acquire: lock },
+    buckets: { take: async (_, now) => ({ taken: true, readyAt: now }) },
+    journal: {
+      intend: refuse,
+      update: refuse,
+      get: async () => undefined,
+      forget: refuse,
+      sharing: async () => [],
+      expired: async () => [],
+      all: async () => [],
+    },
+    tokens: {
+      put: refuse,
+      get: async () => undefined,
+      remove: refuse,
+      announceFetched: () => {},
+      onFetched: () => () => {},
+    },
+  };
+}
