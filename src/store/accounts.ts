@@ -1,0 +1,18 @@
+import type { Accounts } from '../core/ports.ts';
+import type { Base } from './base.ts';
+import { decodeAccount, encodeAccount } from './codec.ts';
+import type { DurableWriter } from './durable.ts';
+
+/** ACME accounts by issuer; their keys are sealed. */
+export function createAccounts({ link, keys, crypt }: Base, durable: DurableWriter): Accounts {
+  return {
+    get: async (issuer) => {
+      const text = await link.run((client) => client.hget(keys.accounts, issuer));
+      return text === null ? undefined : decodeAccount(text, crypt);
+    },
+    put: async (record) => {
+      const text = encodeAccount(record, crypt);
+      await durable.run((client) => client.hset(keys.accounts, record.issuer, text));
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { defaultPrefix } from './keys.ts';
+
+/** Used by the store and its scripts. */
+const storeCommands = `
+  get set del exists pexpire incr time
+  hget hset hsetnx hmget hgetall hvals hkeys hlen hdel hincrby
+  sadd srem smembers
+  zadd zrem zrange zrevrange zscore zremrangebyscore
+  xadd xreadgroup xack xgroup|create xrevrange xrange xpending xinfo|groups
+  publish subscribe unsubscribe
+  type pttl scan`;
+
+/** Used by the queue library besides. */
+const queueCommands = `
+  unlink rename persist pexpireat incrby ttl type
+  hmset hexists hscan
+  lpush rpush lpop rpop rpoplpush lrange lrem llen lindex lpos lset ltrim
+  scard sismember sscan
+  zcard zcount zlexcount zpopmin bzpopmin zrangebyscore zrangebylex zrevrangebyscore zremrangebyrank
+  xread xlen xdel xtrim xinfo|stream
+  eval evalsha script|load script|exists multi exec`;
+
+/** Used by the driver and for the checks at start; `config|get` may be left out where `waitaof` works. */
+const connectionCommands = `
+  hello auth ping quit select reset info config|get waitaof
+  client|setname client|setinfo client|list client|info client|id
+  cluster|slots cluster|info cluster|nodes cluster|keyslot cluster|shards readonly asking role`;
+
+/** Commands above that servers before Redis 7.2 do not know and therefore refuse in rules. */
+export const newerCommands: readonly string[] = ['waitaof', 'client|setinfo'];
+
+/**
+ * The least rights an agent needs, as the rules of an ACL user: `ACL SETUSER acme-agent >PASSWORD` and then this. Leave
+ * out `newerCommands` on a server that does not know them.
+ */
+export const aclRules: string = aclRulesFor(defaultPrefix);
+
+/** For another prefix, and without some of the commands. */
+export function aclRulesFor(prefix: string, without: readonly string[] = []): string {
+  const commands = [storeCommands, queueCommands, connectionCommands].flatMap((list) =>
+    list.trim().split(/\s+/),
+  );
+  const allowed = [...new Set(commands)].filter((command) => !without.includes(command));
+  return [
+    'on',
+    'resetkeys',
+    `~${prefix}:*`,
+    'resetchannels',
+    `&${prefix}:*`,
+    '-@all',
+    ...allowed.map((c) => `+${c}`),
+  ].join(' ');
+}

@@ -1,0 +1,82 @@
+import type { Clock, Log } from '../core/ports.ts';
+import type { Base } from './base.ts';
+import { defineScript, runScript } from './script.ts';
+
+/** An agent on the same store whose shared configuration is another one. */
+export interface ConflictingAgent {
+  readonly id: string;
+  readonly hash: string;
+}
+
+export interface Agreement {
+  /**
+   * Says which shared configuration this agent has, and goes on saying so until the store is closed. Resolves with the
+   * agents that came before with another one: while there are any, this agent must not schedule. Ask again now and then.
+   */
+  agreeOnConfig(agentId: string, hash: string): Promise<readonly ConflictingAgent[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * KEYS: agents. ARGV: agent, hash, milliseconds that it counts. A value is `since until hash`; the server's clock decides.
+ * Answers id and hash of each agent that counts, came earlier and differs.
+ */
+const announceScript = defineScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function parse(value) return string.match(value or '', '^(%d+) (%d+) (.*)$') end
+local since, till, hash = parse(redis.call('HGET', KEYS[1], ARGV[1]))
+if hash ~= ARGV[2] or tonumber(till) < now then since = string.format('%.0f', now) end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%s %.0f %s', since, now + ARGV[3], ARGV[2]))
+local others, all = {}, redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local began, ends, other = parse(all[i + 1])
+  if tonumber(ends) < now then
+    redis.call('HDEL', KEYS[1], all[i])
+  elseif other ~= ARGV[2] and (tonumber(began) < tonumber(since) or began == since and all[i] < ARGV[1]) then
+    table.insert(others, all[i])
+    table.insert(others, other)
+  end
+end
+return others
+`);
+
+const lifeMs = 90_000;
+
+export function createAgreement({
+  link,
+  keys,
+  clock,
+  log,
+}: Pick<Base, 'link' | 'keys'> & { clock: Clock; log: Log }): Agreement {
+  let own: { agentId: string; hash: string } | undefined;
+  let cancel = () => {};
+
+  async function announce(agentId: string, hash: string): Promise<readonly ConflictingAgent[]> {
+    const input = { keys: [keys.agents], args: [agentId, hash, lifeMs] };
+    const flat = (await link.run((client) => runScript(client, announceScript, input))) as readonly string[];
+    return flat.flatMap((id, index) => (index % 2 === 0 ? [{ id, hash: flat[index + 1] ?? '' }] : []));
+  }
+
+  async function beat(): Promise<void> {
+    if (own === undefined) return;
+    await announce(own.agentId, own.hash).catch((err: unknown) => log.debug({ err }, 'agent not announced'));
+    cancel = clock.after(lifeMs / 3, beat);
+  }
+
+  return {
+    agreeOnConfig: async (agentId, hash) => {
+      const isFirst = own === undefined;
+      own = { agentId, hash };
+      if (isFirst) cancel = clock.after(lifeMs / 3, beat);
+      return announce(agentId, hash);
+    },
+    close: async () => {
+      cancel();
+      const left = own;
+      own = undefined;
+      if (left !== undefined)
+        await link.run((client) => client.hdel(keys.agents, left.agentId)).catch(() => undefined);
+    },
+  };
+}

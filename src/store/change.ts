@@ -1,0 +1,187 @@
+import type { Change } from '../core/ports.ts';
+import type {
+  Bundle,
+  Deployment,
+  DueJob,
+  Lineage,
+  LineageId,
+  NewEvent,
+  RenewalState,
+  Task,
+} from '../core/types.ts';
+import type { Base } from './base.ts';
+import { decodeMaybe, encode, encodeGeneration, encodeIssuance, encodeVersioned } from './codec.ts';
+import { dueMember } from './due.ts';
+import type { Keys } from './keys.ts';
+import type { Argument } from './script.ts';
+import { encodeTask, taskLifeMs } from './tasks.ts';
+
+/** A condition that the commit script checks before it writes anything. */
+export interface Check {
+  readonly kind: 'fence' | 'version' | 'generation';
+  readonly key: string;
+  readonly a: Argument;
+  readonly b?: Argument | undefined;
+}
+
+/** A Redis command on one key, or one of the commit script's own. */
+export interface Write {
+  readonly command: string;
+  readonly key: string;
+  readonly args: readonly Argument[];
+}
+
+/** Events kept at least; the stream is trimmed by whole nodes. */
+const eventsKept = 100_000;
+/** Lua cannot unpack more arguments than some thousands. */
+const fieldsAtOnce = 500;
+
+export function checksOf(change: Change, keys: Keys): readonly Check[] {
+  const { fence, generation, putRenewals = [], putDeployments = [] } = change;
+  const checks: Check[] = [];
+  if (fence !== undefined) checks.push({ kind: 'fence', key: keys.lock(fence.lock), a: fence.number });
+  for (const { lineage, version } of putRenewals)
+    checks.push({ kind: 'version', key: keys.renewals, a: lineage, b: version });
+  for (const { lineage, target, version } of putDeployments)
+    checks.push({ kind: 'version', key: keys.deployments(lineage), a: target, b: version });
+  if (generation !== undefined)
+    checks.push({
+      kind: 'generation',
+      key: keys.lineage(generation.certificate.lineage),
+      a: generation.certificate.generation,
+    });
+  return checks;
+}
+
+/** A change as a flat list of writes. Reads only what a removal needs to know. */
+export async function writesOf(change: Change, base: Base): Promise<readonly Write[]> {
+  const { keys, crypt, clock } = base;
+  const removals = await Promise.all((change.removeLineages ?? []).map((id) => removeLineage(id, base)));
+  return [
+    ...wishWrites(change, keys),
+    ...(change.putLineages ?? []).flatMap((lineage) => putLineage(lineage, keys)),
+    ...removals.flat(),
+    ...(change.generation === undefined ? [] : [addGeneration(change.generation, base)]),
+    ...hashWrites(keys.renewals, (change.putRenewals ?? []).map(renewalField)),
+    ...(change.putIssuance === undefined
+      ? []
+      : hashWrites(keys.issuances, [
+          [change.putIssuance.lineage, encodeIssuance(change.putIssuance, crypt)],
+        ])),
+    ...(change.dropIssuance === undefined ? [] : [write('HDEL', keys.issuances, change.dropIssuance)]),
+    ...(change.putDeployments ?? []).map((deployment) => putDeployment(deployment, keys)),
+    ...(change.removeDeployments ?? []).map(({ lineage, target }) =>
+      write('HDEL', keys.deployments(lineage), target),
+    ),
+    ...(change.putTasks ?? []).flatMap((task) => putTask(task, base)),
+    ...dueWrites(change.due ?? [], keys),
+    ...eventWrites(change.events ?? [], { keys, now: clock.now() }),
+  ];
+}
+
+function write(command: string, key: string, ...args: readonly Argument[]): Write {
+  return { command, key, args };
+}
+
+function wishWrites(change: Change, keys: Keys): readonly Write[] {
+  const { putDomains = [], removeDomains = [], putHosts = [], removeHosts = [], putGroups = [] } = change;
+  return [
+    ...removeDomains.flatMap((name) => [
+      write('HDEL', keys.domains, name),
+      write('DEL', keys.hosts(name)),
+      write('DEL', keys.groups(name)),
+    ]),
+    ...hashWrites(
+      keys.domains,
+      putDomains.map((domain) => [domain.name, encode(domain)]),
+    ),
+    ...removeHosts.map(({ domain, name }) => write('HDEL', keys.hosts(domain), name)),
+    ...putHosts.map((host) => write('HSET', keys.hosts(host.domain), host.name, encode(host))),
+    ...putGroups.map((group) => write('HSET', keys.groups(group.domain), group.label, encode(group))),
+  ];
+}
+
+/** The pointer and the numbers live in fields of their own, which only a generation changes. */
+function putLineage({ current: _, generations: __, ...record }: Lineage, keys: Keys): readonly Write[] {
+  return [
+    write('HSET', keys.lineage(record.id), 'r', encode(record)),
+    write('SADD', keys.lineages, record.id),
+    write('SADD', keys.lineagesOf(record.domain), record.id),
+  ];
+}
+
+async function removeLineage(id: LineageId, { link, keys }: Base): Promise<readonly Write[]> {
+  const [text, targets] = await link.run((client) =>
+    Promise.all([client.hget(keys.lineage(id), 'r'), client.hkeys(keys.deployments(id))]),
+  );
+  const record = decodeMaybe<Lineage>(text);
+  const due = ['issue' as const, 'remind' as const].map((job) => dueMember(job, id));
+  const deploys = targets.map((target) => dueMember('deploy', `${target}|${id}`));
+  return [
+    ...(record === undefined ? [] : [write('SREM', keys.lineagesOf(record.domain), id)]),
+    write('SREM', keys.lineages, id),
+    write('forget', keys.lineage(id)),
+    write('HDEL', keys.renewals, id),
+    write('HDEL', keys.issuances, id),
+    write('DEL', keys.deployments(id)),
+    write('ZREM', keys.due, ...due, ...deploys),
+  ];
+}
+
+function addGeneration(bundle: Bundle, { keys, crypt }: Base): Write {
+  const { facts, leafAndKey, chain } = encodeGeneration(bundle, crypt);
+  const { lineage, generation } = bundle.certificate;
+  const intermediates = chain.flatMap(({ id, der }): Argument[] => [id, Buffer.from(der)]);
+  return write('generation', keys.lineage(lineage), generation, facts, leafAndKey, ...intermediates);
+}
+
+function renewalField(state: RenewalState): readonly [string, string] {
+  return [state.lineage, encodeVersioned(state)];
+}
+
+function putDeployment(deployment: Deployment, keys: Keys): Write {
+  return write('HSET', keys.deployments(deployment.lineage), deployment.target, encodeVersioned(deployment));
+}
+
+function putTask(task: Task, { keys, clock }: Base): readonly Write[] {
+  const key = keys.task(task.id);
+  return [
+    write('DEL', key),
+    ...hashWrites(key, encodeTask(task)),
+    write('PEXPIRE', key, taskLifeMs),
+    write('ZADD', keys.tasks, task.createdAt, task.id),
+    write('ZREMRANGEBYSCORE', keys.tasks, '-inf', clock.now() - taskLifeMs),
+  ];
+}
+
+function dueWrites(
+  entries: readonly { job: DueJob; id: string; at: number | undefined }[],
+  keys: Keys,
+): readonly Write[] {
+  return entries.map(({ job, id, at }) =>
+    at === undefined
+      ? write('ZREM', keys.due, dueMember(job, id))
+      : write('ZADD', keys.due, at, dueMember(job, id)),
+  );
+}
+
+function eventWrites(
+  events: readonly NewEvent[],
+  { keys, now }: { keys: Keys; now: number },
+): readonly Write[] {
+  if (events.length === 0) return [];
+  return [
+    ...events.map((event) =>
+      write('XADD', keys.events, 'MAXLEN', '~', eventsKept, '*', 'e', encode({ ...event, at: now })),
+    ),
+    // LT: readers that are due earlier stay so.
+    write('ZADD', keys.due, 'LT', now, dueMember('notify', 'events')),
+  ];
+}
+
+function hashWrites(key: string, fields: readonly (readonly [string, string])[]): readonly Write[] {
+  const writes: Write[] = [];
+  for (let start = 0; start < fields.length; start += fieldsAtOnce)
+    writes.push(write('HSET', key, ...fields.slice(start, start + fieldsAtOnce).flat()));
+  return writes;
+}

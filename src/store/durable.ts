@@ -1,0 +1,145 @@
+import type { Redis } from 'ioredis';
+import { AgentError } from '../core/errors.ts';
+import { inspectRedis, isRefusal, ownerOf, type RedisFacts } from './inspect.ts';
+import type { Link, RedisClient } from './redis.ts';
+import { toStoreError } from './redis-error.ts';
+
+/** relaxed: the operator accepts that a crash of Redis may lose the last second. */
+export type Durability = 'required' | 'relaxed';
+
+/** Writes that are on disk when they return, as far as the server can promise it. */
+export interface DurableWriter {
+  run<T>(write: (client: RedisClient) => Promise<T>): Promise<T>;
+  /** How it is done with the server as it is now. Throws `store.durability`. */
+  mode(): Promise<DurableMode>;
+  close(): Promise<void>;
+}
+
+/** waitaof: each write waits for its own sync · always: the server syncs before it answers · none: accepted risk. */
+export type DurableMode = 'waitaof' | 'always' | 'none';
+
+export interface DurableOptions {
+  readonly link: Link;
+  /** A key of the store: its node is the one to sync. */
+  readonly key: string;
+  readonly durability: Durability;
+  /** Makes the connection on which WAITAOF blocks. */
+  readonly connect: () => Promise<Link>;
+}
+
+interface Waiting {
+  readonly write: (client: RedisClient) => Promise<unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const syncMs = 5_000;
+
+/** Writes that come while one sync is under way share the next one. */
+export function createDurableWriter(options: DurableOptions): DurableWriter {
+  const { link } = options;
+  const waiting: Waiting[] = [];
+  let draining: Promise<void> | undefined;
+  let known: Promise<DurableMode> | undefined;
+  let own: Link | undefined;
+
+  // After a reconnection it may be another server, or the same with another configuration.
+  link.client.on('ready', () => {
+    known = undefined;
+  });
+
+  function mode(): Promise<DurableMode> {
+    known ??= link
+      .run((client) => inspectRedis(client, options.key))
+      .then((facts) => modeOf(facts, options.durability, link.address))
+      .catch((error: unknown) => {
+        known = undefined;
+        throw error;
+      });
+    return known;
+  }
+
+  async function run<T>(write: (client: RedisClient) => Promise<T>): Promise<T> {
+    if ((await mode()) !== 'waitaof') return link.run(write);
+    const result = new Promise<unknown>((resolve, reject) => {
+      waiting.push({ write, resolve, reject });
+    });
+    draining ??= drain().finally(() => {
+      draining = undefined;
+    });
+    return (await result) as T;
+  }
+
+  async function drain(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0);
+      try {
+        own ??= await options.connect();
+        await writeBatch(own, batch, options.key);
+      } catch (error) {
+        for (const { reject } of batch) reject(toStoreError(error, link.address));
+      }
+    }
+  }
+
+  return {
+    run,
+    mode,
+    close: async () => {
+      await draining;
+      await own?.close();
+    },
+  };
+}
+
+async function writeBatch({ client, address }: Link, batch: readonly Waiting[], key: string): Promise<void> {
+  const node = await ownerOf(client, key);
+  const results = await onOneConnection(node, async () => {
+    const written = await Promise.allSettled(batch.map(({ write }) => write(node)));
+    if (written.some(({ status }) => status === 'fulfilled')) await sync(node, address);
+    return written;
+  });
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') batch[index]?.resolve(result.value);
+    else batch[index]?.reject(toStoreError(result.reason, address));
+  }
+}
+
+/** WAITAOF vouches for the writes of its own connection only: one that broke in between proves nothing. */
+async function onOneConnection<T>(node: Redis, work: () => Promise<T>): Promise<T> {
+  let isBroken = false;
+  const onClose = () => {
+    isBroken = true;
+  };
+  node.on('close', onClose);
+  try {
+    const result = await work();
+    if (isBroken) throw new Error('the connection broke before the write was known to be on disk');
+    return result;
+  } finally {
+    node.off('close', onClose);
+  }
+}
+
+async function sync(node: Redis, address: string): Promise<void> {
+  const unsafe = (reason: string, retry: 'soon' | 'blocked') =>
+    new AgentError('store.durability', `Redis at ${address} ${reason}`, { retry });
+  const answer = await node.call('WAITAOF', 1, 0, syncMs).catch((error: unknown) => {
+    if (!isRefusal(error)) throw error;
+    throw unsafe(`does not sync to disk any more: ${error.message}`, 'blocked');
+  });
+  const [local] = answer as readonly number[];
+  if (local !== 1) throw unsafe(`did not sync to disk within ${syncMs} ms`, 'soon');
+}
+
+function modeOf(facts: RedisFacts, durability: Durability, address: string): DurableMode {
+  if (facts.appendonly === true && facts.appendfsync === 'always') return 'always';
+  if (facts.waitaof) return 'waitaof';
+  if (durability === 'relaxed') return 'none';
+  const unknown = facts.forbidden.filter((command) => command !== 'WAITAOF');
+  const reason =
+    unknown.length > 0
+      ? `cannot be asked how it writes to disk: ${unknown.join(' and ')} is forbidden to this user`
+      : `may lose acknowledged writes: appendonly is ${facts.appendonly ? 'yes' : 'no'}, appendfsync ${facts.appendfsync}`;
+  throw new AgentError('store.durability', `Redis at ${address} ${reason}`);
+}

@@ -1,0 +1,120 @@
+/** Names of all Redis keys and channels of one store. All share one hash tag, so that a cluster keeps them in one slot. */
+export interface Keys {
+  /** Hash: store id, schema, check value of the master key. */
+  readonly meta: string;
+  /** Hash: agent → hash of its configuration, when it began and until when it counts. */
+  readonly agents: string;
+  /** Hash: name → domain. */
+  readonly domains: string;
+  /** Hash of one domain: name → host. */
+  hosts(domain: string): string;
+  /** Hash of one domain: label → group. */
+  groups(domain: string): string;
+  /** Set of all lineage ids. */
+  readonly lineages: string;
+  /** Set of the lineage ids of one domain. */
+  lineagesOf(domain: string): string;
+  /** Hash of one lineage: r record, c current number, g numbers held, and of each number N: fN facts, bN leaf and key, hN chain. */
+  lineage(id: string): string;
+  /** Hash: SHA-256 of an intermediate → its DER. */
+  readonly chains: string;
+  /** Hash: SHA-256 of an intermediate → how many generations have it in their chain. */
+  readonly chainRefs: string;
+  /** Hash: lineage → `version:state`. */
+  readonly renewals: string;
+  /** Hash: lineage → order under way. */
+  readonly issuances: string;
+  /** Hash of one lineage: target → `version:deployment`. */
+  deployments(lineage: string): string;
+  /** Sorted set: id by time of creation. */
+  readonly tasks: string;
+  /** Hash of one task: its facts, counters, and one field an item. */
+  task(id: string): string;
+  /** Sorted set: `job:id` by instant of the next action. */
+  readonly due: string;
+  /** Hash: issuer → faults in a row. */
+  readonly issuerFaults: string;
+  /** Hash: issuer → ACME account. */
+  readonly accounts: string;
+  /** Hash: id → journal entry. */
+  readonly journal: string;
+  /** Sorted set: journal id by end of its lease. */
+  readonly journalLeases: string;
+  /** Sorted set in lexical order: account, zone, name, value, id. */
+  readonly journalValues: string;
+  /** Stream. */
+  readonly events: string;
+  /** Hash of one notifier: id → notice. */
+  outbox(notifier: string): string;
+  /** Hash of one notifier: recipient → instant of the last delivery. */
+  outboxSent(notifier: string): string;
+  /** Hash of one plugin instance: key → sealed value. */
+  pluginState(owner: string): string;
+  /** String: answer of a command by its idempotency key; expires. */
+  answer(key: string): string;
+  /** String: `number:random` of the holder; expires. */
+  lock(name: string): string;
+  /** Counter: number of the last lock given. */
+  readonly fence: string;
+  /** String: tokens and instant; expires when it would be full again. */
+  bucket(key: string): string;
+  /** String: key authorization; expires. */
+  token(token: string): string;
+  /** Channel: an http-01 token was fetched. */
+  readonly fetchedChannel: string;
+  /** Channel: a lock was released. */
+  readonly releasedChannel: string;
+  /** Begins every key of the store. */
+  readonly prefix: string;
+}
+
+export const defaultPrefix = '{acme}';
+
+export function createKeys(prefix: string = defaultPrefix): Keys {
+  const root = `${tagged(prefix)}:`;
+  const of = (kind: string) => (id: string) => `${root}${kind}:${id}`;
+  return {
+    prefix: root,
+    meta: `${root}meta`,
+    agents: `${root}agents`,
+    domains: `${root}domains`,
+    hosts: of('hosts'),
+    groups: of('groups'),
+    lineages: `${root}lineages`,
+    lineagesOf: of('lineages'),
+    lineage: of('lineage'),
+    chains: `${root}chains`,
+    chainRefs: `${root}chain-refs`,
+    renewals: `${root}renewals`,
+    issuances: `${root}issuances`,
+    deployments: of('deployments'),
+    tasks: `${root}tasks`,
+    task: of('task'),
+    due: `${root}due`,
+    issuerFaults: `${root}issuer-faults`,
+    accounts: `${root}accounts`,
+    journal: `${root}journal`,
+    journalLeases: `${root}journal-leases`,
+    journalValues: `${root}journal-values`,
+    events: `${root}events`,
+    outbox: of('outbox'),
+    outboxSent: of('outbox-sent'),
+    pluginState: of('plugin-state'),
+    answer: of('answer'),
+    lock: of('lock'),
+    fence: `${root}fence`,
+    bucket: of('bucket'),
+    token: of('token'),
+    fetchedChannel: `${root}fetched`,
+    releasedChannel: `${root}released`,
+  };
+}
+
+/** Prefix of the queue library's keys, in the same slot. */
+export function queuePrefix(prefix: string = defaultPrefix): string {
+  return `${tagged(prefix)}:q`;
+}
+
+function tagged(prefix: string): string {
+  return /\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`;
+}

@@ -1,0 +1,28 @@
+import type { Notice, Outbox } from '../core/ports.ts';
+import type { Base } from './base.ts';
+import { decode, encode } from './codec.ts';
+
+/** Notices that wait for delivery. Adding one twice keeps one. */
+export function createOutbox({ link, keys }: Base): Outbox {
+  return {
+    add: async (notifier, notices) => {
+      const fields = notices.flatMap((notice) => [notice.id, encode(notice)]);
+      if (fields.length > 0) await link.run((client) => client.hset(keys.outbox(notifier), ...fields));
+    },
+    list: async (notifier) => {
+      const texts = await link.run((client) => client.hvals(keys.outbox(notifier)));
+      const notices = texts.map((text) => decode<Notice>(text));
+      return notices.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+    },
+    remove: async (notifier, ids) => {
+      if (ids.length > 0) await link.run((client) => client.hdel(keys.outbox(notifier), ...ids));
+    },
+    lastSentAt: async (notifier, recipient) => {
+      const at = await link.run((client) => client.hget(keys.outboxSent(notifier), recipient));
+      return at === null ? undefined : Number(at);
+    },
+    setLastSentAt: async (notifier, recipient, at) => {
+      await link.run((client) => client.hset(keys.outboxSent(notifier), recipient, at));
+    },
+  };
+}

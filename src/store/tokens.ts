@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import type { ChallengeTokens } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
+import type { Base } from './base.ts';
+import type { Hints } from './pubsub.ts';
+
+/** RFC 8555 §8.3: base64url; anything else asked of port 80 is not worth a question to Redis. */
+const tokenPattern = /^[\w-]{1,256}$/;
+
+interface Answer {
+  readonly keyAuthorization: string;
+  readonly expiresAt: Instant;
+}
+
+/** http-01 answers. The process that put one answers from memory, all others from Redis. */
+export function createTokens({ link, keys, clock, log }: Base, hints: Hints): ChallengeTokens {
+  const own = new Map<string, Answer>();
+  const waiting = new Map<string, Set<() => void>>();
+  const self = randomBytes(9).toString('base64url');
+  let isListening = false;
+
+  function tell(token: string): void {
+    for (const seen of [...(waiting.get(token) ?? [])]) seen();
+  }
+
+  function listen(): void {
+    if (isListening) return;
+    isListening = true;
+    hints.listen(keys.fetchedChannel, (message) => {
+      const [from, token] = message.split(' ');
+      if (from !== self && token !== undefined) tell(token);
+    });
+  }
+
+  function forgetExpired(now: Instant): void {
+    for (const [token, { expiresAt }] of own) if (expiresAt <= now) own.delete(token);
+  }
+
+  return {
+    put: async (token, keyAuthorization, expiresAt) => {
+      const now = clock.now();
+      forgetExpired(now);
+      own.set(token, { keyAuthorization, expiresAt });
+      const lifeMs = Math.max(1, Math.ceil(expiresAt - now));
+      await link.run((client) => client.set(keys.token(token), keyAuthorization, 'PX', lifeMs));
+    },
+    get: async (token) => {
+      const known = own.get(token);
+      if (known !== undefined && known.expiresAt > clock.now()) return known.keyAuthorization;
+      if (!tokenPattern.test(token)) return undefined;
+      return (await link.run((client) => client.get(keys.token(token)))) ?? undefined;
+    },
+    remove: async (token) => {
+      own.delete(token);
+      await link.run((client) => client.del(keys.token(token)));
+    },
+    announceFetched: (token) => {
+      tell(token);
+      link
+        .run((client) => client.publish(keys.fetchedChannel, `${self} ${token}`))
+        .catch((err: unknown) => log.debug({ err }, 'other agents do not hear of a fetched token'));
+    },
+    onFetched: (token, seen) => {
+      listen();
+      const all = waiting.get(token) ?? new Set();
+      waiting.set(token, all.add(seen));
+      return () => {
+        all.delete(seen);
+        if (all.size === 0 && waiting.get(token) === all) waiting.delete(token);
+      };
+    },
+  };
+}
