@@ -1,0 +1,47 @@
+/** Where a command writes: `out` for its answer, `err` for everything else. */
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** true: `err` is a screen, on which a line can be drawn again. */
+  readonly isInteractive: boolean;
+  /** Width of that screen. */
+  readonly columns: number;
+}
+
+const gap = '  ';
+
+/** Columns as wide as their widest cell; nothing after the last one. */
+export function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headers.map((header, column) =>
+    rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), header.length),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join(gap)
+      .trimEnd();
+  return [headers, ...rows].map((row) => `${line(row)}\n`).join('');
+}
+
+/** `name: value` lines with the values in one column; those without a value are left out. */
+export function facts(pairs: readonly (readonly [name: string, value: string | undefined])[]): string {
+  const known = pairs.filter(([, value]) => value !== undefined && value !== '');
+  const width = Math.max(0, ...known.map(([name]) => name.length + 1));
+  return known.map(([name, value]) => `${`${name}:`.padEnd(width)}${gap}${value}\n`).join('');
+}
+
+const instantField = /(^at|At|Since|Until|^asOf|^until|^notBefore|^notAfter|^start|^end)$/;
+const lastInstant = 8.64e15;
+
+/** For programs: indented JSON in which instants are ISO 8601 in UTC. */
+export function json(value: unknown): string {
+  const text = JSON.stringify(
+    value ?? {},
+    (key, inner: unknown) =>
+      typeof inner === 'number' && instantField.test(key) && Math.abs(inner) <= lastInstant
+        ? new Date(inner).toISOString()
+        : inner,
+    2,
+  );
+  return `${text}\n`;
+}

@@ -1,0 +1,168 @@
+import { ack } from '../operations/ack.ts';
+import { certsList, certsShow } from '../operations/certs.ts';
+import type { Operation } from '../operations/define.ts';
+import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from '../operations/domains.ts';
+import { hostsAdd, hostsList, hostsRemove } from '../operations/hosts.ts';
+import { issue } from '../operations/issue.ts';
+import { type Requested, renew } from '../operations/renew.ts';
+import { renewAll } from '../operations/renew-all.ts';
+import { type TaskCounts, taskList, taskShow } from '../operations/tasks.ts';
+import { why } from '../operations/why.ts';
+import { counted, exact, relative } from '../operations/words.ts';
+import { renderCertificate } from './certificate.ts';
+import { ownerOf, renderDomain } from './domain.ts';
+import { table } from './print.ts';
+import { renderTask } from './task.ts';
+
+interface Rendering<Output> {
+  /** For people. */
+  text(answer: Output): string;
+  /** For `--quiet`: ids or names, one a line. */
+  ids(answer: Output): readonly string[];
+}
+
+type Entry = readonly [name: string, rendering: Rendering<unknown>];
+
+function rendering<Output>(operation: Operation<unknown, Output>, how: Rendering<Output>): Entry {
+  return [operation.name, how];
+}
+
+const renderings = new Map<string, Rendering<unknown>>([
+  rendering(domainsList, {
+    text: ({ domains }) =>
+      table(
+        ['DOMAIN', 'MODE', 'ISSUERS', 'CHALLENGE', 'DEPLOY', 'OWNER'],
+        domains.map((domain) => [
+          domain.name,
+          domain.mode,
+          domain.issuers.join(','),
+          domain.challenge ?? 'auto',
+          domain.deploy.join(',') || '-',
+          domain.disabledAt === undefined ? ownerOf(domain.origin) : 'disabled',
+        ]),
+      ),
+    ids: ({ domains }) => domains.map(({ name }) => name),
+  }),
+  rendering(domainsShow, { text: renderDomain, ids: ({ hosts }) => hosts.map(({ name }) => name) }),
+  rendering(domainsAdd, {
+    text: ({ domain, certificates }) => `added ${domain}${certificatesOf(certificates)}\n`,
+    ids: ({ domain }) => [domain],
+  }),
+  rendering(domainsSet, {
+    text: ({ domain, certificates }) => `changed ${domain}${certificatesOf(certificates)}\n`,
+    ids: ({ domain }) => [domain],
+  }),
+  rendering(domainsRemove, {
+    text: ({ removed }) => `removed ${removed}; its certificates stay\n`,
+    ids: ({ removed }) => [removed],
+  }),
+  rendering(hostsList, {
+    text: ({ hosts, asOf }) =>
+      table(
+        ['HOST', 'DOMAIN', 'EXPIRES', 'STATE', 'CERTIFICATE'],
+        hosts.map(({ name, domain, certificate }) => [
+          name,
+          domain,
+          certificate?.expiresAt === undefined ? '-' : relative(certificate.expiresAt, asOf),
+          certificate?.state ?? '-',
+          certificate?.id ?? '-',
+        ]),
+      ),
+    ids: ({ hosts }) => hosts.map(({ name }) => name),
+  }),
+  rendering(hostsAdd, {
+    text: ({ added }) => `added ${added.join(', ')}\n`,
+    ids: ({ added }) => added,
+  }),
+  rendering(hostsRemove, {
+    text: ({ removed }) => `removed ${removed.join(', ')}\n`,
+    ids: ({ removed }) => removed,
+  }),
+  rendering(certsList, {
+    text: ({ certificates, asOf }) =>
+      table(
+        ['ID', 'DOMAIN', 'EXPIRES', 'ISSUER', 'STATE'],
+        certificates.map(({ id, domain, expiresAt, issuer, state }) => [
+          id,
+          domain,
+          expiresAt === undefined ? '-' : relative(expiresAt, asOf),
+          issuer ?? '-',
+          state,
+        ]),
+      ),
+    ids: ({ certificates }) => certificates.map(({ id }) => id),
+  }),
+  rendering(certsShow, { text: renderCertificate, ids: ({ lineage }) => [lineage.id] }),
+  rendering(issue, { text: asked, ids: ({ taskId }) => [taskId] }),
+  rendering(renew, { text: asked, ids: ({ taskId }) => [taskId] }),
+  rendering(renewAll, {
+    text: ({ taskId, lineages, plan = [], asOf }) => {
+      if (taskId !== undefined) return `${counted(lineages, 'certificate')} to renew as ${followUp(taskId)}`;
+      if (lineages === 0) return 'nothing to renew\n';
+      return table(
+        ['', 'CERTIFICATE', 'EXPIRES', 'REASON'],
+        plan.map(({ lineage, expiresAt, reason }, index) => [
+          String(index + 1),
+          lineage,
+          expiresAt === undefined ? '-' : relative(expiresAt, asOf),
+          reason,
+        ]),
+      );
+    },
+    ids: ({ taskId, plan = [] }) => (taskId === undefined ? plan.map(({ lineage }) => lineage) : [taskId]),
+  }),
+  rendering(why, {
+    text: ({ lines }) => lines.map((line) => `${line}\n`).join(''),
+    ids: ({ host }) => [host],
+  }),
+  rendering(ack, {
+    text: ({ lineages, silencedUntil }) =>
+      `reminders are silent until ${exact(silencedUntil)} for ${lineages.join(', ')}\n`,
+    ids: ({ lineages }) => lineages,
+  }),
+  rendering(taskShow, {
+    text: ({ task, asOf }) => renderTask(task, asOf),
+    ids: ({ task }) => [task.id],
+  }),
+  rendering(taskList, {
+    text: ({ tasks, asOf }) =>
+      table(
+        ['ID', 'OPERATION', 'STARTED', 'STATE', 'PROGRESS'],
+        tasks.map(({ id, operation, createdAt, state, counts }) => [
+          id,
+          operation,
+          relative(createdAt, asOf),
+          state,
+          progressOf(counts),
+        ]),
+      ),
+    ids: ({ tasks }) => tasks.map(({ id }) => id),
+  }),
+]);
+
+/** The answer of an operation as text for a person. */
+export function renderText(operation: string, answer: unknown): string {
+  return renderings.get(operation)?.text(answer) ?? '';
+}
+
+/** What `--quiet` leaves of it. */
+export function renderIds(operation: string, answer: unknown): string {
+  const ids = renderings.get(operation)?.ids(answer) ?? [];
+  return ids.map((id) => `${id}\n`).join('');
+}
+
+function asked({ taskId, lineages }: Requested): string {
+  return `asked for ${lineages.join(', ')} as ${followUp(taskId)}`;
+}
+
+function followUp(taskId: string): string {
+  return `${taskId}; see how it goes with: acme-agent task show ${taskId}\n`;
+}
+
+function certificatesOf(ids: readonly string[]): string {
+  return ids.length === 0 ? '' : `, with ${counted(ids.length, 'certificate')}: ${ids.join(', ')}`;
+}
+
+function progressOf({ total, waiting, failed }: TaskCounts): string {
+  return `${total - waiting}/${total}${failed > 0 ? `, ${failed} failed` : ''}`;
+}

@@ -1,0 +1,126 @@
+import type { LoadedConfig } from '../config/config.ts';
+import { toAgentError } from '../core/errors.ts';
+import type { Task } from '../core/types.ts';
+import { parseInput } from '../operations/command.ts';
+import type { AnyOperation, OperationsClient } from '../operations/define.ts';
+import { type ExitCode, errorText, exitCodeOf, exitCodes } from './exit.ts';
+import { json } from './print.ts';
+import { createProgress } from './progress.ts';
+import { renderIds, renderText } from './render.ts';
+import { renderOutcome } from './task.ts';
+import type { GlobalOptions, World } from './world.ts';
+
+/** Operations whose work goes on in a task that `--wait` follows. */
+export const waitable: ReadonlySet<string> = new Set(['issue', 'renew', 'renew-all']);
+
+export interface RunOptions extends GlobalOptions {
+  readonly wait?: boolean | undefined;
+}
+
+/** Asks the agent for one operation and prints the answer. */
+export async function runOperation(
+  operation: AnyOperation,
+  { input, options }: { input: unknown; options: RunOptions },
+  world: World,
+): Promise<ExitCode> {
+  const parsed = checked(operation, input, world);
+  if (parsed === undefined) return exitCodes.usage;
+  return withClient(options, world, async (client) => {
+    const answer = await client.run(operation, parsed.input);
+    const taskId = options.wait === true ? taskOf(answer) : undefined;
+    if (taskId !== undefined) return await waitFor(taskId, { client, options }, world);
+    world.terminal.out(render(operation.name, answer, options));
+    return exitCodes.ok;
+  });
+}
+
+/** Input that cannot be right is a mistake on the command line; nothing is asked of the agent. */
+function checked(
+  operation: AnyOperation,
+  input: unknown,
+  { terminal }: World,
+): { input: unknown } | undefined {
+  try {
+    return { input: parseInput(operation, input) };
+  } catch (error) {
+    terminal.err(errorText(error));
+    return undefined;
+  }
+}
+
+/** Loads the configuration, opens the client and closes it again; errors become text and an exit code. */
+async function withClient(
+  options: GlobalOptions,
+  world: World,
+  use: (client: OperationsClient) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  return reported(
+    world,
+    async (loaded) => {
+      const { openClient } = await world.agent();
+      const client = await openClient(loaded);
+      try {
+        return await use(client);
+      } finally {
+        await client.close();
+      }
+    },
+    options,
+  );
+}
+
+/** Runs `work` with the configuration; what it throws is printed, with the stack only at log level debug. */
+export async function reported(
+  world: World,
+  work: (loaded: LoadedConfig) => Promise<ExitCode>,
+  { config }: GlobalOptions,
+): Promise<ExitCode> {
+  let debug = false;
+  try {
+    const loaded = await world.load(config);
+    debug = loaded.config.log.level === 'debug';
+    return await work(loaded);
+  } catch (error) {
+    world.terminal.err(errorText(error, { debug }));
+    return exitCodeOf(toAgentError(error));
+  }
+}
+
+async function waitFor(
+  taskId: string,
+  { client, options }: { client: OperationsClient; options: RunOptions },
+  world: World,
+): Promise<ExitCode> {
+  const { terminal } = world;
+  const progress = options.quiet === true ? undefined : createProgress(terminal);
+  const interrupted = new AbortController();
+  const forget = world.onSignal('SIGINT', () => interrupted.abort());
+  try {
+    const task = await client.follow(taskId, (now) => progress?.update(now), interrupted.signal);
+    progress?.end();
+    terminal.out(outcome(task, options));
+    return task.state === 'failed' ? exitCodes.unfinished : exitCodes.ok;
+  } catch (error) {
+    progress?.end();
+    if (!interrupted.signal.aborted) throw error;
+    terminal.err(`acme-agent: no longer waiting; the task goes on: acme-agent task show ${taskId}\n`);
+    return exitCodes.failed;
+  } finally {
+    forget();
+  }
+}
+
+function render(name: string, answer: unknown, { json: asJson, quiet }: GlobalOptions): string {
+  if (asJson === true) return json(answer);
+  return quiet === true ? renderIds(name, answer) : renderText(name, answer);
+}
+
+function outcome(task: Task, { json: asJson, quiet }: GlobalOptions): string {
+  if (asJson === true) return json(task);
+  return quiet === true ? '' : renderOutcome(task);
+}
+
+function taskOf(answer: unknown): string | undefined {
+  if (!(answer instanceof Object) || !('taskId' in answer)) return undefined;
+  return typeof answer.taskId === 'string' ? answer.taskId : undefined;
+}

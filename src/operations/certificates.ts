@@ -1,0 +1,112 @@
+import { decide } from '../core/decide.ts';
+import { served } from '../core/fallback.ts';
+import { fallbackId } from '../core/policies.ts';
+import { freshRenewal } from '../core/records.ts';
+import type { Certificate, Instant, KeyType, Lineage, LineageSource, RenewalState } from '../core/types.ts';
+import type { OperationNeeds } from './define.ts';
+
+/**
+ * ok: valid, nothing to do · renewing: an order is due or under way · failing: the last attempt failed, the
+ * certificate (if there is one) still holds · expired: no longer valid · self-signed: our stand-in, served while there
+ * is no trusted one · unwanted: nobody asks for it any more.
+ */
+export type CertificateState = 'ok' | 'renewing' | 'failing' | 'self-signed' | 'expired' | 'unwanted';
+
+/** One line of `certs list`. */
+export interface CertificateRow {
+  readonly id: string;
+  readonly domain: string;
+  readonly names: readonly string[];
+  readonly source: LineageSource;
+  readonly state: CertificateState;
+  /** Absent: nothing was issued yet. */
+  readonly expiresAt?: Instant | undefined;
+  readonly issuer?: string | undefined;
+  readonly keyType: KeyType;
+  readonly serial?: string | undefined;
+}
+
+/** A lineage with what is remembered of it. */
+export interface Held {
+  readonly lineage: Lineage;
+  readonly state: RenewalState;
+  readonly certificate: Certificate | undefined;
+}
+
+type HeldNeeds = Pick<OperationNeeds, 'certificates' | 'renewals'>;
+
+export async function heldOf(lineages: readonly Lineage[], needs: HeldNeeds): Promise<readonly Held[]> {
+  const ids = lineages.map(({ id }) => id);
+  const [states, currents] = await Promise.all([needs.renewals.many(ids), needs.certificates.currents(ids)]);
+  return lineages.map((lineage, index) => ({
+    lineage,
+    state: states[index] ?? freshRenewal(lineage.id),
+    certificate: currents[index],
+  }));
+}
+
+/** All that is held for one domain or for all, ordered by id; a fallback only where it is served, or with `all`. */
+export async function overview(
+  domain: string | undefined,
+  needs: HeldNeeds & Pick<OperationNeeds, 'issuances' | 'clock'>,
+  all = false,
+): Promise<readonly CertificateRow[]> {
+  const [lineages, underWay] = await Promise.all([
+    needs.certificates.lineages(domain),
+    needs.issuances.all(),
+  ]);
+  const held = await heldOf(lineages, needs);
+  const now = needs.clock.now();
+  const fallbacks = fallbacksServed(held, now);
+  const shown = all
+    ? held
+    : held.filter(({ lineage }) => lineage.source !== 'self-signed' || fallbacks.has(lineage.id));
+  const ordering = new Set(underWay);
+  return shown
+    .map((one) => toRow(one, { isOrdering: ordering.has(one.lineage.id), now }))
+    .toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
+
+export function stateOf(
+  held: Held,
+  { isOrdering, now }: { isOrdering: boolean; now: Instant },
+): CertificateState {
+  const { lineage, state, certificate } = held;
+  if (lineage.source === 'self-signed') return 'self-signed';
+  if (lineage.unwantedSince !== undefined) return 'unwanted';
+  if (certificate !== undefined && certificate.notAfter <= now) return 'expired';
+  if (lineage.source === 'upload') return 'ok';
+  if (state.failures > 0) return 'failing';
+  const isDue = state.requested !== undefined || decide({ lineage, certificate, state, now }) !== undefined;
+  return isOrdering || isDue ? 'renewing' : 'ok';
+}
+
+function toRow(held: Held, at: { isOrdering: boolean; now: Instant }): CertificateRow {
+  const { lineage, certificate } = held;
+  return {
+    id: lineage.id,
+    domain: lineage.domain,
+    names: certificate?.names ?? lineage.wanted.names,
+    source: lineage.source,
+    state: stateOf(held, at),
+    expiresAt: certificate?.notAfter,
+    issuer: certificate === undefined ? undefined : (certificate.issuer ?? certificate.issuerName),
+    keyType: certificate?.keyType ?? lineage.wanted.keyType,
+    serial: certificate?.serial,
+  };
+}
+
+/** Ids of the fallbacks that some lineage of their policy is served by. */
+function fallbacksServed(held: readonly Held[], now: Instant): ReadonlySet<string> {
+  const certificates = new Map(held.map(({ lineage, certificate }) => [lineage.id, certificate]));
+  const needy = held.filter(({ lineage, certificate }) => {
+    if (lineage.source !== 'acme' || lineage.policy === undefined) return false;
+    const fallback = certificates.get(fallbackId(lineage.policy));
+    return (
+      lineage.unwantedSince === undefined &&
+      fallback !== undefined &&
+      served({ certificate, fallback, now }) === fallback
+    );
+  });
+  return new Set(needy.map(({ lineage }) => fallbackId(lineage.policy ?? '')));
+}

@@ -1,0 +1,37 @@
+import { ack } from './ack.ts';
+import { certsList, certsShow } from './certs.ts';
+import type { AnyOperation } from './define.ts';
+import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from './domains.ts';
+import { hostsAdd, hostsList, hostsRemove } from './hosts.ts';
+import { issue } from './issue.ts';
+import { renew } from './renew.ts';
+import { renewAll } from './renew-all.ts';
+import { taskList, taskShow } from './tasks.ts';
+import { why } from './why.ts';
+
+/** The table: everything that can be asked of an agent, for CLI, command queue and REST alike. */
+export const operations: readonly AnyOperation[] = [
+  domainsList,
+  domainsShow,
+  domainsAdd,
+  domainsSet,
+  domainsRemove,
+  hostsList,
+  hostsAdd,
+  hostsRemove,
+  certsList,
+  certsShow,
+  issue,
+  renew,
+  renewAll,
+  why,
+  ack,
+  taskShow,
+  taskList,
+];
+
+const byName = new Map(operations.map((operation) => [operation.name, operation]));
+
+export function findOperation(name: string): AnyOperation | undefined {
+  return byName.get(name);
+}

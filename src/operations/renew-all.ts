@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { AgentError } from '../core/errors.ts';
+import type { Lock } from '../core/ports.ts';
+import type { Instant, Task } from '../core/types.ts';
+import { deadline } from '../core/wait.ts';
+import { heldOf } from './certificates.ts';
+import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
+import { domainName } from './fields.ts';
+import { noSuchDomain } from './refusals.ts';
+import { commandEvent } from './renew.ts';
+import { closeOrphans, newTask, resumeRequests, startRequests, taskIdOf } from './requests.ts';
+import { planWave, type WaveStep } from './wave.ts';
+import { counted } from './words.ts';
+
+export interface WaveAnswer {
+  /** Absent for a dry run. */
+  readonly taskId?: string | undefined;
+  /** How many certificates the wave renews. */
+  readonly lineages: number;
+  /** Only of a dry run: what would be done, in order. */
+  readonly plan?: readonly WaveStep[] | undefined;
+  readonly asOf: Instant;
+}
+
+interface WaveInput {
+  readonly domain?: string | undefined;
+  readonly force?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+const operation = 'renew-all';
+const lockMs = 30_000;
+/** Running tasks older than this many others are not looked for. */
+const lookBack = 500;
+
+export const renewAll = defineOperation({
+  name: operation,
+  kind: 'write',
+  method: 'POST',
+  path: '/certificates/renew-all',
+  scope: 'operate',
+  summary: 'Renews all certificates that are due, failing or not as wanted; with force all of them.',
+  input: z.strictObject({
+    domain: domainName.optional().describe('Only certificates of this domain'),
+    force: z.boolean().optional().describe('Also those for which nothing is due'),
+    dryRun: z.boolean().optional().describe('Only show what would be renewed, and in which order'),
+  }),
+  run: async (input, needs, caller): Promise<WaveAnswer> => {
+    await refuseUnknown(input.domain, needs);
+    if (input.dryRun === true) {
+      const plan = (await planOf(input, needs)).map(({ step }) => step);
+      return { lineages: plan.length, plan, asOf: needs.clock.now() };
+    }
+    const lock = await waveLock(needs);
+    try {
+      const task = await startWave(input, needs, caller);
+      return { taskId: task.id, lineages: task.items.length, asOf: needs.clock.now() };
+    } finally {
+      await lock.release();
+    }
+  },
+});
+
+async function startWave(input: WaveInput, needs: OperationNeeds, caller: Caller): Promise<Task> {
+  const { force = false } = input;
+  const id = taskIdOf(operation, caller);
+  const known = await needs.tasks.get(id);
+  if (known !== undefined) {
+    await resumeRequests(known, force, needs);
+    return known;
+  }
+  await refuseSecondWave(needs);
+  const plan = await planOf(input, needs);
+  const lineages = plan.map(({ step }) => step.lineage);
+  const task = newTask({ id, operation, lineages }, caller, needs.clock.now());
+  // What failed without being due (a forced renewal) would otherwise be found in order and left alone.
+  const requests = plan.map(({ held, step }) => ({ held, force: force || step.reason === 'failed' }));
+  const facts = { task: id, lineages: lineages.length, domain: input.domain, force };
+  await startRequests({ task, requests, event: commandEvent(operation, facts, caller) }, needs);
+  return task;
+}
+
+async function planOf({ domain, force = false }: WaveInput, needs: OperationNeeds) {
+  const held = await heldOf(await needs.certificates.lineages(domain), needs);
+  return planWave(held, { force, now: needs.clock.now() });
+}
+
+async function waveLock({ locks, clock }: OperationNeeds): Promise<Lock> {
+  const { signal, cancel } = deadline(clock, lockMs, 'waiting for another renew-all to start');
+  return locks.acquire('wave', lockMs, signal).finally(cancel);
+}
+
+async function refuseSecondWave(needs: OperationNeeds): Promise<void> {
+  const tasks = await needs.tasks.list(lookBack);
+  const running = tasks.find((task) => task.operation === operation && task.state === 'running');
+  if (running === undefined) return;
+  const task = await closeOrphans(running, needs);
+  if (task.state !== 'running') return;
+  const waiting = task.items.filter(({ state }) => state === 'waiting').length;
+  throw new AgentError(
+    'command.conflict',
+    `a renew-all is running as ${task.id} with ${counted(waiting, 'certificate')} to go; wait for it: "task show ${task.id}"`,
+    { facts: { task: task.id } },
+  );
+}
+
+async function refuseUnknown(domain: string | undefined, { wishes }: OperationNeeds): Promise<void> {
+  if (domain !== undefined && (await wishes.domain(domain)) === undefined)
+    throw noSuchDomain(domain, await wishes.domains());
+}

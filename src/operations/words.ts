@@ -1,0 +1,71 @@
+import type { Instant } from '../core/types.ts';
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** "in 59 days", "3 hours ago", "now": the largest whole unit, from two days on in days. */
+export function relative(at: Instant, now: Instant): string {
+  const distance = Math.abs(at - now);
+  if (distance < second) return 'now';
+  const amount = length(distance);
+  return at > now ? `in ${amount}` : `${amount} ago`;
+}
+
+/** "59 days", "1 hour". */
+export function length(ms: number): string {
+  if (ms >= 2 * day) return counted(Math.floor(ms / day), 'day');
+  if (ms >= hour) return counted(Math.floor(ms / hour), 'hour');
+  if (ms >= minute) return counted(Math.floor(ms / minute), 'minute');
+  return counted(Math.floor(ms / second), 'second');
+}
+
+/** "2026-11-21 10:32:05 UTC". */
+export function exact(at: Instant): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** "2026-11-21 10:32:05 UTC (in 9 minutes)". */
+export function when(at: Instant, now: Instant): string {
+  return `${exact(at)} (${relative(at, now)})`;
+}
+
+/** "1 host", "3 hosts". */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** "a, b and 3 more". */
+export function listed(names: readonly string[], most = 5): string {
+  if (names.length <= most) return names.join(', ');
+  return `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
+}
+
+/** The text with exactly one full stop, question or exclamation mark at its end. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** The nearest of `known` that a person may have meant by `name`; undefined: nothing is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const scored = known.map((candidate) => ({ candidate, distance: distance(name, candidate) }));
+  const best = scored.toSorted((a, b) => a.distance - b.distance)[0];
+  return best !== undefined && best.distance <= Math.max(2, name.length / 4) ? best.candidate : undefined;
+}
+
+/** Edits between two texts (Levenshtein); texts of very different length are told apart by that alone. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 64) return Math.abs(a.length - b.length);
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, replaced));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

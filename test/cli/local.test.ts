@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { AgentError } from '../../src/core/errors.ts';
+import { cli } from './fixture.ts';
+
+const items = [
+  { name: 'redis', ok: true, message: 'Redis 7.2 at unix:/run/redis.sock' },
+  { name: 'issuer letsencrypt', ok: false, message: 'no answer', advice: 'Check the network.' },
+];
+
+test('check lists each thing it looked at, and fails when one of them is wrong', async () => {
+  const { code, stdout } = await cli(['check'], { agent: { checkAgent: async () => items } });
+  expect(stdout).toBe(
+    [
+      'ok      redis: Redis 7.2 at unix:/run/redis.sock',
+      'FAILED  issuer letsencrypt: no answer. Check the network.',
+      '',
+    ].join('\n'),
+  );
+  expect(code).toBe(1);
+  const well = await cli(['check', '--quiet'], { agent: { checkAgent: async () => items.slice(0, 1) } });
+  expect([well.code, well.stdout]).toEqual([0, '']);
+});
+
+test('check as JSON says whether all is well', async () => {
+  const { stdout } = await cli(['check', '--json'], { agent: { checkAgent: async () => items } });
+  expect(JSON.parse(stdout)).toEqual({ ok: false, items });
+});
+
+test('backup and restore hand the file on', async () => {
+  const files: unknown[] = [];
+  const agent = {
+    backupAgent: async (_: unknown, file: string) => void files.push(file),
+    restoreAgent: async (_: unknown, file: string, options: object) => void files.push([file, options]),
+  };
+  expect((await cli(['backup', 'a.bak'], { agent })).stdout).toContain('wrote a.bak');
+  expect((await cli(['restore', 'a.bak', '--force'], { agent })).code).toBe(0);
+  await cli(['restore', 'b.bak', '-q'], { agent });
+  expect(files).toEqual(['a.bak', ['a.bak', { force: true }], ['b.bak', { force: false }]]);
+});
+
+test('a refused restore is told with its remedy', async () => {
+  const restoreAgent = async () => {
+    throw new AgentError('store.backup', 'a.bak was made with another master key');
+  };
+  const { code, stderr } = await cli(['restore', 'a.bak'], { agent: { restoreAgent } });
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    'acme-agent: a.bak was made with another master key. Check the backup file and that the master key is the one it was made with.\n',
+  );
+});

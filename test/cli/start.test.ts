@@ -1,0 +1,120 @@
+import { afterEach, expect, test } from 'vitest';
+import type { RunningAgent } from '../../src/agent.ts';
+import { AgentError } from '../../src/core/errors.ts';
+import { until } from '../support/process.ts';
+import { cli, createTerminal, type Script } from './fixture.ts';
+
+const events: string[] = [];
+const handlers = new Map<string, () => void>();
+
+afterEach(() => {
+  events.length = 0;
+  handlers.clear();
+});
+
+const onSignal: Script['onSignal'] = (signal, run) => {
+  handlers.set(signal, run);
+  return () => handlers.delete(signal);
+};
+
+const send = (signal: NodeJS.Signals) => handlers.get(signal)?.();
+const seen = (event: string) => until(event, () => events.includes(event));
+
+function agentThat(more: Partial<RunningAgent> = {}, options: unknown[] = []) {
+  const running: RunningAgent = {
+    reload: async () => void events.push('reloaded'),
+    stop: async () => void events.push('stopped'),
+    failed: new Promise(() => {}),
+    ...more,
+  };
+  return {
+    startAgent: async (_: unknown, given: unknown) => {
+      options.push(given);
+      events.push('started');
+      return running;
+    },
+  };
+}
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s stops the agent in order and ends with 0', async (signal) => {
+  const options: unknown[] = [];
+  const run = cli(['start', '--roles', 'worker,edge', '--accept-empty-store'], {
+    agent: agentThat({}, options),
+    onSignal,
+  });
+  await seen('started');
+  send(signal);
+  expect((await run).code).toBe(0);
+  expect(events).toEqual(['started', 'stopped']);
+  expect(options).toEqual([{ roles: ['worker', 'edge'], acceptEmptyStore: true }]);
+  expect(handlers.size).toBe(0);
+});
+
+test('a signal that comes while the agent starts is not lost', async () => {
+  const agent = agentThat();
+  const startAgent = async (loaded: unknown, options: unknown) => {
+    send('SIGHUP');
+    send('SIGTERM');
+    return agent.startAgent(loaded, options);
+  };
+  expect((await cli(['start'], { agent: { startAgent }, onSignal })).code).toBe(0);
+  expect(events).toEqual(['started', 'reloaded', 'stopped']);
+});
+
+test('SIGHUP reads the file again, once for each signal', async () => {
+  const run = cli(['start'], { agent: agentThat(), onSignal });
+  await seen('started');
+  send('SIGHUP');
+  await seen('reloaded');
+  send('SIGTERM');
+  await run;
+  expect(events.filter((event) => event === 'reloaded')).toHaveLength(1);
+});
+
+test('mistakes at SIGHUP are told and the agent goes on with what it has', async () => {
+  const terminal = createTerminal();
+  const reload = async () => {
+    throw new AgentError('config.invalid', 'a.yaml:3: x: is wrong');
+  };
+  const run = cli(['start'], { agent: agentThat({ reload }), onSignal, terminal });
+  await seen('started');
+  send('SIGHUP');
+  await until('the mistakes are told', () => terminal.stderr().includes('the old one stays'));
+  expect(events).toEqual(['started']);
+  send('SIGTERM');
+  const { code, stderr } = await run;
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^acme-agent: a\.yaml:3: x: is wrong\..*\nacme-agent: .*the old one stays\.\n$/);
+});
+
+test('a second signal does not wait for the orderly end', async () => {
+  const stop = () => {
+    events.push('stopping');
+    return new Promise<void>(() => {});
+  };
+  const run = cli(['start'], { agent: agentThat({ stop }), onSignal });
+  await seen('started');
+  send('SIGTERM');
+  await seen('stopping');
+  send('SIGTERM');
+  expect((await run).code).toBe(1);
+});
+
+test('an agent that ends by itself is a fault with its own exit code', async () => {
+  const failed = Promise.resolve(new AgentError('store.unavailable', 'Redis is gone'));
+  const { code, stderr } = await cli(['start'], { agent: agentThat({ failed }), onSignal });
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^acme-agent: Redis is gone\. /);
+  expect(events).toEqual(['started', 'stopped']);
+});
+
+test('an agent that cannot start says why', async () => {
+  const startAgent = async () => {
+    throw new AgentError('config.port', 'port 80 is taken');
+  };
+  const { code, stderr } = await cli(['start'], { agent: { startAgent }, onSignal });
+  expect(code).toBe(2);
+  expect(stderr).toBe(
+    'acme-agent: port 80 is taken. Free the port or choose another one in the configuration.\n',
+  );
+});

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { adoptFile } from '../../src/core/file-wishes.ts';
+import type { Domain } from '../../src/core/types.ts';
+import {
+  domainsAdd,
+  domainsList,
+  domainsRemove,
+  domainsSet,
+  domainsShow,
+} from '../../src/operations/domains.ts';
+import { hostsAdd } from '../../src/operations/hosts.ts';
+import { type Bench, type Benches, settings, start, startBenches } from './fixture.ts';
+
+let benches: Benches;
+let bench: Bench;
+
+beforeAll(async () => {
+  benches = await startBenches();
+});
+beforeEach(async () => {
+  bench = await benches.open();
+});
+afterAll(() => benches?.stop());
+
+const fileDomain: Domain = {
+  name: 'example.org',
+  ...settings.defaults,
+  origin: { kind: 'file', line: 12 },
+};
+
+describe('domains add', () => {
+  test('takes what is not said from the defaults, and makes the certificates of its hosts', async () => {
+    const answer = await bench.run(
+      domainsAdd,
+      { name: 'Example.COM.', hosts: ['shop.example.com'] },
+      { requestedBy: 'platform' },
+    );
+    expect(answer).toEqual({
+      domain: 'example.com',
+      certificates: ['example.com/shop.example.com/ec'],
+    });
+    expect(await bench.needs.wishes.domain('example.com')).toMatchObject({
+      ...settings.defaults,
+      name: 'example.com',
+      origin: { kind: 'runtime' },
+    });
+    expect(bench.woken).toContainEqual({ job: 'issue', ids: ['example.com/shop.example.com/ec'] });
+    const [event] = await bench.events('domain.changed');
+    expect(event).toMatchObject({
+      domain: 'example.com',
+      facts: { change: 'added', hosts: ['shop.example.com'], requestedBy: 'platform' },
+    });
+  });
+
+  test('with a DNS account that can be written makes one wildcard certificate', async () => {
+    const answer = await bench.run(domainsAdd, { name: 'example.com', dnsAccount: 'route53' });
+    expect(answer.certificates).toEqual(['example.com/*.example.com/ec']);
+  });
+
+  test('keeps the profile as wished', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', profile: 'shortlived', profileRequired: true });
+    const { domain } = await bench.run(domainsShow, { name: 'example.com' });
+    expect(domain.profile).toEqual({ name: 'shortlived', required: true });
+  });
+
+  test.each([
+    [{ issuers: ['nobody'] }, 'no issuer "nobody"; it defines: letsencrypt, zerossl'],
+    [{ issuers: ['zerossl', 'zerossl'] }, 'issuers: "zerossl" is given twice'],
+    [{ dnsAccount: 'cloud' }, 'no DNS account "cloud"; it defines: route53, byhand'],
+    [{ deploy: ['files', 'moon'] }, 'no deploy target "moon"; it defines: files, web'],
+    [{ notify: ['pager'] }, 'no notifier "pager"; it defines: mail'],
+    [{ mode: 'wildcard', challenge: 'http-01' }, 'wildcard certificate with http-01'],
+    [{ mode: 'wildcard' }, 'without a DNS account'],
+    [{ mode: 'wildcard', dnsAccount: 'byhand' }, 'the DNS account byhand is kept by hand'],
+    [{ challenge: 'dns-01' }, 'cannot use dns-01 without a DNS account'],
+    [{ keyTypes: ['p256', 'p384'] }, 'are of one kind'],
+    [{ profileRequired: true }, 'name the profile as well'],
+    [{ hosts: ['*.example.com'] }, '*.example.com needs dns-01'],
+    [{ hosts: ['a.example.net'] }, 'a.example.net does not lie under example.com'],
+    [{ hosts: ['a.example.com', 'A.example.com'] }, 'a.example.com is given twice'],
+  ])('refuses %j and writes nothing', async (more, message) => {
+    await expect(bench.run(domainsAdd, { name: 'example.com', ...more })).rejects.toMatchObject({
+      code: 'command.invalid',
+      message: expect.stringContaining(message),
+    });
+    expect(await bench.needs.wishes.domains()).toEqual([]);
+    expect(await bench.needs.certificates.lineages()).toEqual([]);
+  });
+
+  test('refuses a domain that is there, and names the line of one that the file owns', async () => {
+    await bench.run(domainsAdd, { name: 'example.com' });
+    await expect(bench.run(domainsAdd, { name: 'example.com' })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: 'example.com is there already; change it with "domains set"',
+    });
+    await adoptFile([{ domain: fileDomain, hosts: [] }], bench.needs);
+    await expect(bench.run(domainsAdd, { name: 'example.org' })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: 'example.org is defined in the configuration file (line 12); change it there',
+    });
+  });
+
+  test('takes over a domain that left the file', async () => {
+    await adoptFile([{ domain: fileDomain, hosts: [] }], bench.needs);
+    await adoptFile([], bench.needs);
+    await expect(bench.run(hostsAdd, { names: ['a.example.org'] })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: expect.stringContaining('left the configuration file'),
+    });
+    await bench.run(domainsAdd, { name: 'example.org' });
+    expect(await bench.needs.wishes.domain('example.org')).toMatchObject({ origin: { kind: 'runtime' } });
+    expect((await bench.needs.wishes.domain('example.org'))?.disabledAt).toBeUndefined();
+  });
+});
+
+describe('domains set', () => {
+  test('changes what is said and leaves the rest', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', dnsAccount: 'route53', profile: 'tlsserver' });
+    await bench.run(domainsSet, { name: 'example.com', issuers: ['zerossl'], unset: ['profile'] });
+    const { domain } = await bench.run(domainsShow, { name: 'example.com' });
+    expect(domain).toMatchObject({ issuers: ['zerossl'], dnsAccount: 'route53', mode: 'auto' });
+    expect(domain.profile).toBeUndefined();
+    const [event] = await bench.events('domain.changed');
+    expect(event?.facts).toMatchObject({ change: 'changed', fields: ['issuers', 'profile'] });
+  });
+
+  test('clears the ladder of the certificates it changes', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', hosts: ['a.example.com'] });
+    await bench.remember('example.com/a.example.com/ec', { failures: 3, retryAt: start + 1e8 });
+    await bench.run(domainsSet, { name: 'example.com', issuers: ['zerossl'] });
+    const state = await bench.needs.renewals.get('example.com/a.example.com/ec');
+    expect(state.retryAt).toBeUndefined();
+  });
+
+  test('refuses what is not there with the nearest name, and what the file owns', async () => {
+    await adoptFile([{ domain: fileDomain, hosts: [] }], bench.needs);
+    await expect(bench.run(domainsSet, { name: 'exmaple.org', mode: 'custom' })).rejects.toMatchObject({
+      code: 'command.notFound',
+      message: 'there is no domain exmaple.org; do you mean example.org?',
+    });
+    await expect(bench.run(domainsSet, { name: 'example.org', mode: 'custom' })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: expect.stringContaining('line 12'),
+    });
+  });
+});
+
+describe('domains remove', () => {
+  test('refuses while there are hosts unless forced; certificates stay and become unwanted', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', hosts: ['a.example.com'] });
+    await bench.hold('example.com/a.example.com/ec', start + 1e9);
+    await expect(bench.run(domainsRemove, { name: 'example.com' })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: 'example.com has 1 host (a.example.com); remove them first, or use force',
+    });
+    await bench.run(domainsRemove, { name: 'example.com', force: true });
+    expect(await bench.needs.wishes.domains()).toEqual([]);
+    expect(await bench.needs.wishes.host('a.example.com')).toBeUndefined();
+    const lineage = await bench.needs.certificates.lineage('example.com/a.example.com/ec');
+    expect(lineage).toMatchObject({ unwantedSince: start, current: 1 });
+  });
+
+  test('refuses a domain of the file until it has left it', async () => {
+    await adoptFile([{ domain: fileDomain, hosts: [] }], bench.needs);
+    await expect(bench.run(domainsRemove, { name: 'example.org', force: true })).rejects.toMatchObject({
+      code: 'command.conflict',
+    });
+    await adoptFile([], bench.needs);
+    await bench.run(domainsRemove, { name: 'example.org' });
+    expect((await bench.run(domainsList, {})).domains).toEqual([]);
+  });
+});
