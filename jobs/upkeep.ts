@@ -4,6 +4,8 @@ import type { Handler } from './define.ts';
 /** Work that comes round whatever happens; each may run twice. */
 export interface Chore {
   readonly everyMs: number;
+  /** Also whenever an agent starts: it may be the one that a kill interrupted. */
+  readonly atStart?: boolean | undefined;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -25,13 +27,16 @@ export function upkeepHandler(
   };
 }
 
-/** Chores that nobody has scheduled yet are due at once; the others keep their instant. */
+/** Chores of the start, and those that nobody has scheduled yet, are due at once; the others keep their instant. */
 export async function scheduleChores(
   chores: Readonly<Record<string, Chore>>,
   { changes, due, clock }: Pick<Ports, 'changes' | 'due' | 'clock'>,
 ): Promise<void> {
   const known = await Promise.all(
-    Object.keys(chores).map(async (id) => ({ id, at: await due.at('upkeep', id) })),
+    Object.entries(chores).map(async ([id, { atStart }]) => ({
+      id,
+      at: atStart === true ? undefined : await due.at('upkeep', id),
+    })),
   );
   const fresh = known.filter(({ at }) => at === undefined);
   if (fresh.length > 0)

@@ -20,6 +20,13 @@ export interface Workers {
   close(deadlineMs: number): Promise<void>;
 }
 
+/** A job of a killed agent is taken over after this and the next look; the running ones prolong theirs at half of it. */
+const takeOverMs = 15_000;
+const takeOverLookMs = 5_000;
+
+/** A job whose Redis went away looks again this long after it is back. */
+const reconnectedMs = 1_000;
+
 /** An order may sleep this long as a delayed job; longer waits live in the due index alone. */
 const longestDelayMs = 300_000;
 
@@ -31,6 +38,8 @@ export function createWorkers(options: WorkerOptions): Workers {
       connection: connect(),
       prefix,
       concurrency: concurrency[name],
+      lockDuration: takeOverMs,
+      stalledInterval: takeOverLookMs,
       removeOnComplete: { age: 3600, count: 10_000 },
       removeOnFail: { age: 86_400, count: 1000 },
     });
@@ -71,6 +80,7 @@ async function work(queue: QueueName, taken: Taken, options: WorkerOptions): Pro
     if (result !== undefined) await comeBack({ kind, id, again: result.again }, taken, options);
   } catch (error) {
     if (!(error instanceof DelayedError)) logFailure(error, { kind, id }, options.log);
+    if (isAgentError(error, 'store.unavailable')) await sleep(options.clock.now() + reconnectedMs, taken);
     throw error;
   }
   return undefined;
@@ -79,12 +89,15 @@ async function work(queue: QueueName, taken: Taken, options: WorkerOptions): Pro
 /** The instant goes to the due index first, so that a lost queue loses nothing and the tick lets the job sleep. */
 async function comeBack(
   { kind, id, again }: { kind: DueJob; id: string; again: number },
-  { job, token }: Taken,
+  taken: Taken,
   { changes, clock }: WorkerOptions,
 ): Promise<void> {
   await changes.commit({ due: [{ job: kind, id, at: again }] });
-  if (again - clock.now() > longestDelayMs) return;
-  await job.moveToDelayed(Math.max(again, clock.now() + 1), token);
+  if (again - clock.now() <= longestDelayMs) await sleep(Math.max(again, clock.now() + 1), taken);
+}
+
+async function sleep(until: number, { job, token }: Taken): Promise<never> {
+  await job.moveToDelayed(until, token);
   throw new DelayedError();
 }
 
@@ -102,5 +115,7 @@ async function command(job: Job, options: WorkerOptions): Promise<unknown> {
 function logFailure(error: unknown, facts: { kind: DueJob; id: string }, log: Log): void {
   if (isAgentError(error, 'store.fenced'))
     log.info({ ...facts, err: error }, 'job gave way to another worker');
+  else if (isAgentError(error, 'store.unavailable'))
+    log.warn({ ...facts, err: error }, 'job stopped without Redis; it goes on when Redis is back');
   else log.error({ ...facts, err: error }, 'job failed; the next tick brings it back');
 }

@@ -22,6 +22,8 @@ export function createLog(options: LogOptions): Log {
       base: { pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }), log: writeErrors },
+      // pino's own would take what is written above for an error again.
+      serializers: { err: (written: unknown) => written },
     },
     options.format === 'text' ? { write: (line) => destination.write(toText(line)) } : destination,
   );

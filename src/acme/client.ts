@@ -117,16 +117,24 @@ function hook(client: HookedClient, needs: ClientNeeds, signal: AbortSignal): Ac
   api.http = http;
   api.apiRequest = async (url, payload = null, _expected = [], options = {}) => {
     const { includeJwsKid: withKid = true, includeExternalAccountBinding: bound = false } = options;
-    const call = { payload, withKid, bound };
+    const send = (to: string) => {
+      const run = () => signedRequest(api, needs, { url: to, payload, withKid, bound });
+      return isAdvisory(payload) ? run() : withRetries(run, needs.clock, signal);
+    };
     try {
-      return await withRetries(() => signedRequest(api, needs, { url, ...call }), needs.clock, signal);
+      return await send(url);
     } catch (error) {
       const moved = await movedTo({ url, error }, needs, signal);
       if (moved === undefined) throw error;
-      return withRetries(() => signedRequest(api, needs, { url: moved, ...call }), needs.clock, signal);
+      return send(moved);
     }
   };
   return api;
+}
+
+/** An order with `replaces` that a CA stumbles over is worth repeating without it, which its caller does. */
+function isAdvisory(payload: object | null): boolean {
+  return payload !== null && 'replaces' in payload;
 }
 
 interface SignedCall {

@@ -1,122 +1,121 @@
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
-import { isAgentError, toAgentError } from '../core/errors.ts';
-import type { Clock, Log } from '../core/ports.ts';
-import { deadline } from '../core/wait.ts';
+import { AgentError } from '../core/errors.ts';
+import type { Clock } from '../core/ports.ts';
 import { createLog } from '../log.ts';
-import type { Store } from '../store/index.ts';
-import { type Configured, configure } from './configured.ts';
-import { prepareDataDir } from './data-dir.ts';
-import { findEmbeddedServer, isEmbedded, openOthersStore } from './open.ts';
+import { type CheckItem, failed, item, passed } from './check-item.ts';
+import { checkStore } from './check-store.ts';
+import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
+import { tryDataDir } from './data-dir.ts';
 import { createStoreless } from './storeless.ts';
 
-/** One thing that an agent needs, and whether it is so. */
-export interface CheckItem {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly message: string;
-  readonly advice?: string | undefined;
-}
+export type { CheckItem } from './check-item.ts';
 
 const checkMs = 20_000;
 
-/** Tries everything that the configuration names, changes nothing at a CA, vendor or target. Never rejects. */
+/**
+ * Tries everything that the configuration names. Changes nothing on this machine, at a CA, vendor or target, and sends
+ * nothing. Never rejects.
+ */
 export async function checkAgent(loaded: LoadedConfig): Promise<readonly CheckItem[]> {
-  const needs = { clock: systemClock, log: createLog({ level: 'error' }) };
-  const { domains, settings } = loaded;
-  const file = passed('configuration', `${domains.length} domains, ${settings.issuers.length} issuers`);
-  const folder = await item('data directory', async () => {
-    await prepareDataDir(loaded.config.dataDir);
-    return loaded.config.dataDir;
-  });
-  const { item: redis, store } = await checkStore(loaded, needs);
-  const configured = await configure(loaded, {
-    ...(store ?? createStoreless()),
-    ...needs,
+  const needs = {
+    clock: systemClock,
+    log: createLog({ level: 'error' }),
     environment: readEnvironment(),
-    pluginState: () => ({ get: async () => undefined, set: async () => {} }),
+  };
+  const { config, domains, settings } = loaded;
+  const file = passed(
+    'configuration',
+    `${counted(domains.length, 'domain')}, ${counted(settings.issuers.length, 'issuer')}`,
+  );
+  const folder = await item('data directory', async () => {
+    const state = await tryDataDir(config.dataDir);
+    return state === 'exists' ? config.dataDir : `${config.dataDir} will be made at the first start`;
   });
+  const { items, store } = await checkStore(loaded, needs);
   try {
-    return [file, folder, redis, ...(await checkOutside(configured, needs.clock))];
+    const pluginState = () => ({ get: async () => undefined, set: async () => {} });
+    const outside = await checkOutside(loaded, { ...(store ?? createStoreless()), ...needs, pluginState });
+    return [file, folder, ...items, ...outside];
   } finally {
-    await configured.close();
     await store?.close();
   }
 }
 
-async function checkStore(
-  loaded: LoadedConfig,
-  needs: { readonly clock: Clock; readonly log: Log },
-): Promise<{ item: CheckItem; store?: Store }> {
-  const environment = readEnvironment();
+async function checkOutside(loaded: LoadedConfig, needs: ConfiguredNeeds): Promise<readonly CheckItem[]> {
+  let configured: Configured;
   try {
-    const { store } = await openOthersStore(loaded, { ...needs, environment });
-    const { facts, durableMode, redisVersion, address } = store;
-    const words = `version ${redisVersion} at ${address}, maxmemory-policy ${facts.maxmemoryPolicy ?? 'unknown'}, durable by ${durableMode}`;
-    return { item: passed('redis', words), store };
+    configured = await configure(loaded, needs);
   } catch (error) {
-    if (!isAgentError(error, 'store.notRunning') || !isEmbedded(loaded.config.redis))
-      return { item: failed('redis', error) };
-    const found = await item(
-      'redis',
-      async () => `not running; the agent will start ${await findEmbeddedServer(loaded, environment)}`,
-    );
-    return { item: found };
+    return [failed('plugins', error)];
+  }
+  try {
+    return await Promise.all(checksOf(configured).map((check) => carriedOut(check, needs.clock)));
+  } finally {
+    await configured.close();
   }
 }
 
-async function checkOutside(
-  { acme, dns, deployers, notifiers, loaded }: Configured,
-  clock: Clock,
-): Promise<readonly CheckItem[]> {
-  const { config } = loaded;
-  const within = (name: string, run: (signal: AbortSignal) => Promise<string>) =>
-    item(name, async () => {
-      const { signal, cancel } = deadline(clock, checkMs, 'the check');
-      return run(signal).finally(cancel);
-    });
-  return Promise.all([
-    ...config.issuers.map(({ name }) =>
-      within(`issuer ${name}`, async (signal) => {
-        const facts = await acme.check(name, signal);
-        return `${facts.directoryUrl}${facts.profiles.length === 0 ? '' : `, profiles ${facts.profiles.join(' ')}`}`;
-      }),
-    ),
-    ...config.dnsAccounts.map(({ name, zones }) =>
-      within(`dns account ${name}`, async (signal) => {
+interface Check {
+  readonly name: string;
+  /** Resolves with what to say of it. */
+  run(signal: AbortSignal): Promise<string>;
+}
+
+function checksOf({ acme, dns, deployers, notifiers, loaded }: Configured): readonly Check[] {
+  const { issuers, dnsAccounts, deployTargets } = loaded.config;
+  return [
+    ...issuers.map(({ name }) => ({
+      name: `issuer ${name}`,
+      run: async (signal: AbortSignal) => {
+        const { directoryUrl, profiles } = await acme.check(name, signal);
+        return `${directoryUrl}${profiles.length === 0 ? '' : `, profiles ${profiles.join(' ')}`}`;
+      },
+    })),
+    ...dnsAccounts.map(({ name, zones }) => ({
+      name: `DNS account ${name}`,
+      run: async (signal: AbortSignal) => {
         await dns.check(name, signal);
-        return zones.length === 0 ? 'credentials accepted' : `zones ${zones.join(' ')}`;
-      }),
-    ),
-    ...config.deployTargets.map(({ name }) =>
-      within(`deploy target ${name}`, async (signal) => {
-        await deployers.get(name).check?.(signal);
-        return 'ready';
-      }),
-    ),
-    ...notifiers.all().map((notifier) =>
-      within(`notifier ${notifier.name}`, async (signal) => {
-        await notifier.check?.(signal);
-        return notifier.check === undefined ? 'cannot be tried without sending' : 'ready';
-      }),
-    ),
-  ]);
+        return zones.length === 0 ? 'ready' : `ready, zones ${zones.join(' ')}`;
+      },
+    })),
+    ...deployTargets.map(({ name }) => ({
+      name: `deploy target ${name}`,
+      run: (signal: AbortSignal) => tried(deployers.get(name), signal),
+    })),
+    ...notifiers.all().map((notifier) => ({
+      name: `notifier ${notifier.name}`,
+      run: (signal: AbortSignal) => tried(notifier, signal),
+    })),
+  ];
 }
 
-async function item(name: string, run: () => Promise<string>): Promise<CheckItem> {
-  try {
-    return passed(name, await run());
-  } catch (error) {
-    return failed(name, error);
-  }
+async function tried(
+  plugin: { check?: ((signal: AbortSignal) => Promise<void>) | undefined },
+  signal: AbortSignal,
+): Promise<string> {
+  if (plugin.check === undefined) return 'cannot be tried without using it';
+  await plugin.check(signal);
+  return 'ready';
 }
 
-function passed(name: string, message: string): CheckItem {
-  return { name, ok: true, message };
+/** A part that does not heed its signal must not hold up the rest. */
+function carriedOut({ name, run }: Check, clock: Clock): Promise<CheckItem> {
+  return item(name, async () => {
+    const controller = new AbortController();
+    let cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = clock.after(checkMs, () => {
+        const error = new AgentError('net.failed', `no answer within ${checkMs / 1000} s`);
+        controller.abort(error);
+        reject(error);
+      });
+    });
+    return Promise.race([run(controller.signal), late]).finally(() => cancel());
+  });
 }
 
-function failed(name: string, thrown: unknown): CheckItem {
-  const { message, advice } = toAgentError(thrown);
-  return { name, ok: false, message, advice };
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

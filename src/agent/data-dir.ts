@@ -1,20 +1,62 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AgentError } from '../core/errors.ts';
 
 /** Makes the data directory, 0700, or throws what is wrong with the one that is there. */
 export async function prepareDataDir(path: string): Promise<void> {
-  try {
+  await guarded(path, async () => {
     await mkdir(path, { recursive: true, mode: 0o700 });
-    const { mode } = await stat(path);
-    if ((mode & 0o027) === 0) return;
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    throw new AgentError('config.unreadable', `the data directory ${path} cannot be made or read (${code})`, {
-      cause,
-    });
-  }
-  throw new AgentError(
-    'config.unreadable',
-    `others may enter or write the data directory ${path}; run chmod 700 ${path}`,
+    await requirePrivate(path);
+  });
+}
+
+/** Whether there is a data directory; throws what keeps it from being used or made. Makes nothing. */
+export async function tryDataDir(path: string): Promise<'exists' | 'can be made'> {
+  return guarded(path, async () => {
+    const existing = await nearestExisting(path);
+    if (existing === path) await requirePrivate(path);
+    await access(existing, constants.W_OK | constants.X_OK);
+    return existing === path ? 'exists' : 'can be made';
+  });
+}
+
+async function requirePrivate(path: string): Promise<void> {
+  const facts = await stat(path);
+  if (!facts.isDirectory()) throw refusal(path, 'is not a directory; move it, or choose another dataDir');
+  if ((facts.mode & 0o027) !== 0)
+    throw refusal(path, `can be entered or written by others; run chmod 700 ${path}`);
+}
+
+/** The path itself, or the folder in which the first part of it would be made. */
+async function nearestExisting(path: string): Promise<string> {
+  const isThere = await stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' && dirname(path) !== path) return false;
+      throw error;
+    },
   );
+  return isThere ? path : nearestExisting(dirname(path));
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof AgentError) throw cause;
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    throw refusal(path, remedies[code] ?? `cannot be made or read (${code})`, cause);
+  }
+}
+
+const remedies: Readonly<Record<string, string | undefined>> = {
+  EEXIST: 'is not a directory; move it, or choose another dataDir',
+  ENOTDIR: 'lies below something that is not a directory; move that, or choose another dataDir',
+  EACCES: `may not be made or written by user ${process.geteuid?.()}; give it to that user, or choose another dataDir`,
+  EROFS: 'is on a read-only file system; mount it for writing, or choose another dataDir',
+};
+
+function refusal(path: string, sentence: string, cause?: unknown): AgentError {
+  return new AgentError('config.unreadable', `the data directory ${path} ${sentence}`, { cause });
 }

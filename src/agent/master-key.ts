@@ -13,18 +13,26 @@ export async function readMasterKey(
   source: Config['masterKey'],
   storeExists: () => Promise<boolean>,
 ): Promise<Secret<Uint8Array>> {
-  if ('value' in source) return decode(source.value.reveal(), 'the master key in the environment');
-  const text = await readKeyFile(source.file);
-  if (text !== undefined) return decode(text, `the master key file ${source.file}`);
-  if (await storeExists())
-    throw new AgentError(
-      'store.masterKey',
-      `the master key file ${source.file} is missing, but the store was made with one`,
-    );
+  if ('value' in source) return decodeVariable(source.value);
+  const key = await readKeyFile(source.file);
+  if (key !== undefined) return key;
+  if (await storeExists()) throw missingMasterKey(source.file);
   return makeKeyFile(source.file);
 }
 
-async function readKeyFile(path: string): Promise<string | undefined> {
+/** The key that is there; undefined: its file has not been made yet. Makes nothing. */
+export async function findMasterKey(source: Config['masterKey']): Promise<Secret<Uint8Array> | undefined> {
+  return 'value' in source ? decodeVariable(source.value) : readKeyFile(source.file);
+}
+
+export function missingMasterKey(path: string): AgentError {
+  return new AgentError(
+    'store.masterKey',
+    `the master key file ${path} is missing, but the store was made with one`,
+  );
+}
+
+async function readKeyFile(path: string): Promise<Secret<Uint8Array> | undefined> {
   try {
     const { mode } = await stat(path);
     if ((mode & 0o077) !== 0)
@@ -32,7 +40,7 @@ async function readKeyFile(path: string): Promise<string | undefined> {
         'store.masterKey',
         `others may read the master key file ${path}; run chmod 600 ${path}`,
       );
-    return (await readFile(path, 'utf8')).trim();
+    return decode((await readFile(path, 'utf8')).trim(), `the master key file ${path}`);
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
@@ -55,6 +63,10 @@ async function makeKeyFile(path: string): Promise<Secret<Uint8Array>> {
     });
   }
   return secret(key);
+}
+
+function decodeVariable(value: Secret<string>): Secret<Uint8Array> {
+  return decode(value.reveal(), 'the master key in the environment');
 }
 
 function decode(text: string, where: string): Secret<Uint8Array> {

@@ -1,9 +1,11 @@
 import type { LoadedConfig, RedisConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
+import { AgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import { connectEmbedded, startEmbedded } from '../store/embedded.ts';
-import { openStore, type RedisOptions, type Store, storeExists } from '../store/index.ts';
+import { connectEmbedded, type EmbeddedServer, startEmbedded } from '../store/embedded.ts';
+import { openStore, type RedisOptions, type Store, type StoreOptions, storeExists } from '../store/index.ts';
 import { findServer } from '../store/server-program.ts';
+import { knownStoreId } from '../store/store-id.ts';
 import { readMasterKey } from './master-key.ts';
 
 export interface OpenNeeds {
@@ -21,14 +23,12 @@ export interface OpenedStore {
 
 /** For an agent: with no Redis in the configuration it starts its own in the data directory, and owns it. */
 export async function openOwnStore(loaded: LoadedConfig, needs: OpenNeeds): Promise<OpenedStore> {
-  const { dataDir, redis } = loaded.config;
+  const { redis } = loaded.config;
   if (!isEmbedded(redis)) {
     const store = await open(loaded, configured(redis), needs);
     return { store, stop: () => store.close() };
   }
-  const { clock, log, environment } = needs;
-  const program = redis.serverPath;
-  const server = await startEmbedded({ dataDir, program, environment: environment.variables, clock, log });
+  const server = await startServer(loaded, needs);
   try {
     const store = await open(loaded, server.redis, needs);
     const stop = async () => {
@@ -42,14 +42,55 @@ export async function openOwnStore(loaded: LoadedConfig, needs: OpenNeeds): Prom
   }
 }
 
-/** For a process beside the agent; throws `store.notRunning` when the embedded server does not run. */
+/** Runs `work` with the way to the store; an embedded server runs for it alone, and throws `store.running` if it is another's. */
+export async function withRedis(
+  loaded: LoadedConfig,
+  needs: OpenNeeds,
+  work: (options: StoreOptions) => Promise<void>,
+): Promise<void> {
+  const { redis } = loaded.config;
+  if (!isEmbedded(redis)) return work(await storeOptions(loaded, configured(redis), needs));
+  const server = await startServer(loaded, needs);
+  try {
+    await work(await storeOptions(loaded, server.redis, needs));
+  } finally {
+    await server.stop();
+  }
+}
+
+function startServer(
+  { config }: LoadedConfig,
+  { clock, log, environment }: OpenNeeds,
+): Promise<EmbeddedServer> {
+  const { dataDir, redis } = config;
+  return startEmbedded({
+    dataDir,
+    program: redis.serverPath,
+    environment: environment.variables,
+    clock,
+    log,
+  });
+}
+
+/**
+ * For a process beside the agent; throws `store.notRunning` when the embedded server does not run, or when no agent has
+ * begun a store yet. Begins none.
+ */
 export async function openOthersStore(
   loaded: LoadedConfig,
   needs: OpenNeeds,
 ): Promise<{ readonly store: Store }> {
-  const { dataDir, redis } = loaded.config;
-  const address = isEmbedded(redis) ? await connectEmbedded(dataDir) : configured(redis);
-  return { store: await open(loaded, address, needs) };
+  const redis = await findRedis(loaded);
+  const { dataDir, redis: wanted } = loaded.config;
+  const isNew = (await knownStoreId(dataDir)) === undefined;
+  if (isNew && !(await storeExists({ redis, prefix: wanted.prefix, ...needs })))
+    throw new AgentError('store.notRunning', 'no agent has run on this Redis yet');
+  return { store: await open(loaded, redis, needs) };
+}
+
+/** The Redis of the configuration, or the one of the agent that runs; throws `store.notRunning` when there is none. */
+export async function findRedis({ config: { dataDir, redis } }: LoadedConfig): Promise<RedisOptions> {
+  return isEmbedded(redis) ? connectEmbedded(dataDir) : configured(redis);
 }
 
 /** The server program that an embedded store would run; throws `store.noServer` with the install command. */
@@ -58,12 +99,20 @@ export function findEmbeddedServer(loaded: LoadedConfig, environment: Environmen
 }
 
 async function open(loaded: LoadedConfig, redis: RedisOptions, needs: OpenNeeds): Promise<Store> {
+  return openStore(await storeOptions(loaded, redis, needs));
+}
+
+async function storeOptions(
+  loaded: LoadedConfig,
+  redis: RedisOptions,
+  needs: OpenNeeds,
+): Promise<StoreOptions> {
   const { dataDir, masterKey, redis: wanted } = loaded.config;
   const { clock, log, acceptEmptyStore } = needs;
   const { prefix } = wanted;
   const key = await readMasterKey(masterKey, () => storeExists({ redis, prefix, clock, log }));
   const durability = wanted.durability === 'relaxed' ? 'relaxed' : 'required';
-  return openStore({ redis, prefix, masterKeys: [key], durability, dataDir, acceptEmptyStore, clock, log });
+  return { redis, prefix, masterKeys: [key], durability, dataDir, acceptEmptyStore, clock, log };
 }
 
 export function isEmbedded({ url, sentinels, cluster }: RedisConfig): boolean {

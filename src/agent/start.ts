@@ -101,7 +101,7 @@ async function startRoles({ roles, opened, queues, ports, parts, agreed }: Start
     parts.push({ stop: () => edge.close() });
   }
   if (roles.includes('worker')) {
-    const chores = createChores(ports);
+    const chores = createChores(ports, opened.store);
     const workers = createWorkers({
       connect: () => opened.store.createConnection('wait'),
       prefix: opened.store.queuePrefix,

@@ -45,16 +45,16 @@ export function readDomains(around: Surroundings): readonly FileDomain[] {
   }));
 }
 
-function toDomain(part: DomainPart, path: Path, { reader, defaults, settings }: Surroundings): Domain {
+function toDomain(part: DomainPart, path: Path, { reader, settings }: Surroundings): Domain {
   const general = settings.defaults;
   return {
     name: refusal(part.name) === undefined ? parseName(part.name) : part.name,
     mode: part.mode ?? general.mode,
     issuers: part.issuers ?? general.issuers,
-    challenge: part.challenge ?? defaults.challenge,
-    dnsAccount: part.dnsAccount ?? defaults.dnsAccount,
+    challenge: part.challenge ?? general.challenge,
+    dnsAccount: part.dnsAccount ?? general.dnsAccount,
     keyTypes: part.keyTypes ?? general.keyTypes,
-    profile: part.profile ?? defaults.profile,
+    profile: part.profile ?? general.profile,
     deploy: part.deploy ?? general.deploy,
     notify: part.notify ?? general.notify,
     contacts: part.contacts ?? general.contacts,

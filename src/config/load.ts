@@ -124,6 +124,9 @@ function readSettings({ defaults, renewal }: FilePart, config: Config, reader: R
     renewalCeilingMs: renewal.ceilingDays * 86_400_000,
     defaults: {
       mode: defaults.mode ?? 'auto',
+      challenge: defaults.challenge,
+      dnsAccount: defaults.dnsAccount,
+      profile: defaults.profile,
       issuers: defaults.issuers ?? issuers.slice(0, 1),
       keyTypes: defaults.keyTypes ?? ['p256'],
       deploy: defaults.deploy ?? deploy,

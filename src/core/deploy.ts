@@ -2,10 +2,10 @@ import { nextAttempt } from './backoff.ts';
 import { AgentError, isAgentError, toAgentError } from './errors.ts';
 import { fallbackRenewAt, fallbackValidity } from './fallback.ts';
 import { nextDeploy } from './next-action.ts';
+import { failureOf } from './outcome.ts';
 import { fallbackId, slotOf } from './policies.ts';
 import type { Change, Ports } from './ports.ts';
 import { deploymentId, editDeployment } from './records.ts';
-import { failureOf } from './renew.ts';
 import type { Bundle, Certificate, Deployment, Lineage, NewEvent, RenewalState } from './types.ts';
 import type { Again } from './wait.ts';
 
@@ -23,7 +23,8 @@ export type DeployNeeds = Pick<
   | 'log'
 > & { readonly random: () => number };
 
-const lockMs = 60_000;
+/** So long nobody goes on with the deployment of a killed worker. */
+const lockMs = 15_000;
 const busyMs = 2000;
 
 /**
@@ -118,7 +119,14 @@ async function fallbackBundle({ lineage, fallback }: Slot, needs: DeployNeeds): 
     const stored = await needs.certificates.bundle(id);
     if (stored !== undefined) return stored;
   }
-  return makeFallback(id, lineage, needs);
+  try {
+    return await makeFallback(id, lineage, needs);
+  } catch (error) {
+    // Another target, or the other key class, made the same fallback meanwhile.
+    const theirs = isAgentError(error, 'store.conflict') ? await needs.certificates.bundle(id) : undefined;
+    if (theirs === undefined) throw error;
+    return theirs;
+  }
 }
 
 async function makeFallback(id: string, lineage: Lineage, needs: DeployNeeds): Promise<Bundle> {

@@ -44,19 +44,15 @@ export function isOutage(error: AgentError): boolean {
 }
 
 /**
- * The issuer to ask next: the first that this lineage still has patience with and whose breaker is closed, else the
- * one with the fewest faults. `open` holds the issuers whose breaker is open.
+ * The issuers to ask next, in turn: those that this lineage still has patience with, as configured; without any such
+ * all of them, the one with the fewest faults first.
  */
-export function chooseIssuer(
+export function issuersInTurn(
   issuers: readonly string[],
   faults: RenewalState['issuerFailures'],
-  open: ReadonlySet<string>,
-): string | undefined {
+): readonly string[] {
   const patient = issuers.filter((issuer) => (faults[issuer] ?? 0) < patience);
-  const choice = patient.find((issuer) => !open.has(issuer));
-  if (choice !== undefined) return choice;
-  const candidates = patient.length > 0 ? patient : issuers;
-  return candidates.toSorted((a, b) => (faults[a] ?? 0) - (faults[b] ?? 0))[0];
+  return patient.length > 0 ? patient : issuers.toSorted((a, b) => (faults[a] ?? 0) - (faults[b] ?? 0));
 }
 
 /** True if an issuer that this lineage has not asked since the last success stands ready. */

@@ -243,10 +243,15 @@ function mayGoOn(error: unknown, issuance: Issuance, now: Instant): boolean {
   ).some((code) => isAgentError(error, code));
 }
 
-/** Any verdict on the request itself, of which `replaces` may be the cause (RFC 9773 §5). */
+/**
+ * Any verdict on the request itself, of which `replaces` may be the cause (RFC 9773 §5). An internal fault that the CA
+ * itself states counts too: Pebble does so for serial numbers that it cannot find again.
+ */
 function isRefusal(error: unknown): boolean {
-  const status = isAgentError(error) ? Number(error.facts.status) : Number.NaN;
-  return isAgentError(error, 'order.alreadyReplaced') || (status >= 400 && status < 500 && status !== 429);
+  if (!isAgentError(error)) return false;
+  const { status, problem } = error.facts;
+  if (error.code === 'order.alreadyReplaced' || (status === 500 && problem !== undefined)) return true;
+  return typeof status === 'number' && status >= 400 && status < 500 && status !== 429;
 }
 
 async function cleanUp(issuance: Issuance, { solvers, clock, log }: IssueNeeds): Promise<void> {

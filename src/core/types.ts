@@ -306,7 +306,18 @@ export interface Settings {
   /** Renewal never waits longer than this before expiry, unless the CA's window says so. */
   readonly renewalCeilingMs: number;
   /** Filled into a domain that does not say otherwise. */
-  readonly defaults: Pick<Domain, 'mode' | 'issuers' | 'keyTypes' | 'deploy' | 'notify' | 'contacts'>;
+  readonly defaults: Pick<
+    Domain,
+    | 'mode'
+    | 'issuers'
+    | 'challenge'
+    | 'dnsAccount'
+    | 'profile'
+    | 'keyTypes'
+    | 'deploy'
+    | 'notify'
+    | 'contacts'
+  >;
 }
 
 export interface DnsAccountFacts {

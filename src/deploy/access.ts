@@ -1,4 +1,6 @@
-import { chmod, chown, lstat, mkdir, open, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, chown, lstat, access as mayAccess, mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AgentError } from '../core/errors.ts';
 import type { RunChild } from '../plugin/context.ts';
 import { guarded, isSystemError, targetError } from './fault.ts';
@@ -35,14 +37,48 @@ export async function ensureRoot(path: string, access: Access): Promise<void> {
   await guarded(path, async () => {
     const made = await mkdir(path, { recursive: true });
     if (made !== undefined) return give(path, access.directoryMode, access);
-    const facts = await stat(path);
-    const strangersWrite = (facts.mode & 0o002) !== 0 && facts.uid !== process.geteuid?.();
-    if (strangersWrite)
-      throw targetError(
-        path,
-        'everybody may write there; take that right away ("chmod o-w") or choose another path',
-      );
+    refuseStrangers(path, await stat(path));
   });
+}
+
+/** Whether `ensureRoot` and what follows it would succeed, as far as that shows without a change. */
+export async function tryRoot(path: string, access: Access): Promise<void> {
+  await guarded(path, async () => {
+    const existing = await nearestExisting(path);
+    const facts = await stat(existing);
+    if (!facts.isDirectory())
+      throw targetError(existing, 'is not a directory; move it or choose another path');
+    await mayAccess(existing, constants.W_OK | constants.X_OK);
+    if (existing === path) refuseStrangers(path, facts);
+  });
+  const euid = process.geteuid?.();
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
+  const mayGive = euid === 0 || ([-1, euid].includes(access.uid) && [-1, ...groups].includes(access.gid));
+  if (!mayGive)
+    throw targetError(
+      path,
+      'only root may give files away; run the agent as root, or as the owner and a member of the group named for this target',
+    );
+}
+
+function refuseStrangers(path: string, facts: { readonly mode: number; readonly uid: number }): void {
+  const strangersWrite = (facts.mode & 0o002) !== 0 && facts.uid !== process.geteuid?.();
+  if (strangersWrite)
+    throw targetError(
+      path,
+      'everybody may write there; take that right away ("chmod o-w") or choose another path',
+    );
+}
+
+/** The path itself, or the folder in which the first part of it would be made. */
+async function nearestExisting(path: string): Promise<string> {
+  try {
+    await lstat(path);
+    return path;
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT') || dirname(path) === path) throw error;
+    return nearestExisting(dirname(path));
+  }
 }
 
 /** Makes a directory below the root, or sees that it is ours and has the wanted mode and owner. */

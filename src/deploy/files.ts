@@ -8,10 +8,10 @@ import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
 import { writePem } from '../x509/pem.ts';
-import { type Access, resolveAccess } from './access.ts';
+import { type Access, resolveAccess, tryRoot } from './access.ts';
 import { currentGeneration, isReloaded, markReloaded, sweep, sweepAgainMs, switchTo } from './generations.ts';
 import { holds, readObserved } from './observed.ts';
-import { createReloads, runReload } from './reload.ts';
+import { createReloads, runReload, tryReload } from './reload.ts';
 import { type SlotPath, slotPath } from './slot-path.ts';
 
 export interface FilesOptions {
@@ -75,12 +75,13 @@ export const files = defineDeployTarget<FilesOptions>({
 function createFilesTarget(given: FilesOptions, context: PluginContext): Deployer {
   const { name, run, clock, log } = context;
   const { reload: command, reloadTimeout, reloadEnv: env } = given;
+  const reload = command && { target: name, command, timeoutMs: reloadTimeout * 1000, env };
   const inTurn = createTurns();
   const reloads =
-    command &&
+    reload &&
     createReloads((signal) => {
       log.info({ target: name, command }, 'reloading');
-      return runReload({ target: name, command, timeoutMs: reloadTimeout * 1000, env }, run, signal);
+      return runReload(reload, run, signal);
     }, clock);
 
   async function deploy(request: DeployRequest, signal: AbortSignal): Promise<{ readonly observed: string }> {
@@ -129,6 +130,10 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     name,
     deploy,
     observe: async (slot) => readObserved(slotPath(given.path, slot)),
+    check: async (signal) => {
+      await tryRoot(given.path, await resolveAccess(given, run));
+      if (reload !== undefined) await tryReload(reload, run, signal);
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
@@ -104,6 +106,35 @@ export async function runReload(reload: ReloadCommand, run: RunChild, signal: Ab
   throw new AgentError('deploy.reload', `${what} ${howItEnded(result, timeoutMs)}${lastLines(result)}`, {
     facts: { target: reload.target, code: result.code, timedOut: result.timedOut },
   });
+}
+
+/** Throws `deploy.reload` unless the program is there to be run; does not run it. */
+export async function tryReload(reload: ReloadCommand, run: RunChild, signal: AbortSignal): Promise<void> {
+  const [program = ''] = reload.command;
+  if (await isProgram(program, { ...reload, run, signal })) return;
+  throw new AgentError(
+    'deploy.reload',
+    `the program ${program} of the reload of ${reload.target} is not there, or may not be run; install it or correct "reload"`,
+  );
+}
+
+async function isProgram(
+  program: string,
+  { env, run, signal }: { env: ReloadCommand['env']; run: RunChild; signal: AbortSignal },
+): Promise<boolean> {
+  if (program.includes('/'))
+    return access(program, constants.X_OK).then(
+      async () => (await stat(program)).isFile(),
+      () => false,
+    );
+  // A shell looks along the very PATH that the reload will get.
+  const path = env.PATH?.reveal();
+  const { code } = await run({
+    command: ['/bin/sh', '-c', 'command -v -- "$1"', 'sh', program],
+    env: path === undefined ? {} : { PATH: path },
+    signal,
+  });
+  return code === 0;
 }
 
 function newRound(): Round {

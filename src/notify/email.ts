@@ -53,6 +53,15 @@ const options: z.ZodType<EmailOptions> = z
 const ports = { starttls: 587, implicit: 465, none: 25 };
 const timeoutMs = 30_000;
 
+/** What the agent was about, for messages. */
+interface Attempt {
+  readonly refused: string;
+  readonly failed: string;
+}
+
+const sending: Attempt = { refused: 'refuses the message', failed: 'did not take the message' };
+const checking: Attempt = { refused: 'refuses the agent', failed: 'cannot be used' };
+
 export const email = defineNotifier<EmailOptions>({
   name: 'email',
   title: 'E-mail for people',
@@ -66,6 +75,7 @@ export const email = defineNotifier<EmailOptions>({
     digest: true,
     send: async (notices, recipient, signal) =>
       send(toMail(notices, recipient, { options: chosen, context }), signal, { options: chosen, context }),
+    check: (signal) => verify(signal, chosen),
   }),
 });
 
@@ -105,7 +115,21 @@ async function send(mail: SendMailOptions, signal: AbortSignal, { options, conte
       context.log.warn({ notifier: context.name, recipients: rejected.map(addressOf) }, 'recipients refused');
   } catch (cause) {
     if (signal.aborted) throw signal.reason;
-    throw asNotifyError(cause, options);
+    throw asNotifyError(cause, options, sending);
+  } finally {
+    transport.close();
+  }
+}
+
+/** Greets, encrypts and logs in as for a message, then says goodbye. */
+async function verify(signal: AbortSignal, options: EmailOptions): Promise<void> {
+  signal.throwIfAborted();
+  const transport = open(options);
+  try {
+    await untilAborted(transport.verify(), signal);
+  } catch (cause) {
+    if (signal.aborted) throw signal.reason;
+    throw asNotifyError(cause, options, checking);
   } finally {
     transport.close();
   }
@@ -129,15 +153,15 @@ function open({ host, port, tls, trust, username, password }: EmailOptions) {
 }
 
 /** The library cannot be interrupted: an abort only ends our waiting, its own time limits end the rest. */
-function untilAborted<T>(sending: Promise<T>, signal: AbortSignal): Promise<T> {
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    sending.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 
-function asNotifyError(cause: unknown, options: EmailOptions): AgentError {
+function asNotifyError(cause: unknown, options: EmailOptions, { refused, failed }: Attempt): AgentError {
   const server = `${options.host}:${options.port ?? ports[options.tls]}`;
   const { code, responseCode, response } = cause as {
     readonly code?: string;
@@ -148,12 +172,12 @@ function asNotifyError(cause: unknown, options: EmailOptions): AgentError {
   const facts = { server, code, responseCode };
   // A server that does not encrypt today may do so tomorrow; all the rest of 5xx is for good (RFC 5321 §4.2.1).
   if (responseCode !== undefined && responseCode >= 500 && code !== 'ETLS')
-    return new AgentError('notify.rejected', `the mail server ${server} refuses the message: ${words}`, {
+    return new AgentError('notify.rejected', `the mail server ${server} ${refused}: ${words}`, {
       facts,
       cause,
     });
   const reason = words ?? (cause instanceof Error ? cause.message : String(cause));
-  return new AgentError('notify.failed', `the mail server ${server} did not take the message: ${reason}`, {
+  return new AgentError('notify.failed', `the mail server ${server} ${failed}: ${reason}`, {
     facts,
     cause,
   });

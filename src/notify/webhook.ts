@@ -39,6 +39,7 @@ export const webhook = defineNotifier<WebhookOptions>({
     name: context.name,
     digest: false,
     send: (notices, _recipient, signal) => post(notices, signal, { options: chosen, context }),
+    check: (signal) => reach(signal, { options: chosen, context }),
   }),
 });
 
@@ -68,6 +69,25 @@ async function post(notices: readonly Notice[], signal: AbortSignal, needs: Need
   } catch (cause) {
     if (!isAgentError(cause) || cause.code.startsWith('notify.')) throw cause;
     throw new AgentError('notify.failed', `the receiver of the webhook ${name} is not reached`, { cause });
+  }
+}
+
+/**
+ * Whether the name resolves, the server answers and its certificate is trusted, on the way (and through the proxy) that
+ * notices take. Shows neither path nor headers, since those hold secrets; so any answer will do.
+ */
+async function reach(signal: AbortSignal, { options, context }: Needs): Promise<void> {
+  const { origin } = new URL(options.url.reveal());
+  const request = { method: 'HEAD', timeoutMs: options.timeoutSeconds * 1000, signal };
+  try {
+    await context.http.request(origin, request);
+  } catch (cause) {
+    if (!isAgentError(cause)) throw cause;
+    throw new AgentError(
+      'notify.failed',
+      `the receiver of the webhook ${context.name} is not reached: ${cause.message}`,
+      { cause },
+    );
   }
 }
 

@@ -59,7 +59,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   }
 }
 
-/** Address of the server that a running agent has in its data directory. Throws `store.notRunning`; never starts one. */
+/** Address of the server that a running agent has in its data directory. Throws `store.notRunning`, `config.invalid` for a path that is too long; never starts one. */
 export async function connectEmbedded(dataDir: string): Promise<RedisOptions> {
   const { socket } = filesOf(dataDir);
   if ((await probeServer(socket)) === undefined)
@@ -69,9 +69,16 @@ export async function connectEmbedded(dataDir: string): Promise<RedisOptions> {
 
 function filesOf(dataDir: string): ServerFiles {
   const folder = join(dataDir, 'redis');
+  const socket = join(folder, 'redis.sock');
+  const length = Buffer.byteLength(socket);
+  if (length > longestSocketPath)
+    throw new AgentError(
+      'config.invalid',
+      `the socket path ${socket} has ${length} bytes, the system allows ${longestSocketPath}: choose a shorter dataDir or set redis.url`,
+    );
   return {
     folder,
-    socket: join(folder, 'redis.sock'),
+    socket,
     identity: join(folder, 'server.json'),
     log: join(folder, 'redis.log'),
   };
@@ -79,12 +86,6 @@ function filesOf(dataDir: string): ServerFiles {
 
 async function prepareFiles(dataDir: string): Promise<ServerFiles> {
   const files = filesOf(dataDir);
-  const length = Buffer.byteLength(files.socket);
-  if (length > longestSocketPath)
-    throw new AgentError(
-      'config.invalid',
-      `the socket path ${files.socket} has ${length} bytes, the system allows ${longestSocketPath}: choose a shorter dataDir or set redis.url`,
-    );
   try {
     await mkdir(files.folder, { recursive: true, mode: 0o700 });
   } catch (cause) {

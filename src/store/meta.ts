@@ -39,20 +39,35 @@ export interface MetaOptions {
  */
 export async function claimStore(options: MetaOptions): Promise<StoreMeta> {
   const { link, keys, crypt, dataDir } = options;
-  const known = dataDir === undefined ? undefined : await knownStoreId(dataDir);
-  const found = await readMeta(link, keys);
-  if (known !== undefined && found?.storeId !== known && options.acceptEmptyStore !== true)
-    throw new AgentError(
-      'store.lost',
-      `Redis at ${link.address} holds ${found === undefined ? 'no store' : 'another store'}, but ${dataDir} belongs to store ${known}`,
-    );
-  if (found !== undefined) requireOurs(found, { address: link.address, crypt });
+  const { known, found } = await examineMeta(options);
   const meta = found ?? (await writeMeta(options));
   requireOurs(meta, { address: link.address, crypt });
   if (meta.masterKeyCheck !== crypt.keyCheck)
     await link.run((client) => client.hset(keys.meta, 'masterKeyCheck', crypt.keyCheck));
   if (dataDir !== undefined && known !== meta.storeId) await rememberStoreId(dataDir, meta.storeId);
   return { ...meta, masterKeyCheck: crypt.keyCheck };
+}
+
+/** As `claimStore`, but begins nothing. Without `crypt` the master key is not compared. */
+export async function examineMeta({
+  link,
+  keys,
+  crypt,
+  dataDir,
+  acceptEmptyStore,
+}: Omit<MetaOptions, 'crypt'> & { readonly crypt?: Crypt | undefined }): Promise<{
+  readonly known: string | undefined;
+  readonly found: StoreMeta | undefined;
+}> {
+  const known = dataDir === undefined ? undefined : await knownStoreId(dataDir);
+  const found = await readMeta(link, keys);
+  if (known !== undefined && found?.storeId !== known && acceptEmptyStore !== true)
+    throw new AgentError(
+      'store.lost',
+      `Redis at ${link.address} holds ${found === undefined ? 'no store' : 'another store'}, but ${dataDir} belongs to store ${known}`,
+    );
+  if (found !== undefined) requireOurs(found, { address: link.address, crypt });
+  return { known, found };
 }
 
 /** undefined: there is no store under this prefix. */
@@ -75,12 +90,15 @@ function toMeta([storeId, schema, masterKeyCheck]: readonly (string | null)[]): 
   return { storeId, schema: Number(schema), masterKeyCheck: masterKeyCheck ?? '' };
 }
 
-function requireOurs(meta: StoreMeta, { address, crypt }: { address: string; crypt: Crypt }): void {
+function requireOurs(
+  meta: StoreMeta,
+  { address, crypt }: { address: string; crypt: Crypt | undefined },
+): void {
   if (meta.schema !== schemaVersion)
     throw new AgentError(
       'store.schema',
       `the store at ${address} has schema ${meta.schema}, this version of acme-agent works with ${schemaVersion}`,
     );
-  if (!crypt.knows(meta.masterKeyCheck))
+  if (crypt?.knows(meta.masterKeyCheck) === false)
     throw new AgentError('store.masterKey', `the store at ${address} was made with another master key`);
 }

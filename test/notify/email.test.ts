@@ -137,6 +137,42 @@ describe('on an encrypted connection', () => {
   });
 });
 
+describe('a check', () => {
+  test('logs in and sends nothing', async () => {
+    const server = await startServer({ authOptional: false, allowInsecureAuth: true });
+    const password = canary();
+    const notifier = await create({ ...plain, ...server.address, username: 'agent', password });
+    await notifier.check?.(never);
+    expect(server.logins).toEqual([`agent:${password}`]);
+    expect(server.mails).toHaveLength(0);
+  });
+
+  test('says that the login is refused, without the password', async () => {
+    const server = await startServer({
+      allowInsecureAuth: true,
+      onAuth: (_auth, _session, done) => done(new Error('Invalid credentials')),
+    });
+    const login = { username: 'agent', password: canary() };
+    const notifier = await create({ ...plain, ...server.address, ...login });
+    const error = await notifier.check?.(never).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'notify.rejected',
+      message: expect.stringMatching(/^the mail server 127.0.0.1:\d+ refuses the agent: 535 .*Invalid/),
+    });
+    expect(inspect(error, { depth: 9 })).not.toContain('canary-');
+  });
+
+  test('says that nobody listens there', async () => {
+    const server = await startServer();
+    await closing.pop()?.();
+    const notifier = await create({ ...plain, ...server.address });
+    await expect(notifier.check?.(never)).rejects.toMatchObject({
+      code: 'notify.failed',
+      message: expect.stringMatching(/^the mail server 127.0.0.1:\d+ cannot be used: .*ECONNREFUSED/),
+    });
+  });
+});
+
 test('an abort ends the waiting for a silent server', async () => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1');
   await once(silent, 'listening');

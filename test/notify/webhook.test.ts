@@ -1,12 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import type { Notifier } from '../../src/core/ports.ts';
 import { webhook } from '../../src/notify/webhook.ts';
 import { canary } from '../support/canaries.ts';
+import { createAuthority } from '../support/tls.ts';
 import { contextAtNow, notice, now } from './notices.ts';
 
 const closing: (() => void)[] = [];
@@ -71,6 +73,40 @@ test('a receiver that is not there is a failure that shows neither URL nor secre
   expect(inspect(error, { depth: 9 })).not.toContain('canary-');
 });
 
+test('a check reaches the server without a notice, a secret or the path', async () => {
+  const receiver = await receive(404);
+  const notifier = await create({
+    url: receiver.url,
+    secret: canary(),
+    headers: { authorization: canary() },
+  });
+  await notifier.check?.(never);
+  expect(receiver.requests).toMatchObject([{ method: 'HEAD', url: '/', body: '' }]);
+  expect(inspect(receiver.requests, { depth: 9 })).not.toContain('canary-');
+});
+
+test('a check names the server that it does not reach, and why', async () => {
+  const receiver = await receive(200);
+  closing.pop()?.();
+  const notifier = await create({ url: receiver.url, secret: canary() });
+  const error = await notifier.check?.(never).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({
+    code: 'notify.failed',
+    message: expect.stringMatching(/^the receiver of the webhook ops is not reached: .*ECONNREFUSED/),
+  });
+  expect(inspect(error, { depth: 9 })).not.toContain('canary-');
+});
+
+test('a check does not trust a certificate of nobody known', async () => {
+  const { certificatePem: cert, privateKeyPem: key } = createAuthority().issue(['127.0.0.1']);
+  const server = createSecureServer({ cert, key }, (_, response) => response.end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const notifier = await create({ url: `https://127.0.0.1:${port}/`, secret: canary() });
+  await expect(notifier.check?.(never)).rejects.toMatchObject({ code: 'notify.failed' });
+});
+
 test('options must name a web address and a secret', () => {
   expect(webhook.options.safeParse({ url: 'ftp://x', secret: canary() }).success).toBe(false);
   expect(webhook.options.safeParse({ url: `https://x.example/${canary()}` }).success).toBe(false);
@@ -83,12 +119,20 @@ async function create(options: object): Promise<Notifier> {
   return webhook.create(webhook.options.parse(options), contextAtNow());
 }
 
+interface Received {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
 async function receive(status: number, headers: Record<string, string> = {}) {
-  const requests: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const requests: Received[] = [];
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
-    requests.push({ headers: request.headers, body });
+    const { method, url, headers: sent } = request;
+    requests.push({ method, url, headers: sent, body });
     response.writeHead(status, { location: '/elsewhere', ...headers }).end();
   });
   server.listen(0, '127.0.0.1');
