@@ -80,7 +80,9 @@ async function embeddedWords(loaded: LoadedConfig, environment: Environment): Pr
 
 /** What the server does not tell this user is said, so that the operator looks at it in another way. */
 function redisWords({ address, facts, durableMode, meta }: StoreReport): string {
-  const { server, version, maxmemoryPolicy, forbidden } = facts;
+  const { server, version, maxmemoryPolicy } = facts;
+  // A server that has no WAITAOF is no matter of rights, and how it syncs is said anyway.
+  const forbidden = facts.forbidden.filter((command) => command !== 'WAITAOF');
   return [
     `${server} ${version} at ${address}`,
     maxmemoryPolicy === undefined

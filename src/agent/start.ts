@@ -7,6 +7,7 @@ import { createWorkers } from '../../jobs/worker.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
+import { adoptDeployed } from '../core/adopt.ts';
 import { adoptFile } from '../core/file-wishes.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import { createPort80 } from '../edge/port80.ts';
@@ -16,6 +17,7 @@ import { createChores } from './chores.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { type OpenedStore, openOwnStore } from './open.ts';
 import { type AgentPorts, agentId, createPorts } from './ports.ts';
+import { watchStore } from './store-watch.ts';
 import { version } from './version.ts';
 
 export interface StartOptions {
@@ -59,8 +61,15 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
     parts.push({ stop: () => queues.close() });
     const ports = await createPorts(loaded, { store: opened.store, jobs: queues, environment, clock, log });
     parts.push({ stop: () => ports.close() });
+    const { ping, address } = opened.store;
+    parts.push(watchStore({ ping, address, notifiers: () => ports.notifiers, clock, log }));
     const agreement = createAgreement(opened, ports, { clock, log });
     await agreement.check(loaded);
+    // Before anything works: a lost store must not order anew what the targets still have.
+    if (options.acceptEmptyStore === true && agreement.agreed()) {
+      await adoptFile(loaded.domains, ports);
+      await adoptDeployed(ports, new AbortController().signal);
+    }
     await startRoles({ roles, opened, queues, ports, parts, agreed: agreement.agreed });
     parts.push(agreement);
     if (agreement.agreed()) await adoptFile(loaded.domains, ports);

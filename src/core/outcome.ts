@@ -215,7 +215,7 @@ export async function settle(
   if (task !== undefined) await needs.tasks.settle(task, { id: held.lineage.id, ...result });
 }
 
-export function pointOf(certificate: Certificate, needs: OutcomeNeeds): Instant {
+export function pointOf(certificate: Certificate, needs: Pick<OutcomeNeeds, 'settings'>): Instant {
   return renewalPoint(certificate, {
     lineage: certificate.lineage,
     ceilingMs: needs.settings().renewalCeilingMs,

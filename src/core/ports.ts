@@ -478,6 +478,13 @@ export interface DeployRequest {
   };
 }
 
+/** A certificate as read back from a target. */
+export interface DeployedPem {
+  readonly chainPem: string;
+  /** PKCS #8 DER. */
+  readonly privateKey: Secret<Uint8Array>;
+}
+
 /** A configured deploy target. */
 export interface Deployer {
   readonly name: string;
@@ -485,6 +492,8 @@ export interface Deployer {
   deploy(request: DeployRequest, signal: AbortSignal): Promise<{ readonly observed: string }>;
   /** What is there now, without changing it; undefined: nothing. */
   observe(slot: DeployRequest['slot'], signal: AbortSignal): Promise<string | undefined>;
+  /** What lies there, whole, for a store that was lost; undefined: nothing, or not to be read back. */
+  read?(slot: DeployRequest['slot'], signal: AbortSignal): Promise<DeployedPem | undefined>;
   /** Reachable and writable; throws AgentError with what is wrong. Changes nothing. */
   check?(signal: AbortSignal): Promise<void>;
 }

@@ -10,7 +10,7 @@ import { secretText } from '../plugin/fields.ts';
 import { writePem } from '../x509/pem.ts';
 import { type Access, resolveAccess, tryRoot } from './access.ts';
 import { currentGeneration, isReloaded, markReloaded, sweep, sweepAgainMs, switchTo } from './generations.ts';
-import { holds, readObserved } from './observed.ts';
+import { holds, readDeployed, readObserved } from './observed.ts';
 import { createReloads, runReload, tryReload } from './reload.ts';
 import { type SlotPath, slotPath } from './slot-path.ts';
 
@@ -130,6 +130,7 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     name,
     deploy,
     observe: async (slot) => readObserved(slotPath(given.path, slot)),
+    read: async (slot) => readDeployed(slotPath(given.path, slot)),
     check: async (signal) => {
       await tryRoot(given.path, await resolveAccess(given, run));
       if (reload !== undefined) await tryReload(reload, run, signal);

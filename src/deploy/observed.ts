@@ -2,6 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../core/errors.ts';
+import type { DeployedPem } from '../core/ports.ts';
+import { secret } from '../core/secret.ts';
 import { type Access, isGiven } from './access.ts';
 import { guarded, isSystemError } from './fault.ts';
 import { currentGeneration, directoryOf } from './generations.ts';
@@ -19,6 +21,18 @@ export async function readObserved(path: SlotPath): Promise<string | undefined> 
   const combined = await readIfThere(join(directory, 'combined.pem'));
   if (fullchain === undefined && combined === undefined) return undefined;
   return fingerprintOf(path, fullchain ?? '', combined ?? '');
+}
+
+/** Certificate, chain and key as a reader of the link gets them now; undefined: nothing is there. */
+export async function readDeployed(path: SlotPath): Promise<DeployedPem | undefined> {
+  const generation = await currentGeneration(path);
+  const combined =
+    generation === undefined
+      ? undefined
+      : await readIfThere(join(directoryOf(path, generation), 'combined.pem'));
+  if (combined === undefined) return undefined;
+  const privateKey = secret<Uint8Array>(createPrivateKey(combined).export({ type: 'pkcs8', format: 'der' }));
+  return { chainPem: combined.slice(combined.indexOf('-----BEGIN CERTIFICATE-----')), privateKey };
 }
 
 /** Whether this generation holds exactly these files, with the wanted mode and owner. */

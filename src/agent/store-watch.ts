@@ -1,0 +1,84 @@
+import { toAgentError } from '../core/errors.ts';
+import type { Clock, Log, Notice, Notifiers } from '../core/ports.ts';
+import { deadline } from '../core/wait.ts';
+
+export interface StoreWatch {
+  stop(): Promise<void>;
+}
+
+export interface StoreWatchNeeds {
+  readonly ping: () => Promise<void>;
+  readonly address: string;
+  readonly notifiers: () => Notifiers;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const everyMs = 60_000;
+/** A restart or a failover is over by then. */
+const patienceMs = 15 * 60_000;
+const sendMs = 60_000;
+
+/**
+ * Without the store there are no jobs, and so no mail by the usual way: after fifteen minutes the notifiers of the
+ * configuration are told directly, once for each time that it is away.
+ */
+export function watchStore(needs: StoreWatchNeeds): StoreWatch {
+  const { ping, clock, log } = needs;
+  let awaySince: number | undefined;
+  let told = false;
+  let cancel = () => {};
+
+  async function look(): Promise<void> {
+    try {
+      await ping();
+      if (told) log.info({}, 'the store is back');
+      awaySince = undefined;
+      told = false;
+    } catch (error) {
+      awaySince ??= clock.now();
+      if (told || clock.now() - awaySince < patienceMs) return;
+      told = true;
+      await tellAll(
+        toNotice(needs.address, { awaySince, now: clock.now(), reason: toAgentError(error).message }),
+        needs,
+      );
+    }
+  }
+
+  function again(): void {
+    cancel = clock.after(everyMs, () => {
+      look().finally(again);
+    });
+  }
+
+  again();
+  return { stop: async () => cancel() };
+}
+
+async function tellAll(notice: Notice, { notifiers, clock, log }: StoreWatchNeeds): Promise<void> {
+  log.error({ message: notice.message }, 'the store is away; people are told directly');
+  for (const notifier of notifiers().all()) {
+    const { signal, cancel } = deadline(clock, sendMs, 'sending');
+    await notifier
+      .send([notice], undefined, signal)
+      .catch((err: unknown) => log.warn({ notifier: notifier.name, err }, 'notice not delivered'))
+      .finally(cancel);
+  }
+}
+
+function toNotice(address: string, away: { awaySince: number; now: number; reason: string }): Notice {
+  const minutes = Math.round((away.now - away.awaySince) / 60_000);
+  return {
+    id: `store-${away.awaySince}`,
+    kind: 'store',
+    at: away.now,
+    domain: '',
+    names: [],
+    recipients: [],
+    message: `Redis at ${address} has not answered for ${minutes} minutes: ${away.reason}`,
+    advice:
+      'Until it answers no certificate is renewed or deployed. Check that Redis runs and can be reached.',
+    code: 'store.unavailable',
+  };
+}
