@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testFolder } from '../support/run-folder.ts';
@@ -48,7 +49,7 @@ describe('a check of the files target', () => {
   });
 
   it('refuses an owner that only root can give files to', async () => {
-    const path = testFolder('files');
+    const path = join(tmpdir(), 'acme-agent-not-made');
     const isRoot = process.geteuid?.() === 0;
     if (isRoot) process.seteuid?.(65534);
     try {

@@ -35,7 +35,8 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-const main = builtMain();
+/** The program as built, for those who run it in another way than `agentSite` does. */
+export const main = builtMain();
 
 /** The configuration gets a data directory and a port for HTTP-01 of its own unless it names them. */
 export async function agentSite(config: object, name = 'agent'): Promise<AgentSite> {

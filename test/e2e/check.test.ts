@@ -1,0 +1,208 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { aclRulesFor } from '../../src/store/acl.ts';
+import { type AgentSite, agentSite, main } from '../support/agent.ts';
+import { canary } from '../support/canaries.ts';
+import { startPebble } from '../support/pebble.ts';
+import { freePort } from '../support/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { hostNames, hostsSite, issued, issuerAt } from './given.ts';
+
+const running: { stop(): Promise<unknown> }[] = [];
+
+function keep<T extends { stop(): Promise<unknown> }>(one: T): T {
+  running.push(one);
+  return one;
+}
+
+afterEach(async () => {
+  for (const one of running.splice(0).reverse()) await one.stop();
+});
+
+interface Answer {
+  readonly code: number;
+  /** What was said of each thing: `ok …`, or `FAILED …` with the advice. */
+  readonly said: Readonly<Record<string, string>>;
+}
+
+async function check(site: AgentSite): Promise<Answer> {
+  const { code, stdout, stderr } = await site.run('check');
+  expect(stderr).toBe('');
+  const lines = stdout.trimEnd().split('\n');
+  const parts = lines.map((line) => /^(ok|FAILED) +(.+?): (.*)$/.exec(line) ?? [line, '', line, '']);
+  return { code, said: Object.fromEntries(parts.map(([, state, name, text]) => [name, `${state} ${text}`])) };
+}
+
+/** A site with nothing but an issuer that is not there, so that the rest can be looked at. */
+async function siteWith(config: object): Promise<AgentSite> {
+  const pebble = keep(await startPebble());
+  return hostsSite({ pebble, hosts: hostNames(1), config });
+}
+
+describe('acme-agent check', () => {
+  it('finds all well before the first start, and leaves nothing behind', async () => {
+    const pebble = keep(await startPebble());
+    const site = await hostsSite({ pebble, hosts: hostNames(1) });
+    const before = readdirSync(site.folder);
+    const { code, said } = await check(site);
+    expect(said).toEqual({
+      configuration: 'ok 1 domain, 1 issuer',
+      'data directory': `ok ${site.folder}/data will be made at the first start`,
+      'master key': `ok ${site.folder}/data/master.key will be made at the first start`,
+      redis: expect.stringMatching(/^ok not running; "acme-agent start" will start \/.*-server$/),
+      'issuer pebble': expect.stringContaining(`ok ${pebble.directoryUrl}, profiles `),
+      'deploy target web': 'ok ready',
+    });
+    expect(code).toBe(0);
+    expect(readdirSync(site.folder)).toEqual(before);
+    const pebbleLog = pebble.output();
+    expect(pebbleLog).not.toContain('/sign-me-up');
+  });
+
+  it('looks into the store of an agent that runs, and sees that its key file is gone', async () => {
+    const pebble = keep(await startPebble());
+    const hosts = hostNames(1);
+    const site = await hostsSite({ pebble, hosts });
+    keep(await site.start());
+    await issued(site, hosts);
+    const well = await check(site);
+    expect(well.said).toMatchObject({
+      'data directory': `ok ${site.folder}/data`,
+      'master key': `ok ${site.folder}/data/master.key`,
+      redis: expect.stringMatching(
+        /^ok \w+ [\d.]+ at .*redis\.sock, maxmemory-policy noeviction, syncs every write .*, store [0-9a-f]{32}$/,
+      ),
+    });
+    expect(well.code).toBe(0);
+    rmSync(join(site.folder, 'data', 'master.key'));
+    const robbed = await check(site);
+    expect(robbed.said['master key']).toMatch(/^FAILED .*is missing, but the store was made with one/);
+    expect(robbed.code).toBe(1);
+    expect(existsSync(join(site.folder, 'data', 'master.key'))).toBe(false);
+  });
+
+  it('says everything that is wrong at once, each with its remedy', async () => {
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    const [host, port] = nowhere.split(':');
+    const password = canary();
+    const site = await siteWith({
+      redis: { url: `redis://${nowhere}` },
+      issuers: { away: { directory: `https://${nowhere}/dir`, agreeToTerms: true } },
+      dnsAccounts: {
+        zones: { provider: 'challtestsrv', zones: ['zone.test'], url: `http://${nowhere}`, dns: nowhere },
+      },
+      notifiers: {
+        mail: {
+          notifier: 'email',
+          host,
+          port: Number(port),
+          tls: 'none',
+          from: 'agent@example.test',
+          to: [],
+        },
+        hook: { notifier: 'webhook', url: `http://${nowhere}/${password}`, secret: password },
+      },
+    });
+    const path = join(site.folder, 'certificates');
+    writeFileSync(path, '');
+    mkdirSync(join(site.folder, 'data'), { mode: 0o755 });
+    writeFileSync(join(site.folder, 'data', 'master.key'), 'short\n', { mode: 0o600 });
+    const { code, said } = await check(site);
+    expect(code).toBe(1);
+    const wrong = (text: string) => expect.stringMatching(new RegExp(`^FAILED .*${text}.*\\.$`));
+    expect(said).toEqual({
+      configuration: 'ok 1 domain, 1 issuer',
+      'data directory': wrong('can be entered or written by others; run chmod 700 /'),
+      'master key': wrong('must be 32 bytes as hex or base64; make one with: openssl rand -base64 32'),
+      redis: wrong(`redis://${nowhere} does not serve: .*ECONNREFUSED.*Check that Redis runs`),
+      'issuer away': wrong(`${nowhere} did not answer.*Check that this machine reaches the CA`),
+      'DNS account zones': wrong('.*ECONNREFUSED.*'),
+      'deploy target web': wrong('certificates: is not a directory; move it or choose another path'),
+      'notifier mail': wrong(`the mail server ${nowhere} cannot be used: .*ECONNREFUSED`),
+      'notifier hook': wrong(`the webhook hook is not reached: http://${nowhere}.*ECONNREFUSED`),
+    });
+    expect(JSON.stringify(said)).not.toContain(password);
+  });
+});
+
+describe('of Redis, acme-agent check', () => {
+  async function redisWords(redis: TestRedis, settings: object = {}): Promise<string> {
+    const site = await siteWith({ redis: { url: redis.url, ...settings } });
+    const { said } = await check(site);
+    expect(existsSync(join(site.folder, 'data'))).toBe(false);
+    expect(await redis.cli('DBSIZE').catch(() => 0)).toBe(0);
+    return said.redis ?? '';
+  }
+
+  it('says version, eviction policy and durability, and writes nothing', async () => {
+    const redis = keep(await startRedis());
+    expect(await redisWords(redis)).toMatch(
+      /^ok redis \d+\.\d+\.\d+ at redis:\/\/127.*, maxmemory-policy noeviction, syncs every write \(appendfsync always\), no store yet$/,
+    );
+  });
+
+  it('refuses one that may throw keys away', async () => {
+    const redis = keep(await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] }));
+    expect(await redisWords(redis)).toMatch(
+      /^FAILED .*its maxmemory-policy is allkeys-lru\. Set maxmemory-policy noeviction on this Redis\.$/,
+    );
+  });
+
+  it('refuses one that may lose acknowledged writes, unless the file accepts that', async () => {
+    const redis = keep(await startRedis({ args: ['--appendonly', 'no'] }));
+    expect(await redisWords(redis)).toMatch(/^FAILED .*appendonly is no.*accept the risk/);
+    expect(await redisWords(redis, { durability: 'relaxed' })).toContain('a crash may lose the last second');
+  });
+
+  it.each([
+    [
+      'may use WAITAOF',
+      [],
+      /^ok valkey .*maxmemory-policy noeviction, waits for the sync .*WAITAOF\), this user may not use CONFIG GET/,
+    ],
+    [
+      'may not use WAITAOF',
+      ['waitaof'],
+      /^FAILED .*cannot be asked how it writes to disk: CONFIG GET is forbidden to this user/,
+    ],
+  ] as const)('tells a user without the right to CONFIG who %s', async (_, without, words) => {
+    const user = { name: 'agent', password: canary() };
+    const redis = keep(await startRedis({ valkey: true, args: ['--appendfsync', 'everysec'] }));
+    const rules = aclRulesFor('{acme}', ['config|get', ...without]).split(' ');
+    await redis.cli('ACL', 'SETUSER', user.name, `>${user.password}`, ...rules);
+    expect(await redisWords(redis, { username: user.name, password: user.password })).toMatch(words);
+  });
+});
+
+describe('for a user without special rights, acme-agent check', () => {
+  it('says what that user may not write', async () => {
+    const pebble = keep(await startPebble());
+    const site = await agentSite({});
+    const closed = join(site.folder, 'closed');
+    mkdirSync(closed);
+    site.configure({
+      dataDir: join(closed, 'data'),
+      issuers: { pebble: issuerAt(pebble) },
+      deployTargets: { web: { target: 'files', path: join(closed, 'certificates') } },
+    });
+    chmodSync(closed, 0o500);
+    const stdout = await runPlainly([process.execPath, main, '--config', site.configFile, 'check']);
+    expect(stdout).toMatch(
+      /FAILED {2}data directory: .*may not be made or written by user \d+; give it to that/,
+    );
+    expect(stdout).toMatch(/FAILED {2}deploy target web: .*give it the right to write there/);
+  });
+});
+
+/** Root is stripped of what makes it more than the owner of its files. */
+function runPlainly(command: readonly string[]): Promise<string> {
+  const isRoot = process.geteuid?.() === 0;
+  const [program = '', ...args] = isRoot
+    ? ['setpriv', '--inh-caps=-all', '--bounding-set=-all', ...command]
+    : command;
+  return new Promise((resolve) => {
+    execFile(program, args, (_error, stdout) => resolve(stdout));
+  });
+}

@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type AgentSite, agentSite } from '../support/agent.ts';
+import { startPebble } from '../support/pebble.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/process.ts';
+import type { TestProxy } from '../support/proxy.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { accepted, hostNames, hostsConfig, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
+
+const keep = keepUntilEnd();
+/** Of the store under its default prefix. */
+const meta = '{acme}:meta';
+
+interface World {
+  readonly proxy: TestProxy;
+  readonly redis: TestRedis;
+  readonly site: AgentSite;
+  /** A second machine: its own folder and port, the same shared configuration, store and master key unless told otherwise. */
+  second(changes?: object): Promise<AgentSite>;
+}
+
+async function world(hosts: readonly string[]): Promise<World> {
+  const pebble = keep(await startPebble());
+  const proxy = keep(await proxyBefore(pebble));
+  const redis = keep(await startRedis());
+  const options = { pebble, proxy, hosts, config: { redis: { url: redis.url } } };
+  const site = await hostsSite(options);
+  const second = async (changes: object = {}) => {
+    const other = await agentSite({}, 'second');
+    other.configure({
+      ...hostsConfig(site, options),
+      http01: { port: await freePort(), address: '127.0.0.1' },
+      masterKey: { file: join(site.folder, 'data', 'master.key') },
+      ...changes,
+    });
+    return other;
+  };
+  return { proxy, redis, site, second };
+}
+
+describe('two agents on one Redis', () => {
+  it('order each of fifty certificates once', async () => {
+    const hosts = hostNames(50);
+    const { proxy, site, second } = await world(hosts);
+    const [first, other] = await Promise.all([
+      site.start(),
+      until('there is a store', () => existsSync(join(site.folder, 'data', 'store-id'))).then(async () =>
+        (await second()).start(),
+      ),
+    ]);
+    keep(first);
+    keep(other);
+    await issued(site, hosts);
+    expect(accepted(proxy, 'newOrder')).toBe(50);
+    const ordered = [first, other].map((agent) => agent.output().split('certificate issued').length - 1);
+    expect(ordered.reduce((sum, count) => sum + count)).toBe(50);
+    expect(Math.min(...ordered)).toBeGreaterThan(0);
+  });
+});
+
+describe('a second agent', () => {
+  it('with another master key, or none, is refused and told the remedy', async () => {
+    const { proxy, redis, site, second } = await world(hostNames(1));
+    keep(await site.start());
+    const withoutKey = await second({ masterKey: undefined });
+    expect(await withoutKey.run('start')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Give this agent the store's master key"),
+    });
+    const keyFile = join(withoutKey.folder, 'other.key');
+    writeFileSync(keyFile, randomBytes(32).toString('base64'), { mode: 0o600 });
+    const otherKey = await (await second({ masterKey: { file: keyFile } })).run('start');
+    expect(otherKey.code).toBe(1);
+    expect(otherKey.stderr).toContain('was made with another master key');
+    await issued(site, hostNames(1));
+    expect(accepted(proxy, 'newOrder')).toBe(1);
+    expect(await redis.cli('HLEN', '{acme}:agents')).toBe(1);
+  });
+
+  it('of another schema is refused and told the remedy', async () => {
+    const { redis, site, second } = await world(hostNames(1));
+    keep(await site.start());
+    await issued(site, hostNames(1));
+    await redis.cli('HSET', meta, 'schema', '99');
+    const refused = await (await second()).run('start');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('has schema 99');
+    expect(refused.stderr).toContain('Run the same version of acme-agent everywhere on this store');
+  });
+
+  it('with another configuration schedules nothing and says so, until the agents agree', async () => {
+    const hosts = hostNames(1);
+    const { proxy, site, second } = await world(hosts);
+    const first = keep(await site.start());
+    await issued(site, hosts);
+    const domains = [
+      { name: 'other.test', mode: 'individual', challenge: 'http-01', hosts: ['a.other.test'] },
+    ];
+    const otherSite = await second({ domains });
+    const other = keep(await otherSite.start());
+    expect(other.output()).toContain('this one does not schedule until they agree');
+    expect((await site.run('-q', 'domains', 'list')).stdout.trim()).toBe('hosts.test');
+    expect(accepted(proxy, 'newOrder')).toBe(1);
+    await first.stop();
+    await until('it stands alone', () => other.output().includes('agree again'), 45_000);
+    await until('its file counts', async () =>
+      (await otherSite.run('-q', 'domains', 'list')).stdout.includes('other.test'),
+    );
+  }, 90_000);
+});
+
+describe('a Redis that was flushed', () => {
+  it('is not taken for a new store: no order until the operator says so', async () => {
+    const hosts = hostNames(2);
+    const { proxy, redis, site } = await world(hosts);
+    const first = await site.start();
+    const before = await issued(site, hosts);
+    await first.stop();
+    await redis.cli('FLUSHALL');
+    const refused = await site.run('start');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('holds no store');
+    expect(refused.stderr).toContain('acme-agent start --accept-empty-store');
+    expect(accepted(proxy, 'newOrder')).toBe(2);
+    expect(await redis.cli('DBSIZE')).toBe(0);
+
+    keep(await site.start({ args: ['--accept-empty-store'] }));
+    await issued(site, hosts, { before });
+    expect(accepted(proxy, 'newOrder')).toBe(4);
+  });
+
+  it('under a running agent gets no write and the CA no order', async () => {
+    const hosts = hostNames(2);
+    const { proxy, redis, site } = await world(hosts);
+    keep(await site.start());
+    const before = await issued(site, hosts);
+    await redis.cli('FLUSHALL');
+    const renewal = await site.run('renew-all', '--force', '--wait');
+    expect(renewal.code).not.toBe(0);
+    expect(renewal.stderr).toContain('restore');
+    expect(accepted(proxy, 'newOrder')).toBe(2);
+    expect([...(await issued(site, hosts))]).toEqual([...before]);
+  });
+});

@@ -1,0 +1,206 @@
+import { createPrivateKey } from 'node:crypto';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { aclRulesFor, newerCommands } from '../../src/store/acl.ts';
+import { startCluster } from '../store/servers.ts';
+import type { AgentSite } from '../support/agent.ts';
+import { startPebble, type TestPebble } from '../support/pebble.ts';
+import { until } from '../support/process.ts';
+import { startRedis } from '../support/redis.ts';
+import { testFolder } from '../support/run-folder.ts';
+import { createSecretSearch } from '../support/secret-search.ts';
+import { accepted, deployed, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
+
+const renewed = 'h0.hosts.test';
+const other = 'h1.hosts.test';
+const hosts = [renewed, other];
+const keep = keepUntilEnd();
+let pebble: TestPebble;
+
+beforeAll(async () => {
+  // A rejected nonce would count as one more call.
+  pebble = await startPebble({ nonceReject: 0 });
+});
+
+afterAll(() => pebble.stop());
+
+function siteOn(redis: object): Promise<AgentSite> {
+  return hostsSite({ pebble, hosts, config: { redis } });
+}
+
+const listed = z.object({
+  certificates: z.array(z.object({ id: z.string(), state: z.string(), serial: z.string() })),
+});
+
+/** Serial numbers by host, as `certs list` shows them of certificates that are well. */
+async function serials(site: AgentSite): Promise<Record<string, string>> {
+  const { certificates } = listed.parse(await site.json('certs', 'list'));
+  const well = certificates.filter(({ state }) => state === 'ok');
+  return Object.fromEntries(well.map(({ id, serial }) => [id.split('/')[1] ?? '', serial]));
+}
+
+function served(site: AgentSite): Record<string, string> {
+  return Object.fromEntries(hosts.map((host) => [host, deployed(site, host)?.serial.toLowerCase() ?? '']));
+}
+
+/** Of all hosts; waits for the end of what is under way. */
+async function serialsListedAndServed(site: AgentSite): Promise<Record<string, string>> {
+  let seen: Record<string, string> = {};
+  await until('the list shows what is served', async () => {
+    seen = await serials(site);
+    return hosts.every((host) => seen[host] !== undefined && seen[host] === served(site)[host]);
+  });
+  return seen;
+}
+
+/** Issues, deploys and lists on this store, renews by a command, and says by what means the store is durable. */
+async function lives(site: AgentSite): Promise<string> {
+  const agent = keep(await site.start());
+  const first = await issued(site, hosts);
+  const renewal = await site.run('renew', renewed, '--force', '--wait');
+  expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
+  await issued(site, [renewed], { before: first });
+  expect((await serialsListedAndServed(site))[other]).toBe(first.get(other)?.toLowerCase());
+  return /"durable":"(\w+)"/.exec(agent.output())?.[1] ?? 'unknown';
+}
+
+async function refusal(site: AgentSite): Promise<string> {
+  const outcome = site.start().then(
+    async (agent) => {
+      await agent.stop();
+      return 'it started';
+    },
+    (error: Error) => error.message,
+  );
+  return outcome;
+}
+
+describe('an agent issues, deploys, lists and renews', () => {
+  it('on a Redis of its own', async () => {
+    expect(await lives(await siteOn({}))).toBe('always');
+  });
+
+  it('on a Redis with TLS and a user of least rights', async () => {
+    const user = { name: 'acme-agent', password: 'p@ss_word:/1' };
+    const aclFile = join(testFolder('acl'), 'users.acl');
+    // The server of the tests may be older than these commands.
+    const rules = aclRulesFor('{acme}', newerCommands);
+    writeFileSync(aclFile, `user default off\nuser ${user.name} >${user.password} ${rules}\n`, {
+      mode: 0o600,
+    });
+    const redis = keep(await startRedis({ tls: true, aclFile, user }));
+    const site = await siteOn({
+      url: `rediss://127.0.0.1:${redis.port}`,
+      username: user.name,
+      password: user.password,
+      tls: { ca: redis.caFile },
+    });
+    expect(await lives(site)).toBe('always');
+    expect(String(await redis.cli('ACL', 'WHOAMI').catch(String))).toContain('NOPERM');
+  });
+
+  it('on a cluster of three', async () => {
+    const cluster = keep(await startCluster());
+    const nodes = cluster.endpoints.map(({ host, port }) => `${host}:${port}`);
+    expect(await lives(await siteOn({ cluster: nodes }))).toBe('always');
+  });
+
+  it('on a Valkey that syncs every second, where each durable write waits for its sync', async () => {
+    const valkey = keep(await startRedis({ valkey: true, args: ['--appendfsync', 'everysec'] }));
+    expect(await lives(await siteOn({ url: valkey.url }))).toBe('waitaof');
+    expect(String(await valkey.cli('INFO', 'commandstats'))).toMatch(/cmdstat_waitaof:calls=[1-9]/);
+  });
+});
+
+describe('a Redis that may lose certificates', () => {
+  it('is refused for its sync with the remedy, and taken where the operator accepts the risk', async () => {
+    const redis = keep(await startRedis({ args: ['--appendfsync', 'everysec'] }));
+    const site = await siteOn({ url: redis.url });
+    const words = await refusal(site);
+    expect(words).toContain('may lose acknowledged writes: appendonly is yes, appendfsync everysec');
+    expect(words).toContain('redis.durability: relaxed');
+    expect(await lives(await siteOn({ url: redis.url, durability: 'relaxed' }))).toBe('none');
+  });
+
+  it('is refused for its eviction with the remedy', async () => {
+    const redis = keep(await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] }));
+    const words = await refusal(await siteOn({ url: redis.url }));
+    expect(words).toContain('its maxmemory-policy is allkeys-lru');
+    expect(words).toContain('Set maxmemory-policy noeviction');
+  });
+});
+
+describe('a store that was lost', () => {
+  it('in Redis comes back from a backup with the same certificates, and nothing is ordered', async () => {
+    const redis = keep(await startRedis());
+    const lose = async () => {
+      await redis.cli('FLUSHALL');
+    };
+    await comesBack({ redis: { url: redis.url }, lose });
+    expect(await redis.cli('EXISTS', '{acme}:meta')).toBe(1);
+  });
+
+  it("of the agent's own comes back likewise", async () => {
+    const lose = async (site: AgentSite) => rmSync(join(site.folder, 'data', 'redis'), { recursive: true });
+    await comesBack({ redis: {}, lose });
+  });
+
+  it('is not filled from a backup of another master key', async () => {
+    const redis = keep(await startRedis());
+    const site = await siteOn({ url: redis.url });
+    const agent = await site.start();
+    await issued(site, hosts);
+    const file = await backup(site);
+    await agent.stop();
+    await redis.cli('FLUSHALL');
+    const stranger = await siteOn({ url: redis.url });
+    const refused = await stranger.run('restore', file);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/master key/);
+    expect(await redis.cli('DBSIZE')).toBe(0);
+  });
+});
+
+async function comesBack(lost: { redis: object; lose: (site: AgentSite) => Promise<void> }): Promise<void> {
+  const proxy = keep(await proxyBefore(pebble));
+  const site = await hostsSite({ pebble, proxy, hosts, config: { redis: lost.redis } });
+  const first = await site.start();
+  await issued(site, hosts);
+  const before = await serialsListedAndServed(site);
+  const file = await backup(site);
+  await first.stop();
+  await lost.lose(site);
+
+  const words = await refusal(site);
+  expect(words).toContain('holds no store, but');
+  expect(words).toContain('acme-agent restore FILE');
+  const restored = await site.run('restore', file);
+  expect(restored, restored.stderr).toMatchObject({ code: 0 });
+  keep(await site.start());
+  const renewal = await site.run('renew-all', '--wait');
+  expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
+  expect(await serials(site)).toEqual(before);
+  expect(served(site)).toEqual(before);
+  expect(accepted(proxy, 'newOrder')).toBe(hosts.length);
+}
+
+/** Makes one by the command; it must be readable by its owner only, and by nobody without the master key. */
+async function backup(site: AgentSite): Promise<string> {
+  const file = join(site.folder, 'everything.backup');
+  const made = await site.run('backup', file);
+  expect(made, made.stderr).toMatchObject({ code: 0 });
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const content = readFileSync(file);
+  expect(content.includes('hosts.test')).toBe(false);
+  expect(createSecretSearch(keysServed(site))(content)).toEqual([]);
+  return file;
+}
+
+function keysServed(site: AgentSite): Buffer[] {
+  return hosts.map((host) => {
+    const path = join(site.folder, 'certificates', 'hosts.test', host, 'privkey.pem');
+    return createPrivateKey(readFileSync(path)).export({ format: 'der', type: 'pkcs8' });
+  });
+}
