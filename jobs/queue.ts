@@ -2,6 +2,7 @@ import { type ConnectionOptions, type JobsOptions, Queue, QueueEvents } from 'bu
 import { AgentError } from '../src/core/errors.ts';
 import type { Jobs, Log } from '../src/core/ports.ts';
 import type { DueEntry, DueJob } from '../src/core/types.ts';
+import { faultsTo } from './connection-fault.ts';
 import { type QueueName, queueNames, queueOf } from './define.ts';
 
 export interface QueueOptions {
@@ -27,7 +28,7 @@ export function createQueues({ connect, prefix, log }: QueueOptions): Queues {
 
   function openQueue(name: QueueName): Queue {
     const queue = new Queue(name, { connection: connect(), prefix });
-    queue.on('error', (err) => log.warn({ queue: name, err }, 'queue connection failed'));
+    queue.on('error', faultsTo(log, { queue: name }));
     return queue;
   }
 
@@ -74,8 +75,8 @@ export interface CommandClient {
 export function createCommandClient({ connect, prefix, log }: QueueOptions): CommandClient {
   const queue = new Queue('commands', { connection: connect(), prefix });
   const events = new QueueEvents('commands', { connection: connect(), prefix });
-  queue.on('error', (err) => log.warn({ err }, 'command queue connection failed'));
-  events.on('error', (err) => log.warn({ err }, 'connection for the answers of commands failed'));
+  queue.on('error', faultsTo(log, { queue: 'commands' }));
+  events.on('error', faultsTo(log, { queue: 'commands' }));
 
   async function send(name: string, data: object, timeoutMs: number): Promise<unknown> {
     await events.waitUntilReady();

@@ -2,6 +2,7 @@ import { type ConnectionOptions, DelayedError, type Job, Worker } from 'bullmq';
 import { isAgentError, toAgentError } from '../src/core/errors.ts';
 import type { Clock, Log, Ports } from '../src/core/ports.ts';
 import type { DueJob } from '../src/core/types.ts';
+import { faultsTo } from './connection-fault.ts';
 import { type CommandHandler, type Handler, type QueueName, queueNames, queueOf } from './define.ts';
 
 export interface WorkerOptions {
@@ -43,7 +44,7 @@ export function createWorkers(options: WorkerOptions): Workers {
       removeOnComplete: { age: 3600, count: 10_000 },
       removeOnFail: { age: 86_400, count: 1000 },
     });
-    worker.on('error', (err) => log.warn({ queue: name, err }, 'worker connection failed'));
+    worker.on('error', faultsTo(log, { worker: name }));
     return worker;
   });
 

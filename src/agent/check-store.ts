@@ -4,10 +4,10 @@ import { isAgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { examineStore, type StoreReport } from '../store/examine.ts';
-import { openStore, type RedisOptions, type Store } from '../store/index.ts';
+import { openStore, type Store } from '../store/index.ts';
 import { type CheckItem, failed, item, passed } from './check-item.ts';
 import { findMasterKey, missingMasterKey } from './master-key.ts';
-import { findEmbeddedServer, findRedis, isEmbedded } from './open.ts';
+import { findEmbeddedServer, findRedis, isEmbedded, toStore } from './open.ts';
 
 interface Needs {
   readonly environment: Environment;
@@ -29,7 +29,7 @@ export async function checkStore(
   const { masterKey: source, redis: wanted } = loaded.config;
   const { masterKey, keyItem } = await tryMasterKey(source);
   try {
-    const options = optionsOf(loaded, await findRedis(loaded), needs);
+    const options = { ...toStore(loaded, await findRedis(loaded)), ...needs };
     const report = await examineStore({ ...options, masterKey });
     const redisItem = passed('redis', redisWords(report));
     if (report.meta === undefined) return { items: [keyItem, redisItem] };
@@ -61,12 +61,6 @@ async function tryMasterKey(source: KeySource) {
 function missing(source: KeySource, keyItem: CheckItem): CheckItem {
   const isMissing = keyItem.ok && 'file' in source;
   return isMissing ? failed('master key', missingMasterKey(source.file)) : keyItem;
-}
-
-function optionsOf({ config }: LoadedConfig, redis: RedisOptions, { clock, log }: Needs) {
-  const { prefix, durability: wanted } = config.redis;
-  const durability: 'relaxed' | 'required' = wanted === 'relaxed' ? 'relaxed' : 'required';
-  return { redis, prefix, durability, dataDir: config.dataDir, clock, log };
 }
 
 function masterKeyWords(source: KeySource, key: Secret<Uint8Array> | undefined): string {

@@ -2,11 +2,13 @@ import type { LoadedConfig, RedisConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import { connectEmbedded, type EmbeddedServer, startEmbedded } from '../store/embedded.ts';
+import type { Durability } from '../store/durable.ts';
+import { connectEmbedded, type EmbeddedServer, startEmbedded, tryEmbedded } from '../store/embedded.ts';
+import { examineStore } from '../store/examine.ts';
 import { openStore, type RedisOptions, type Store, type StoreOptions, storeExists } from '../store/index.ts';
 import { findServer } from '../store/server-program.ts';
 import { knownStoreId } from '../store/store-id.ts';
-import { readMasterKey } from './master-key.ts';
+import { findMasterKey, readMasterKey } from './master-key.ts';
 
 export interface OpenNeeds {
   readonly environment: Environment;
@@ -72,6 +74,19 @@ function startServer(
   });
 }
 
+/** Throws what would keep `openOwnStore` from opening, as far as that shows before anything is made. */
+export async function tryOwnStore(loaded: LoadedConfig, needs: OpenNeeds): Promise<void> {
+  const { dataDir, masterKey: source, redis: wanted } = loaded.config;
+  const masterKey = await findMasterKey(source);
+  if (isEmbedded(wanted))
+    await tryEmbedded({
+      dataDir,
+      program: wanted.serverPath,
+      environment: needs.environment.variables,
+    });
+  else await examineStore({ ...toStore(loaded, configured(wanted)), ...needs, masterKey });
+}
+
 /**
  * For a process beside the agent; throws `store.notRunning` when the embedded server does not run, or when no agent has
  * begun a store yet. Begins none.
@@ -102,17 +117,21 @@ async function open(loaded: LoadedConfig, redis: RedisOptions, needs: OpenNeeds)
   return openStore(await storeOptions(loaded, redis, needs));
 }
 
+/** With the master key, which is made where there is no store yet. */
 async function storeOptions(
   loaded: LoadedConfig,
   redis: RedisOptions,
-  needs: OpenNeeds,
+  { clock, log, acceptEmptyStore }: OpenNeeds,
 ): Promise<StoreOptions> {
-  const { dataDir, masterKey, redis: wanted } = loaded.config;
-  const { clock, log, acceptEmptyStore } = needs;
-  const { prefix } = wanted;
-  const key = await readMasterKey(masterKey, () => storeExists({ redis, prefix, clock, log }));
-  const durability = wanted.durability === 'relaxed' ? 'relaxed' : 'required';
-  return { redis, prefix, masterKeys: [key], durability, dataDir, acceptEmptyStore, clock, log };
+  const options = { ...toStore(loaded, redis), acceptEmptyStore, clock, log };
+  const key = await readMasterKey(loaded.config.masterKey, () => storeExists(options));
+  return { ...options, masterKeys: [key] };
+}
+
+/** What the configuration says of the store at this Redis. */
+export function toStore({ config: { dataDir, redis: wanted } }: LoadedConfig, redis: RedisOptions) {
+  const durability: Durability = wanted.durability === 'relaxed' ? 'relaxed' : 'required';
+  return { redis, prefix: wanted.prefix, durability, dataDir };
 }
 
 export function isEmbedded({ url, sentinels, cluster }: RedisConfig): boolean {

@@ -10,12 +10,12 @@ import { readEnvironment } from '../config/load.ts';
 import { adoptDeployed } from '../core/adopt.ts';
 import { adoptFile } from '../core/file-wishes.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import { createPort80 } from '../edge/port80.ts';
+import { createPort80, tryPort } from '../edge/port80.ts';
 import { createLog } from '../log.ts';
 import { parseCommand } from '../operations/command.ts';
 import { createChores } from './chores.ts';
-import { prepareDataDir } from './data-dir.ts';
-import { type OpenedStore, openOwnStore } from './open.ts';
+import { prepareDataDir, tryDataDir } from './data-dir.ts';
+import { type OpenedStore, type OpenNeeds, openOwnStore, tryOwnStore } from './open.ts';
 import { type AgentPorts, agentId, createPorts } from './ports.ts';
 import { watchStore } from './store-watch.ts';
 import { version } from './version.ts';
@@ -48,6 +48,7 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
   const log = createLog({ level: loaded.config.log.level });
   const environment = readEnvironment();
   const roles = options.roles ?? loaded.config.roles;
+  await preflight(loaded, roles, { ...options, environment, clock, log });
   await prepareDataDir(loaded.config.dataDir);
   const opened = await openOwnStore(loaded, { ...options, environment, clock, log });
   const parts: Part[] = [{ stop: opened.stop }];
@@ -83,6 +84,14 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
     await stop();
     throw error;
   }
+}
+
+/** What can be seen to fail does so here, while nothing is made and nothing runs. */
+async function preflight(loaded: LoadedConfig, roles: readonly string[], needs: OpenNeeds): Promise<void> {
+  const { config } = loaded;
+  await tryDataDir(config.dataDir);
+  await tryOwnStore(loaded, needs);
+  if (roles.includes('edge')) await tryPort(config.http01);
 }
 
 /** In the reverse order of their start: nothing that is still used is closed. */

@@ -40,7 +40,11 @@ export async function deploy(
   const lock = await needs.locks.tryAcquire(`deploy:${deploymentId(at.target, at.lineage)}`, lockMs);
   if (lock === undefined) return { again: needs.clock.now() + busyMs };
   try {
-    await deployOnce(at, needs, AbortSignal.any([signal, lock.signal]));
+    const both = AbortSignal.any([signal, lock.signal]);
+    for (;;) {
+      const slot = await deployOnce(at, needs, both);
+      if (slot === undefined || !(await isOutdated(slot, needs))) break;
+    }
   } finally {
     await lock.release();
   }
@@ -59,13 +63,13 @@ async function deployOnce(
   at: { target: string; lineage: string },
   needs: DeployNeeds,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Slot | undefined> {
   const slot = await load(at, needs);
   if (slot === undefined) {
     await needs.changes.commit({
       due: [{ job: 'deploy', id: deploymentId(at.target, at.lineage), at: undefined }],
     });
-    return;
+    return undefined;
   }
   try {
     const bundle = await chosen(slot, needs);
@@ -82,6 +86,20 @@ async function deployOnce(
     if (signal.aborted || isAgentError(error, 'store.unavailable')) throw error;
     await failed(slot, toAgentError(error), needs);
   }
+  return slot;
+}
+
+/**
+ * Whoever changed the lineage while we deployed found the job running, and the due entry that it wrote is overwritten by
+ * ours. What changes after this look finds its own entry in place.
+ */
+async function isOutdated({ lineage, state, certificate }: Slot, needs: DeployNeeds): Promise<boolean> {
+  const [stateNow, certificateNow] = await Promise.all([
+    needs.renewals.get(lineage.id),
+    needs.certificates.certificate(lineage.id),
+  ]);
+  if (certificateNow?.fingerprint !== certificate?.fingerprint) return true;
+  return isNews({ state: stateNow, certificate }) !== isNews({ state, certificate });
 }
 
 /** undefined: the domain or its target is gone, or nothing was ever wanted here. */
@@ -191,7 +209,7 @@ async function succeeded(slot: Slot, shown: Certificate, needs: DeployNeeds): Pr
 }
 
 /** A fallback before the first attempt is how every host starts; after a failure or an expiry it is news. */
-function isNews({ state, certificate }: Slot): boolean {
+function isNews({ state, certificate }: Pick<Slot, 'state' | 'certificate'>): boolean {
   return state.failures > 0 || certificate !== undefined;
 }
 
@@ -213,7 +231,7 @@ function eventsOf(step: {
     events.push({
       type: 'certificate.fallback',
       ...about,
-      facts: { ...facts, cause: slot.state.lastFailure?.message, code: slot.state.lastFailure?.code },
+      facts: { ...facts, ...slot.state.lastFailure, retryAt: slot.state.retryAt, names: facts.names },
     });
   return events;
 }

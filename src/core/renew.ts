@@ -26,11 +26,11 @@ export type RenewNeeds = IssueNeeds & OutcomeNeeds & Pick<Ports, 'wishes' | 'buc
 const lockMs = 15_000;
 const busyMs = 5000;
 /** An open breaker lets one order through in this time; a lineage that has to wait for it looks again after it. */
-const breakerMs = 60_000;
+const breakerMs = 30_000;
 
 /**
  * Brings one lineage to where its wish is: decides, orders, stores, and writes down when to come back. Resolves with an
- * instant only while an order is under way; a failure is state, not a rejection. May run twice at once: the lock lets one work.
+ * instant only while an order is under way or every issuer is down; a failure is state, not a rejection. May run twice at once: the lock lets one work.
  */
 export async function renew(
   lineageId: string,
@@ -61,7 +61,8 @@ async function renewOnce(
   const reason = decide(toCase(held, needs));
   if (reason === undefined || onLadder(held.state, needs.clock.now())) return rest(held, needs);
   const issuer = await issuerFor(held, needs);
-  if (issuer === undefined) return park(held, needs);
+  // Not a failure of this lineage: the breakers are open, and others are probing.
+  if (issuer === undefined) return { again: needs.clock.now() + breakerMs };
   return attempt(held, { reason, issuer }, needs, signal);
 }
 
@@ -126,14 +127,6 @@ async function issuerFor({ lineage, state }: Held, needs: RenewNeeds): Promise<s
 async function mayProbe(issuer: string, { buckets, clock }: RenewNeeds): Promise<boolean> {
   const bucket = { key: `probe:${issuer}`, capacity: 1, perSecond: 1000 / breakerMs, cost: 1 };
   return (await buckets.take([bucket], clock.now())).taken;
-}
-
-/** Not a failure of this lineage. */
-async function park(held: Held, needs: RenewNeeds): Promise<undefined> {
-  await editRenewal(held.lineage.id, needs, (state) => ({
-    fence: held.fence,
-    due: [{ job: 'issue', id: state.lineage, at: needs.clock.now() + breakerMs }],
-  }));
 }
 
 async function attempt(

@@ -100,6 +100,16 @@ export function createPort80(options: Port80Options, needs: Pick<Ports, 'tokens'
   return { listen, close };
 }
 
+/** Rejects with `config.port` when the port cannot be had now; does not keep it. */
+export async function tryPort(options: Pick<Port80Options, 'port' | 'address'>): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(portError(error, options)));
+    server.listen({ port: options.port, host: options.address }, resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
+}
+
 function tokenOf(request: IncomingMessage): string | undefined {
   if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
   return challengeUrl.exec(request.url ?? '')?.[1];
@@ -117,7 +127,10 @@ function reply(response: ServerResponse, status: number, body: string): void {
   response.end(body);
 }
 
-function portError(error: NodeJS.ErrnoException, options: Port80Options): AgentError {
+function portError(
+  error: NodeJS.ErrnoException,
+  options: Pick<Port80Options, 'port' | 'address'>,
+): AgentError {
   const place = `port ${options.port} of ${options.address ?? 'all addresses'}`;
   const facts = { port: options.port, address: options.address, errno: error.code };
   return new AgentError('config.port', `cannot listen on ${place}: ${remedy(error)}`, {

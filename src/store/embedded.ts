@@ -4,7 +4,7 @@ import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { RedisOptions } from './address.ts';
 import { launchServer, type ServerFiles } from './launch.ts';
-import { ownDataDir } from './owner-lock.ts';
+import { ownDataDir, refuseOwned } from './owner-lock.ts';
 import { probeServer, shutDown, watchServer } from './probe.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { findServer } from './server-program.ts';
@@ -57,6 +57,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     await owner.release();
     throw error;
   }
+}
+
+/** Throws what would keep `startEmbedded` from starting; makes nothing. */
+export async function tryEmbedded({
+  dataDir,
+  program,
+  environment,
+}: Pick<EmbeddedOptions, 'dataDir' | 'program' | 'environment'>): Promise<void> {
+  filesOf(dataDir);
+  await refuseOwned(dataDir);
+  await findServer(program, environment.PATH ?? '');
 }
 
 /** Address of the server that a running agent has in its data directory. Throws `store.notRunning`, `config.invalid` for a path that is too long; never starts one. */

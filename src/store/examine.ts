@@ -18,7 +18,7 @@ export interface StoreReport {
 
 export type ExamineOptions = Pick<
   StoreOptions,
-  'redis' | 'prefix' | 'durability' | 'dataDir' | 'clock' | 'log'
+  'redis' | 'prefix' | 'durability' | 'dataDir' | 'acceptEmptyStore' | 'clock' | 'log'
 > & {
   /** Absent: not compared with the store's. */
   readonly masterKey?: Secret<Uint8Array> | undefined;
@@ -26,7 +26,7 @@ export type ExamineOptions = Pick<
 
 /** Looks at a Redis and the store in it, and throws what `openStore` would; writes nothing, there or on disk. */
 export async function examineStore(options: ExamineOptions): Promise<StoreReport> {
-  const { redis, prefix, masterKey, durability = 'required', dataDir } = options;
+  const { redis, prefix, masterKey, durability = 'required', dataDir, acceptEmptyStore } = options;
   const link = await connectRedis(redis, options);
   try {
     const keys = createKeys(prefix);
@@ -36,7 +36,7 @@ export async function examineStore(options: ExamineOptions): Promise<StoreReport
     const durable = createDurableWriter({ link, key: keys.meta, durability, connect });
     const durableMode = await durable.mode();
     const crypt = masterKey && createCrypt([masterKey]);
-    const { found } = await examineMeta({ link, keys, crypt, dataDir });
+    const { found } = await examineMeta({ link, keys, crypt, dataDir, acceptEmptyStore });
     return { address: link.address, facts, durableMode, meta: found };
   } finally {
     await link.close();

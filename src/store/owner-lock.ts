@@ -27,6 +27,21 @@ export async function ownDataDir(dataDir: string): Promise<OwnerLock> {
   throw new AgentError('store.running', `other agents keep starting on the data directory ${dataDir}`);
 }
 
+/** Throws `store.running` when a process owns the data directory; takes nothing. */
+export async function refuseOwned(dataDir: string): Promise<void> {
+  const seen = await readText(join(dataDir, fileName));
+  if (seen !== undefined) await refuseLiving(seen, dataDir);
+}
+
+async function refuseLiving(seen: string, dataDir: string): Promise<void> {
+  const owner = parse(seen);
+  if (owner !== undefined && (await isAlive(owner)))
+    throw new AgentError(
+      'store.running',
+      `an agent (process ${owner.pid}) already owns the data directory ${dataDir}`,
+    );
+}
+
 function refuse(path: string): (cause: unknown) => never {
   return (cause) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -54,12 +69,7 @@ async function claim(path: string, text: string): Promise<boolean> {
 async function removeIfStale(path: string, dataDir: string): Promise<void> {
   const seen = await readText(path);
   if (seen === undefined) return;
-  const owner = parse(seen);
-  if (owner !== undefined && (await isAlive(owner)))
-    throw new AgentError(
-      'store.running',
-      `an agent (process ${owner.pid}) already owns the data directory ${dataDir}`,
-    );
+  await refuseLiving(seen, dataDir);
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   if (!(await succeeds(rename(path, aside)))) return;
   // Another starter may have removed the stale lock and taken its own in between: then that one is put back.

@@ -1,43 +1,199 @@
-import { expect, it } from 'vitest';
-import { startSentinel } from '../store/servers.ts';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { AgentSite } from '../support/agent.ts';
 import { startPebble } from '../support/pebble.ts';
-import { hostNames, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
+import { until } from '../support/process.ts';
+import type { FakeAnswer, TestProxy } from '../support/proxy.ts';
+import { startWebhook } from '../support/webhook.ts';
+import {
+  accepted,
+  deployed,
+  hostNames,
+  hostsSite,
+  issued,
+  issuerAt,
+  keepUntilEnd,
+  proxyBefore,
+} from './given.ts';
 
 const keep = keepUntilEnd();
 
-it('a failover by Sentinel in the middle of an order costs neither the order nor what is held', async () => {
-  const servers = keep(await startSentinel());
-  // A rejected nonce would count as one more call.
-  const pebble = keep(await startPebble({ nonceReject: 0 }));
-  const proxy = keep(await proxyBefore(pebble));
-  const [host = '', other = ''] = hostNames(2);
-  const hosts = [other, host];
-  const sentinels = servers.sentinels.map(({ host: at, port }) => `${at}:${port}`);
-  const site = await hostsSite({
-    pebble,
-    proxy,
-    hosts,
-    config: { redis: { sentinels, sentinelName: 'mymaster' } },
+/** Too long to be slept in a job, so that a fault costs no time. */
+const retryAfter = { 'retry-after': '20' };
+const unavailable: FakeAnswer = { code: 503, headers: retryAfter, body: 'upstream is down' };
+
+interface World {
+  readonly site: AgentSite;
+  readonly first: TestProxy;
+  readonly second: TestProxy;
+}
+
+/** One CA under two names, each with its own account. */
+async function twoIssuers(hosts: readonly string[], config: object = {}): Promise<World> {
+  const pebble = keep(await startPebble());
+  const [first, second] = [keep(await proxyBefore(pebble)), keep(await proxyBefore(pebble))];
+  const issuers = { first: issuerAt(pebble, first), second: issuerAt(pebble, second) };
+  const defaults = { issuers: ['first', 'second'] };
+  const site = await hostsSite({ pebble, hosts, config: { issuers, defaults, ...config } });
+  return { site, first, second };
+}
+
+/** The CA answers so to every order, until it is mended. */
+function breakOrders(proxy: TestProxy, answer: FakeAnswer): { mend(): void } {
+  let isBroken = true;
+  proxy.status(({ kind }) => isBroken && kind === 'newOrder', { nonce: true, ...answer, times: 1e6 });
+  return {
+    mend: () => {
+      isBroken = false;
+    },
+  };
+}
+
+function asked({ calls }: TestProxy): number {
+  return calls.filter(({ kind }) => kind === 'newOrder').length;
+}
+
+const listed = z.object({
+  certificates: z.array(z.object({ id: z.string(), issuer: z.string().optional() })),
+});
+
+async function issuersOf(site: AgentSite): Promise<readonly (string | undefined)[]> {
+  return listed.parse(await site.json('certs', 'list')).certificates.map(({ issuer }) => issuer);
+}
+
+describe('the second issuer', () => {
+  const [host = ''] = hostNames(1);
+
+  it.each<readonly [string, FakeAnswer]>([
+    [
+      'internal errors',
+      { code: 500, headers: retryAfter, body: { type: 'urn:ietf:params:acme:error:serverInternal' } },
+    ],
+    ['an outage', unavailable],
+  ])(
+    'issues after three faults of the first, %s; the next renewal is back at the first',
+    async (_, answer) => {
+      const { site, first, second } = await twoIssuers([host]);
+      const fault = breakOrders(first, answer);
+      keep(await site.start());
+      await until('the first is asked', () => asked(first) === 1);
+      for (const times of [2, 3]) {
+        await site.run('renew', host, '--wait');
+        expect(asked(first)).toBe(times);
+      }
+      const before = await issued(site, [host]);
+      expect(await issuersOf(site)).toEqual(['second']);
+      expect([accepted(first, 'newOrder'), accepted(second, 'newOrder')]).toEqual([0, 1]);
+
+      fault.mend();
+      expect(await site.run('renew', host, '--force', '--wait')).toMatchObject({ code: 0 });
+      await issued(site, [host], { before });
+      expect(await issuersOf(site)).toEqual(['first']);
+      expect([accepted(first, 'newOrder'), accepted(second, 'newOrder')]).toEqual([1, 1]);
+    },
+  );
+
+  it('issues at once where waiting for the first is pointless: its rate limit outlasts the certificate', async () => {
+    const { site, first, second } = await twoIssuers([host]);
+    const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many certificates' };
+    breakOrders(first, { code: 429, headers: { 'retry-after': '86400' }, body });
+    keep(await site.start());
+    await issued(site, [host]);
+    expect([asked(first), accepted(second, 'newOrder')]).toEqual([1, 1]);
   });
-  keep(await site.start());
-  const before = await issued(site, hosts);
 
-  const held = proxy.hold('finalize');
-  const asked = await site.run('renew', host, '--force');
-  expect(asked, asked.stderr).toMatchObject({ code: 0 });
-  await held.seen;
-  await servers.master.kill('SIGKILL');
-  held.release();
-  // What was interrupted comes back with the next tick.
-  const after = await issued(site, [host], { before, timeoutMs: 120_000 });
-  expect(after.get(host)).not.toBe(before.get(host));
-  expect(proxy.counts()).toMatchObject({ newOrder: 3, finalize: 3 });
-  const rows = await site.run('certs', 'list');
-  expect(rows.stdout).toContain(host);
-  expect(rows.stdout).toContain(other);
+  it('is not asked for what the first says about a name', async () => {
+    const { site, first, second } = await twoIssuers([host], { http01: { port: 1, address: '127.0.0.1' } });
+    keep(await site.start({ args: ['--roles', 'scheduler,worker'] }));
+    for (const times of [1, 2, 3, 4]) {
+      if (times > 1) await site.run('renew', host, '--wait');
+      await until(`attempt ${times}`, () => accepted(first, 'newOrder') === times);
+    }
+    expect(asked(second)).toBe(0);
+  });
+});
 
-  const renewal = await site.run('renew', other, '--force', '--wait');
-  expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
-  await issued(site, [other], { before });
-  expect(proxy.counts()).toMatchObject({ newOrder: 4, finalize: 4 });
-}, 180_000);
+describe('a dead issuer', () => {
+  it('is asked by a few of ten hosts; the others go to the next at once', async () => {
+    const hosts = hostNames(10);
+    const { site, first, second } = await twoIssuers(hosts, { concurrency: { issuance: 2 } });
+    const fault = breakOrders(first, unavailable);
+    keep(await site.start());
+    await until('most are issued', () => accepted(second, 'newOrder') >= 8);
+    const renewal = await site.run('renew-all', '--wait');
+    expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
+    const before = await issued(site, hosts);
+    expect(asked(first)).toBeLessThanOrEqual(6);
+    expect(accepted(second, 'newOrder')).toBe(10);
+
+    fault.mend();
+    await until(
+      'its breaker lets one through',
+      async () => {
+        await site.run('renew', 'h0.hosts.test', '--force', '--wait');
+        return accepted(first, 'newOrder') > 0;
+      },
+      90_000,
+    );
+    expect(await site.run('renew-all', '--force', '--wait')).toMatchObject({ code: 0 });
+    await issued(site, hosts, { before });
+    expect(await issuersOf(site)).toEqual(hosts.map(() => 'first'));
+  }, 150_000);
+
+  it('holds nobody up for ever when there is no other: the breaker lets one through now and then', async () => {
+    const [host = ''] = hostNames(1);
+    const pebble = keep(await startPebble());
+    const first = keep(await proxyBefore(pebble));
+    const fault = breakOrders(first, unavailable);
+    const site = await hostsSite({ pebble, proxy: first, hosts: [host] });
+    keep(await site.start());
+    await until('the first attempt', () => asked(first) === 1);
+    for (const times of [2, 3, 4]) {
+      await site.run('renew', host, '--wait');
+      expect(asked(first)).toBe(times);
+    }
+    fault.mend();
+    await site.run('renew', host);
+    await issued(site, [host], { timeoutMs: 60_000 });
+    expect(asked(first)).toBe(5);
+  }, 120_000);
+});
+
+describe('people', () => {
+  it('are told of a failure that only they can mend, of the fallback, by reminders, and of the end of it', async () => {
+    const [host = ''] = hostNames(1);
+    const pebble = keep(await startPebble());
+    const proxy = keep(await proxyBefore(pebble));
+    const receiver = keep(await startWebhook());
+    const { url, secret } = receiver;
+    const notifiers = { platform: { notifier: 'webhook', url, secret } };
+    const body = {
+      type: 'urn:ietf:params:acme:error:rejectedIdentifier',
+      detail: 'we do not serve hosts.test',
+    };
+    const fault = breakOrders(proxy, { code: 403, body });
+    const site = await hostsSite({ pebble, proxy, hosts: [host], config: { notifiers } });
+    keep(await site.start());
+
+    const kinds = () => receiver.notices.map(({ kind }) => kind);
+    // The reminder comes with the tick.
+    await until('all three came', () => kinds().length >= 3, 90_000);
+    expect(kinds().toSorted()).toEqual(['failed', 'fallback', 'reminder']);
+    const told = (wanted: string) => receiver.notices.find(({ kind }) => kind === wanted);
+    expect(told('failed')).toMatchObject({
+      lineage: `hosts.test/${host}/ec`,
+      code: 'order.rejectedIdentifier',
+      message: expect.stringContaining('we do not serve hosts.test'),
+      advice: expect.stringContaining('use another issuer'),
+    });
+    expect(told('reminder')?.reminder).toEqual({ number: 1, of: 30 });
+    expect(deployed(site, host)?.selfSigned).toBe(true);
+
+    fault.mend();
+    expect(await site.run('renew', host, '--wait')).toMatchObject({ code: 0 });
+    await issued(site, [host]);
+    await until('the end is told', () => kinds().includes('recovered'));
+    expect(kinds()).toHaveLength(4);
+    expect(asked(proxy)).toBe(2);
+  }, 150_000);
+});

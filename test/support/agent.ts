@@ -38,8 +38,11 @@ export interface CliResult {
 /** The program as built, for those who run it in another way than `agentSite` does. */
 export const main = builtMain();
 
-/** The configuration gets a data directory and a port for HTTP-01 of its own unless it names them. */
-export async function agentSite(config: object, name = 'agent'): Promise<AgentSite> {
+/**
+ * The configuration gets a data directory and a port for HTTP-01 of its own unless it names them. `program`: another
+ * copy of the agent than the one that was built here.
+ */
+export async function agentSite(config: object, name = 'agent', program = main): Promise<AgentSite> {
   const folder = testFolder(name);
   const configFile = join(folder, 'acme-agent.yaml');
   const httpPort = await freePort();
@@ -57,7 +60,7 @@ export async function agentSite(config: object, name = 'agent'): Promise<AgentSi
   async function start(options: StartOptions = {}): Promise<ServerProcess> {
     const agent = await startProcess({
       name,
-      command: [process.execPath, main, '--config', configFile, 'start', ...(options.args ?? [])],
+      command: [process.execPath, program, '--config', configFile, 'start', ...(options.args ?? [])],
       env: { PATH: env.PATH, ...options.env },
     });
     let ended = false;
@@ -74,7 +77,7 @@ export async function agentSite(config: object, name = 'agent'): Promise<AgentSi
     return new Promise((resolve) => {
       execFile(
         process.execPath,
-        [main, '--config', configFile, ...args],
+        [program, '--config', configFile, ...args],
         { env, maxBuffer: 1 << 26 },
         (error, stdout, stderr) => {
           const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;

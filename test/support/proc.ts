@@ -38,7 +38,7 @@ export function descendants(pid: number): ProcessFacts[] {
   return found;
 }
 
-function allProcesses(): ProcessFacts[] {
+export function allProcesses(): ProcessFacts[] {
   try {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
