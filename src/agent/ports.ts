@@ -14,7 +14,7 @@ export interface AgentPorts extends Ports {
   readonly settings: () => Settings;
   readonly random: () => number;
   readonly configured: () => Configured;
-  /** Takes a new configuration; what is under way with the old one ends first. */
+  /** Takes a new configuration for all that begins from now on; what is under way ends with the old one. */
   reconfigure(loaded: LoadedConfig): Promise<void>;
   close(): Promise<void>;
 }
@@ -29,6 +29,8 @@ export interface PortsNeeds {
 
 /** Notices leave this soon after their event, many events in one go. */
 const fanOutMs = 250;
+/** No job holds on to a session, a solver or a target for longer. */
+const retireMs = 15 * 60_000;
 
 export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Promise<AgentPorts> {
   const { store, jobs, environment, clock, log } = needs;
@@ -39,6 +41,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
   const configureNow = (from: LoadedConfig) =>
     configure(from, { ...store, environment, pluginState, clock, log });
   let configured = await configureNow(loaded);
+  const retired = new Set<Configured>();
   const fanOut = createFanOut(jobs, { clock, log });
 
   async function commit(change: Change): Promise<void> {
@@ -49,7 +52,11 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
   async function reconfigure(next: LoadedConfig): Promise<void> {
     const before = configured;
     configured = await configureNow(next);
-    await before.close();
+    retired.add(before);
+    clock.after(retireMs, () => {
+      if (retired.delete(before))
+        before.close().catch((err: unknown) => log.warn({ err }, 'the old configuration did not close'));
+    });
   }
 
   return {
@@ -71,7 +78,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     reconfigure,
     close: async () => {
       fanOut.stop();
-      await configured.close();
+      await Promise.all([configured, ...retired].map((one) => one.close()));
     },
   };
 }

@@ -2,6 +2,7 @@ import { Cluster, type RedisOptions as DriverOptions, Redis } from 'ioredis';
 import type { Clock, Log } from '../core/ports.ts';
 import { defaultSentinelName, describeAddress, parseAddress, type RedisOptions } from './address.ts';
 import { isDisconnected, messageOf, rootOf, toStoreError } from './redis-error.ts';
+import { PatientSentinelConnector } from './sentinel.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -127,6 +128,7 @@ function target(options: RedisOptions): DriverOptions {
     name: options.sentinelName ?? defaultSentinelName,
     sentinelRetryStrategy: pauseBefore,
     failoverDetector: true,
+    Connector: PatientSentinelConnector,
     ...(options.sentinelUsername !== undefined && { sentinelUsername: options.sentinelUsername }),
     ...(password !== undefined && { sentinelPassword: password }),
     ...(tls !== undefined && { enableTLSForSentinelMode: options.tls?.sentinels === true, sentinelTLS: tls }),

@@ -67,7 +67,7 @@ async function emptyStore(link: Link, keys: Keys, { force, file }: RestoreOption
   if (force !== true)
     throw new AgentError(
       'store.backup',
-      `the store at ${link.address} is not empty; ${file} was not restored over it`,
+      `the store at ${link.address} is not empty; give --force to put ${file} in its place`,
     );
   await send(
     link,

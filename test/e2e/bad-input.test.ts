@@ -1,15 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AgentSite, agentSite, type CliResult } from '../support/agent.ts';
-import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { allProcesses } from '../support/proc.ts';
-import { until } from '../support/process.ts';
-import { startProxy } from '../support/proxy.ts';
 import { startRedis } from '../support/redis.ts';
-import { deployed, hostNames, hostsSite, issued, issuerAt } from './given.ts';
 
 const running: { stop(): Promise<unknown> }[] = [];
 
@@ -22,7 +18,6 @@ afterEach(async () => {
   for (const one of running.splice(0).reverse()) await one.stop();
 });
 
-const hosts = hostNames(1);
 const noCa = { directory: 'https://127.0.0.1:9/dir', agreeToTerms: true };
 
 /** Nothing was made beside the configuration, and nothing that was started for it runs. */
@@ -104,14 +99,11 @@ describe('mistakes in the configuration file', () => {
   });
 });
 
-describe('before anything is made, the start is refused', () => {
+describe('the start is refused, and leaves nothing behind', () => {
   async function refused(site: AgentSite, code: number, words: RegExp): Promise<void> {
     const before = readdirSync(site.folder);
     const answer = await site.run('start');
-    const ours = answer.stderr
-      .split('\n')
-      .filter((line) => !/^ {2,}at |^(Agent)?Error: |^caused by /.test(line));
-    expectOneLine({ ...answer, stderr: ours.join('\n') }, words);
+    expectOneLine(answer, words);
     expect(answer.code).toBe(code);
     expectNothingLeft(site, before);
   }
@@ -152,6 +144,20 @@ describe('before anything is made, the start is refused', () => {
     expect(await redis.cli('DBSIZE')).toBe(0);
   });
 
+  it('with another master key than the store was made with, and its Redis is stopped again', async () => {
+    const site = await quietSite({ log: { level: 'info' } });
+    const agent = keep(await site.start());
+    expect(processesOf(site)).toContainEqual(expect.stringContaining('redis.sock'));
+    await agent.stop(20_000);
+    writeFileSync(join(site.folder, 'data', 'master.key'), `${'ab'.repeat(32)}\n`, { mode: 0o600 });
+    const answer = await site.run('start');
+    expect(answer.stderr).toMatch(
+      /\nacme-agent: the store at .* was made with another master key\. Give this agent the store's master key .*\.\n$/,
+    );
+    expect(answer.code).toBe(1);
+    expect(processesOf(site)).toEqual([]);
+  });
+
   it('with no Redis program', async () => {
     const site = await quietSite({ redis: { serverPath: '/no/such/redis-server' } });
     await refused(site, 1, /\/no\/such\/redis-server is not a program.*Install Redis/);
@@ -180,60 +186,6 @@ describe('before anything is made, the start is refused', () => {
   });
 });
 
-describe('while an agent runs', () => {
-  it('a second one on its data directory is refused, and the first goes on', async () => {
-    const pebble = keep(await startPebble());
-    const site = await hostsSite({ pebble, hosts });
-    keep(await site.start());
-    await issued(site, hosts);
-    const twice = await site.run('start');
-    expect(twice.stderr).toMatch(
-      /^acme-agent: an agent \(process \d+\) already owns the data directory \/[^\n]*set redis\.url/,
-    );
-    expect(twice.code).toBe(1);
-    expect((await site.run('certs', 'list')).code).toBe(0);
-  });
-
-  it('commands that cannot be carried out are refused with what to do instead', async () => {
-    const pebble = keep(await startPebble());
-    const site = await hostsSite({ pebble, hosts });
-    keep(await site.start());
-    await issued(site, hosts);
-    const cases: readonly (readonly [string, number, RegExp])[] = [
-      ['hosts ad x.hosts.test', 2, /unknown command 'ad'/],
-      ['renw', 2, /unknown command 'renw'.*renew/s],
-      ['ack', 2, /missing required argument 'name'/],
-      [
-        'domains show other.test',
-        4,
-        /there is no domain other\.test; do you mean hosts\.test\?|domains: hosts\.test/,
-      ],
-      [
-        'hosts add www.other.test',
-        4,
-        /no domain is configured for www\.other\.test; add it first: "domains add other\.test"/,
-      ],
-      ['renew www.other.test', 4, /other\.test/],
-      ['issue www.other.test', 4, /no domain is configured for www\.other\.test; add it first/],
-      [
-        'domains set hosts.test --mode wildcard',
-        4,
-        /defined in the configuration file \(line \d+\); change it there/,
-      ],
-      ['domains remove hosts.test', 4, /defined in the configuration file \(line \d+\); change it there/],
-      ['hosts remove h0.hosts.test', 4, /defined in the configuration file \(line \d+\); change it there/],
-      ['ack h0.hosts.test', 4, /nothing fails for h0\.hosts\.test; there is no reminder to silence/],
-      ['domains add not_a_name', 2, /name/],
-      ['task show t-none', 4, /there is no task/],
-    ];
-    for (const [line, code, words] of cases) {
-      const answer = await site.run(...line.split(' '));
-      expect(answer, line).toMatchObject({ code, stderr: expect.stringMatching(words) });
-      expect(answer.stdout, line).toBe('');
-    }
-  }, 120_000);
-});
-
 describe('without an agent', () => {
   it('commands say that it does not run, make nothing and start nothing', async () => {
     const site = await agentSite({ issuers: { none: noCa } });
@@ -258,90 +210,4 @@ describe('without an agent', () => {
     expectNothingLeft(site, before);
     expect(await redis.cli('DBSIZE')).toBe(0);
   });
-});
-
-describe('what fails around a running agent is said, and costs no order', () => {
-  const web = (site: AgentSite, more: object) => ({
-    web: { target: 'files', path: join(site.folder, 'certificates'), ...more },
-  });
-
-  function configFor(pebble: TestPebble, config: object): object {
-    return {
-      http01: { port: pebble.httpPort, address: '127.0.0.1' },
-      issuers: { pebble: issuerAt(pebble) },
-      domains: [{ name: 'hosts.test', mode: 'individual', challenge: 'http-01', hosts }],
-      ...config,
-    };
-  }
-
-  const said = (site: AgentSite, words: RegExp) =>
-    until(
-      `why says ${words}`,
-      async () => words.test((await site.run('why', hosts[0] ?? '')).stdout),
-      60_000,
-    );
-
-  it('a CA that is down: the fallback is served, and the certificate comes when the CA is back', async () => {
-    const pebble = keep(await startPebble());
-    const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
-    const away = {
-      directory: `https://127.0.0.1:${await freePort()}/dir`,
-      trust: pebble.caFile,
-      agreeToTerms: true,
-    };
-    const site = await agentSite({});
-    site.configure(configFor(pebble, { issuers: { pebble: away }, deployTargets: web(site, {}) }));
-    const agent = keep(await site.start());
-    await until('the fallback is there', () => deployed(site, hosts[0] ?? '')?.selfSigned === true);
-    await said(site, /did not answer.*ECONNREFUSED/s);
-    const list = await site.run('certs', 'list');
-    expect(list).toMatchObject({ code: 0, stdout: expect.stringMatching(/h0\.hosts\.test.*fail/) });
-    const renewal = await site.run('renew', hosts[0] ?? '', '--wait');
-    expect(renewal).toMatchObject({ code: 5, stdout: expect.stringMatching(/1 failed/) });
-    expect(renewal.stdout).toMatch(/did not answer/);
-    await agent.stop();
-    site.configure(
-      configFor(pebble, { issuers: { pebble: issuerAt(pebble, proxy) }, deployTargets: web(site, {}) }),
-    );
-    keep(await site.start());
-    // The file is mended before the next attempt is due: a person need not wait for it.
-    const again = await site.run('renew', hosts[0] ?? '', '--wait');
-    expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 });
-    await issued(site, hosts);
-    expect(proxy.counts()).toMatchObject({ newOrder: 1 });
-  }, 180_000);
-
-  it('a reload program that is missing: the files are there, and one order is all the CA sees', async () => {
-    const pebble = keep(await startPebble());
-    const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
-    const site = await agentSite({});
-    const issuers = { pebble: issuerAt(pebble, proxy) };
-    site.configure(
-      configFor(pebble, { issuers, deployTargets: web(site, { reload: ['no-such-program', 'x'] }) }),
-    );
-    keep(await site.start());
-    await issued(site, hosts);
-    await said(site, /reload "no-such-program x" of web could not be started: .*no-such-program/s);
-    expect(proxy.counts()).toMatchObject({ newOrder: 1, finalize: 1 });
-    const { code, stdout } = await site.run('check');
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILED {2}deploy target web: the program no-such-program of the reload/);
-  }, 120_000);
-
-  it('a deploy path that is a file: said with the remedy, and one order is all the CA sees', async () => {
-    const pebble = keep(await startPebble());
-    const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
-    const site = await agentSite({});
-    const path = join(site.folder, 'certificates');
-    writeFileSync(path, '');
-    const issuers = { pebble: issuerAt(pebble, proxy) };
-    site.configure(configFor(pebble, { issuers, deployTargets: web(site, {}) }));
-    keep(await site.start());
-    await said(
-      site,
-      /certificates\/.*: something that is not a directory is in the way; move it or choose another path/,
-    );
-    expect(existsSync(join(site.folder, 'data'))).toBe(true);
-    expect(proxy.counts()).toMatchObject({ newOrder: 1, finalize: 1 });
-  }, 120_000);
 });

@@ -4,10 +4,10 @@ import type { AgentSite } from '../support/agent.ts';
 import { startPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import type { FakeAnswer, TestProxy } from '../support/proxy.ts';
-import { startWebhook } from '../support/webhook.ts';
 import {
   accepted,
-  deployed,
+  asked,
+  breakOrders,
   hostNames,
   hostsSite,
   issued,
@@ -36,21 +36,6 @@ async function twoIssuers(hosts: readonly string[], config: object = {}): Promis
   const defaults = { issuers: ['first', 'second'] };
   const site = await hostsSite({ pebble, hosts, config: { issuers, defaults, ...config } });
   return { site, first, second };
-}
-
-/** The CA answers so to every order, until it is mended. */
-function breakOrders(proxy: TestProxy, answer: FakeAnswer): { mend(): void } {
-  let isBroken = true;
-  proxy.status(({ kind }) => isBroken && kind === 'newOrder', { nonce: true, ...answer, times: 1e6 });
-  return {
-    mend: () => {
-      isBroken = false;
-    },
-  };
-}
-
-function asked({ calls }: TestProxy): number {
-  return calls.filter(({ kind }) => kind === 'newOrder').length;
 }
 
 const listed = z.object({
@@ -157,43 +142,4 @@ describe('a dead issuer', () => {
     await issued(site, [host], { timeoutMs: 60_000 });
     expect(asked(first)).toBe(5);
   }, 120_000);
-});
-
-describe('people', () => {
-  it('are told of a failure that only they can mend, of the fallback, by reminders, and of the end of it', async () => {
-    const [host = ''] = hostNames(1);
-    const pebble = keep(await startPebble());
-    const proxy = keep(await proxyBefore(pebble));
-    const receiver = keep(await startWebhook());
-    const { url, secret } = receiver;
-    const notifiers = { platform: { notifier: 'webhook', url, secret } };
-    const body = {
-      type: 'urn:ietf:params:acme:error:rejectedIdentifier',
-      detail: 'we do not serve hosts.test',
-    };
-    const fault = breakOrders(proxy, { code: 403, body });
-    const site = await hostsSite({ pebble, proxy, hosts: [host], config: { notifiers } });
-    keep(await site.start());
-
-    const kinds = () => receiver.notices.map(({ kind }) => kind);
-    // The reminder comes with the tick.
-    await until('all three came', () => kinds().length >= 3, 90_000);
-    expect(kinds().toSorted()).toEqual(['failed', 'fallback', 'reminder']);
-    const told = (wanted: string) => receiver.notices.find(({ kind }) => kind === wanted);
-    expect(told('failed')).toMatchObject({
-      lineage: `hosts.test/${host}/ec`,
-      code: 'order.rejectedIdentifier',
-      message: expect.stringContaining('we do not serve hosts.test'),
-      advice: expect.stringContaining('use another issuer'),
-    });
-    expect(told('reminder')?.reminder).toEqual({ number: 1, of: 30 });
-    expect(deployed(site, host)?.selfSigned).toBe(true);
-
-    fault.mend();
-    expect(await site.run('renew', host, '--wait')).toMatchObject({ code: 0 });
-    await issued(site, [host]);
-    await until('the end is told', () => kinds().includes('recovered'));
-    expect(kinds()).toHaveLength(4);
-    expect(asked(proxy)).toBe(2);
-  }, 150_000);
 });

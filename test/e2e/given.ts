@@ -5,7 +5,7 @@ import { afterEach } from 'vitest';
 import { type AgentSite, agentSite } from '../support/agent.ts';
 import type { TestPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
-import { type CallKind, startProxy, type TestProxy } from '../support/proxy.ts';
+import { type CallKind, type FakeAnswer, startProxy, type TestProxy } from '../support/proxy.ts';
 
 /** What a test starts is stopped after it, the last first. */
 export function keepUntilEnd(): <T extends { stop(): Promise<unknown> }>(one: T) => T {
@@ -98,4 +98,20 @@ export async function issued(
 /** Calls of a kind that the CA took; not those with a nonce that it rejected. */
 export function accepted({ calls }: TestProxy, kind: CallKind): number {
   return calls.filter((call) => call.kind === kind && (call.status ?? 200) < 300).length;
+}
+
+/** The CA answers so to every order, until it is mended. */
+export function breakOrders(proxy: TestProxy, answer: FakeAnswer): { mend(): void } {
+  let isBroken = true;
+  proxy.status(({ kind }) => isBroken && kind === 'newOrder', { nonce: true, ...answer, times: 1e6 });
+  return {
+    mend: () => {
+      isBroken = false;
+    },
+  };
+}
+
+/** Calls for an order, whatever the answer. */
+export function asked({ calls }: TestProxy): number {
+  return calls.filter(({ kind }) => kind === 'newOrder').length;
 }

@@ -1,7 +1,17 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type PebbleOptions, startPebble, type TestPebble } from '../support/pebble.ts';
-import { deployed, hostNames, hostsSite, issued, issuerAt, keepUntilEnd } from './given.ts';
+import type { Call } from '../support/proxy.ts';
+import {
+  accepted,
+  deployed,
+  hostNames,
+  hostsSite,
+  issued,
+  issuerAt,
+  keepUntilEnd,
+  proxyBefore,
+} from './given.ts';
 
 const keep = keepUntilEnd();
 const hosts = hostNames(4);
@@ -60,3 +70,41 @@ describe('hosts by HTTP-01 and an apex with its wildcard by DNS-01 are issued, d
     120_000,
   );
 });
+
+describe('a renewal', () => {
+  const problem = (type: string) => ({ type: `urn:ietf:params:acme:error:${type}`, detail: 'not this one' });
+
+  it('names its predecessor, and is ordered once more without where the CA does not like that', async () => {
+    const [host = ''] = hosts;
+    const pebble = keep(await startPebble());
+    const proxy = keep(await proxyBefore(pebble));
+    const site = await hostsSite({ pebble, proxy, hosts: [host] });
+    keep(await site.start());
+    let before = await issued(site, [host]);
+    const renew = async () => {
+      const renewal = await site.run('renew', host, '--force', '--wait');
+      expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
+      before = await issued(site, [host], { before });
+    };
+    const replacing = () => proxy.calls.filter(namesPredecessor).map(({ status }) => status);
+
+    await renew();
+    expect(replacing().at(-1)).toBe(201);
+    const refusals = [
+      { code: 409, body: problem('alreadyReplaced') },
+      { code: 404, body: problem('malformed') },
+      // Not slept out in the job: it asks for more than ten seconds.
+      { code: 500, body: problem('serverInternal'), headers: { 'retry-after': '20' } },
+    ];
+    for (const [index, refusal] of refusals.entries()) {
+      proxy.status(namesPredecessor, { nonce: true, ...refusal });
+      await renew();
+      expect(replacing().at(-1)).toBe(refusal.code);
+      expect(accepted(proxy, 'newOrder')).toBe(3 + index);
+    }
+  });
+});
+
+function namesPredecessor({ kind, payload }: Call): boolean {
+  return kind === 'newOrder' && payload instanceof Object && 'replaces' in payload;
+}

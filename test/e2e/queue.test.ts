@@ -79,8 +79,12 @@ describe('a bare BullMQ queue', () => {
     expect(second).toEqual(first);
     await issued(site, ['h0.hosts.test'], { before });
     expect(await send('renew', data)).toEqual(first);
+    const host = { v: 1, input: { names: ['once.hosts.test'] }, idempotencyKey: 'host 17' };
+    const added = await Promise.all([send('hosts.add', host), send('hosts.add', host)]);
+    expect(added[1]).toEqual(added[0]);
+    await issued(site, ['once.hosts.test']);
     await idle(issuance);
-    expect(accepted(proxy, 'newOrder')).toBe(orders + 1);
+    expect(accepted(proxy, 'newOrder')).toBe(orders + 2);
   });
 
   const bad: readonly (readonly [string, string, unknown, RegExp])[] = [
