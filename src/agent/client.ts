@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createCommandClient, createQueues } from '../../jobs/queue.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
@@ -25,7 +26,7 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
     if (operation.kind === 'read') return operation.run(operation.input.parse(input), needs, {});
     commands ??= createCommandClient(queue);
     const answer = await commands
-      .send(operation.name, { v: 1, input, requestedBy: 'cli' }, answerMs)
+      .send(operation.name, { v: 1, input, requestedBy: 'cli', idempotencyKey: randomUUID() }, answerMs)
       .catch((error: unknown) => {
         throw toAgentError(error);
       });

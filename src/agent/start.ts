@@ -10,6 +10,7 @@ import { readEnvironment } from '../config/load.ts';
 import { adoptDeployed } from '../core/adopt.ts';
 import { adoptFile } from '../core/file-wishes.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import { deadline } from '../core/wait.ts';
 import { createPort80, tryPort } from '../edge/port80.ts';
 import { createLog } from '../log.ts';
 import { parseCommand } from '../operations/command.ts';
@@ -40,6 +41,8 @@ interface Part {
 }
 
 const stopMs = 15_000;
+/** A little more than the workers take for the jobs under way. */
+const partMs = 18_000;
 const agreementMs = 30_000;
 
 /** Starts the roles of one agent. Rejects with an AgentError that names the remedy, and then leaves nothing running. */
@@ -52,7 +55,7 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
   await prepareDataDir(loaded.config.dataDir);
   const opened = await openOwnStore(loaded, { ...options, environment, clock, log });
   const parts: Part[] = [{ stop: opened.stop }];
-  const stop = () => stopAll(parts, log);
+  const stop = () => stopAll(parts, { clock, log });
   try {
     const queues = createQueues({
       connect: () => opened.store.createConnection('fail'),
@@ -75,7 +78,7 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
     parts.push(agreement);
     if (agreement.agreed()) await adoptFile(loaded.domains, ports);
     log.info(
-      { version, roles, redis: opened.store.address, durable: opened.store.durableMode, pid: process.pid },
+      { version, roles, redis: opened.store.address, durable: opened.store.durableMode },
       'agent started',
     );
     const reload = (next: LoadedConfig) => reloadAgent(next, ports, agreement);
@@ -94,10 +97,20 @@ async function preflight(loaded: LoadedConfig, roles: readonly string[], needs: 
   if (roles.includes('edge')) await tryPort(config.http01);
 }
 
-/** In the reverse order of their start: nothing that is still used is closed. */
-async function stopAll(parts: Part[], log: Log): Promise<void> {
-  for (const part of parts.splice(0).reverse())
-    await part.stop().catch((err: unknown) => log.warn({ err }, 'a part did not stop in order'));
+/**
+ * In the reverse order of their start: nothing that is still used is closed. A part that hangs, as one that waits for a
+ * Redis that is away, is left behind after its time.
+ */
+async function stopAll(parts: Part[], { clock, log }: { clock: Clock; log: Log }): Promise<void> {
+  for (const part of parts.splice(0).reverse()) {
+    const { signal, cancel } = deadline(clock, partMs, 'stopping a part');
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    await Promise.race([part.stop(), late])
+      .catch((err: unknown) => log.warn({ err }, 'a part did not stop in order'))
+      .finally(cancel);
+  }
   log.info({}, 'agent stopped');
 }
 

@@ -1,5 +1,5 @@
 import type { AgentError, ErrorCode } from './errors.ts';
-import type { Instant, RenewalState } from './types.ts';
+import type { Instant, Lineage, RenewalState, Settings } from './types.ts';
 
 /** Faults in a row after which the next issuer is tried, and after which an issuer's breaker opens. */
 export const patience = 3;
@@ -35,12 +35,20 @@ export function weightOf(error: AgentError, now: Instant, validUntil: Instant | 
   if (pointless.has(error.code)) return patience;
   if (!passing.has(error.code)) return 0;
   const half = validUntil === undefined ? 0 : (validUntil - now) / 2;
-  return error.code === 'acme.rateLimited' && (error.retryAt ?? now) - now > half ? patience : 1;
+  return error.retryAt !== undefined && error.retryAt - now > half ? patience : 1;
 }
 
 /** True if the fault says that the issuer itself is in trouble, for all lineages. */
 export function isOutage(error: AgentError): boolean {
   return error.code === 'acme.network' || error.code === 'acme.server' || error.code === 'acme.response';
+}
+
+/** Those of a lineage's issuers that the configuration file defines now. */
+export function configuredIssuers(
+  { wanted }: Pick<Lineage, 'wanted'>,
+  settings: Settings,
+): readonly string[] {
+  return wanted.issuers.filter((issuer) => settings.issuers.includes(issuer));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { authorize, explain } from './authorize.ts';
 import { AgentError, isAgentError } from './errors.ts';
 import { sameNames } from './names.ts';
-import type { AcmeOrder, AcmeSession, Fence, Ports } from './ports.ts';
+import type { AcmeOrder, AcmeSession, Change, Fence, Ports } from './ports.ts';
 import type { Bundle, Certificate, Domain, Instant, Issuance, Lineage } from './types.ts';
 import { type Again, deadline, longestInProcessMs, pollPause } from './wait.ts';
 
@@ -13,7 +13,7 @@ export type IssueNeeds = Pick<
 export interface IssueRequest {
   readonly lineage: Lineage;
   readonly domain: Domain;
-  /** Asked if no order is under way. */
+  /** An order under way at another one is abandoned. */
   readonly issuer: string;
   /** Current certificate, if any. */
   readonly predecessor: Certificate | undefined;
@@ -25,10 +25,10 @@ export interface IssueRequest {
 /** What the CA issued, verified; storing it is the caller's, and then `finish`. */
 export interface Issued {
   readonly bundle: Bundle;
-  /** When this issuance began, maybe in another process. */
-  readonly startedAt: Instant;
-  /** Removes what was presented and forgets the order: the commit point. */
-  readonly finish: () => Promise<void>;
+  /** Begun maybe in another process. */
+  readonly issuance: Issuance;
+  /** Removes what was presented, forgets the order and writes when to come back: the commit point. */
+  readonly finish: (due: Change['due']) => Promise<void>;
 }
 
 /** Clean-up has this long, whatever happened to the job. */
@@ -46,7 +46,7 @@ export async function issue(
   signal: AbortSignal,
 ): Promise<Issued | Again> {
   const stored = await resumable(request, needs);
-  const session = await needs.acme.session(stored?.issuer ?? request.issuer, signal);
+  const session = await needs.acme.session(request.issuer, signal);
   const run = createRun(request, session, stored ?? (await begin(request, session, needs)), needs);
   try {
     const order = await run.open(signal);
@@ -58,19 +58,31 @@ export async function issue(
   }
 }
 
-/** The issuance under way, unless it is for another wish or too old to go on with. */
-async function resumable({ lineage, fence }: IssueRequest, needs: IssueNeeds): Promise<Issuance | undefined> {
+/** The issuance under way, unless it is for another wish, at another issuer, or too old to go on with. */
+async function resumable(
+  { lineage, issuer, fence }: IssueRequest,
+  needs: IssueNeeds,
+): Promise<Issuance | undefined> {
   const stored = await needs.issuances.get(lineage.id);
   if (stored === undefined) return undefined;
   const same =
     sameNames(stored.wanted.names, lineage.wanted.names) &&
     stored.wanted.keyType === lineage.wanted.keyType &&
     stored.wanted.challenge === lineage.wanted.challenge &&
-    lineage.wanted.issuers.includes(stored.issuer);
+    stored.issuer === issuer;
   if (same && needs.clock.now() - stored.startedAt < staleMs) return stored;
-  await cleanUp(stored, needs);
-  await needs.changes.commit({ fence, dropIssuance: lineage.id });
+  await abandon(stored, fence, needs);
   return undefined;
+}
+
+/** Removes what an order presented and forgets it: it is done, or nobody wants it any more. */
+export async function abandon(
+  issuance: Issuance,
+  fence: Fence,
+  needs: Pick<IssueNeeds, 'changes' | 'solvers' | 'clock' | 'log'>,
+): Promise<void> {
+  await cleanUp(issuance, needs);
+  await needs.changes.commit({ fence, dropIssuance: issuance.lineage });
 }
 
 async function begin(request: IssueRequest, session: AcmeSession, needs: IssueNeeds): Promise<Issuance> {
@@ -213,13 +225,13 @@ function createRun(request: IssueRequest, session: AcmeSession, begun: Issuance,
       issuedAt: now,
       wanted: issuance.wanted,
     };
-    const finish = async () => {
+    const finish: Issued['finish'] = async (due) => {
       await cleaned;
-      await changes.commit({ fence, dropIssuance: lineage.id });
+      await changes.commit({ fence, dropIssuance: lineage.id, due });
     };
     return {
       bundle: { certificate, leafDer, chainDer, privateKey: issuance.privateKey },
-      startedAt: issuance.startedAt,
+      issuance,
       finish,
     };
   }
@@ -228,8 +240,7 @@ function createRun(request: IssueRequest, session: AcmeSession, begun: Issuance,
   async function failed(error: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted || isAgentError(error, 'store.fenced') || mayGoOn(error, issuance, clock.now()))
       return;
-    await cleanUp(issuance, needs);
-    await changes.commit({ fence, dropIssuance: lineage.id });
+    await abandon(issuance, fence, needs);
   }
 
   return { open, drive, collect, failed };
@@ -254,7 +265,10 @@ function isRefusal(error: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500 && status !== 429;
 }
 
-async function cleanUp(issuance: Issuance, { solvers, clock, log }: IssueNeeds): Promise<void> {
+async function cleanUp(
+  issuance: Issuance,
+  { solvers, clock, log }: Pick<IssueNeeds, 'solvers' | 'clock' | 'log'>,
+): Promise<void> {
   const presented = Object.values(issuance.presented);
   if (presented.length === 0) return;
   const { signal, cancel } = deadline(clock, cleanUpMs, 'cleaning up');

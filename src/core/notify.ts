@@ -80,9 +80,14 @@ export async function deliver(name: string, needs: NotifyNeeds, signal: AbortSig
   if (lock === undefined) return;
   try {
     const notifier = needs.notifiers.get(name);
-    const waiting = await fresh(name, needs);
-    const next = notifier === undefined ? undefined : await deliverAll(notifier, waiting, needs, signal);
-    await needs.changes.commit({ due: [{ job: 'notify', id: name, at: next }] });
+    for (;;) {
+      const waiting = await fresh(name, needs);
+      const next = notifier === undefined ? undefined : await deliverAll(notifier, waiting, needs, signal);
+      await needs.changes.commit({ due: [{ job: 'notify', id: name, at: next }] });
+      const seen = new Set(waiting.map(({ id }) => id));
+      // A notice that came since the look at the outbox found this job running, and its due entry was just overwritten.
+      if ((await needs.outbox.list(name)).every(({ id }) => seen.has(id))) return;
+    }
   } finally {
     await lock.release();
   }
@@ -91,13 +96,18 @@ export async function deliver(name: string, needs: NotifyNeeds, signal: AbortSig
 async function fresh(name: string, { outbox, clock, log }: NotifyNeeds): Promise<readonly Notice[]> {
   const all = await outbox.list(name);
   const stale = all.filter(({ at }) => at < clock.now() - staleMs);
-  if (stale.length === 0) return all;
-  log.warn({ notifier: name, notices: stale.length }, 'notices dropped: nobody took them for a week');
-  await outbox.remove(
-    name,
-    stale.map(({ id }) => id),
-  );
-  return all.filter((notice) => !stale.includes(notice));
+  if (stale.length > 0)
+    log.warn({ notifier: name, notices: stale.length }, 'notices dropped: nobody took them for a week');
+  const gone = new Set([...stale, ...superseded(all)].map(({ id }) => id));
+  await outbox.remove(name, [...gone]);
+  return all.filter(({ id }) => !gone.has(id));
+}
+
+/** Of the reminders about one lineage for one recipient the newest says it all. */
+function superseded(notices: readonly Notice[]): readonly Notice[] {
+  const reminders = notices.filter(({ kind }) => kind === 'reminder');
+  const groups = grouped(reminders, ({ lineage, recipients }) => [lineage, ...recipients].join(' '));
+  return [...groups.values()].flatMap((group) => group.slice(0, -1));
 }
 
 /** Resolves with when to try again, if anything is left. */
@@ -144,7 +154,10 @@ async function openFrom(
   needs: NotifyNeeds,
 ): Promise<Instant | undefined> {
   const last = await needs.outbox.lastSentAt(notifier, recipient ?? '');
-  return last !== undefined && last + digestMs > needs.clock.now() ? last + digestMs : undefined;
+  const now = needs.clock.now();
+  // A delivery that lies well ahead was noted by a clock that jumped.
+  const isSoon = last !== undefined && last > now - digestMs && last < now + digestMs;
+  return isSoon ? last + digestMs : undefined;
 }
 
 /** undefined: taken. Otherwise when to try again. */

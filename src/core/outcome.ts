@@ -1,7 +1,7 @@
 import { nextAttempt } from './backoff.ts';
 import type { Case, Reason } from './decide.ts';
 import type { AgentError } from './errors.ts';
-import { hasFreshIssuer, isOutage, patience, weightOf } from './failover.ts';
+import { configuredIssuers, hasFreshIssuer, isOutage, patience, weightOf } from './failover.ts';
 import type { Issued } from './issue.ts';
 import { dueOfLineage } from './next-action.ts';
 import type { Change, Fence, Ports } from './ports.ts';
@@ -12,6 +12,7 @@ import type {
   Domain,
   Failure,
   Instant,
+  Issuance,
   Lineage,
   NewEvent,
   RenewalState,
@@ -32,6 +33,8 @@ export interface Held {
   readonly domain: Domain;
   readonly state: RenewalState;
   readonly certificate: Certificate | undefined;
+  /** Order under way. */
+  readonly open: Issuance | undefined;
   readonly fence: Fence;
 }
 
@@ -43,30 +46,36 @@ export async function storeIssued(
 ): Promise<void> {
   const { lineage, domain, fence } = held;
   const { certificate } = issued.bundle;
-  if (held.certificate?.fingerprint !== certificate.fingerprint)
-    await editRenewal(lineage.id, needs, (state) => {
-      const next = succeeded(state, held.state, pointOf(certificate, needs));
-      const due = dueOfLineage({ ...toCase(held, needs), certificate, state: next });
-      const deploy = domain.deploy.map((target) => ({
-        job: 'deploy' as const,
-        id: deploymentId(target, lineage.id),
-        at: needs.clock.now(),
-      }));
-      const events = successEvents(held, certificate, reason);
-      return {
-        fence,
-        generation: issued.bundle,
-        putRenewals: [next],
-        due: [...due, ...deploy],
-        events,
-        durable: true,
-      };
-    });
+  const done = { serial: certificate.serial, task: held.state.requested?.task };
+  await editRenewal(lineage.id, needs, (state) => {
+    const next = succeeded(state, held.state, pointOf(certificate, needs));
+    const at = needs.clock.now();
+    const deploy = domain.deploy.map((target) => ({
+      job: 'deploy' as const,
+      id: deploymentId(target, lineage.id),
+      at,
+    }));
+    const events = successEvents(held, certificate, reason);
+    return {
+      fence,
+      generation: issued.bundle,
+      putRenewals: [next],
+      putIssuance: { ...issued.issuance, stored: done },
+      // Until the commit point the lineage stays due: if this run dies, another one ends what it left.
+      due: [
+        { job: 'issue', id: lineage.id, at },
+        { job: 'remind', id: lineage.id, at: undefined },
+        ...deploy,
+      ],
+      events,
+      durable: true,
+    };
+  });
   const stored = await needs.certificates.certificate(lineage.id);
   if (stored?.fingerprint !== certificate.fingerprint)
     throw new Error('the stored certificate is not the one just issued');
   await needs.issuerHealth.recovered(certificate.issuer ?? '');
-  const ms = needs.clock.now() - issued.startedAt;
+  const ms = needs.clock.now() - issued.issuance.startedAt;
   needs.log.info(
     { lineage: lineage.id, reason, issuer: certificate.issuer, serial: certificate.serial, ms },
     'certificate issued',
@@ -76,7 +85,8 @@ export async function storeIssued(
     domain.deploy.map((target) => deploymentId(target, lineage.id)),
   );
   await settle(held, { state: 'done', note: certificate.serial }, needs);
-  await issued.finish();
+  const state = await needs.renewals.get(lineage.id);
+  await issued.finish(dueOfLineage({ ...toCase(held, needs), certificate, state }));
 }
 
 function succeeded(state: RenewalState, seen: RenewalState, renewAt: Instant): RenewalState {
@@ -133,7 +143,8 @@ export async function rememberFailure(
   const showsFallback = certificate === undefined || certificate.notAfter <= now;
   const fallbacks = showsFallback ? domain.deploy.map((target) => deploymentId(target, lineage.id)) : [];
   await editRenewal(lineage.id, needs, (state): Change => {
-    const next = failed(state, { held, error, issuer, outages, now, random: needs.random() });
+    const issuers = configuredIssuers(lineage, needs.settings());
+    const next = failed(state, { held, error, issuer, issuers, outages, now, random: needs.random() });
     const told = next.reminders.toldAt !== state.reminders.toldAt;
     const due = dueOfLineage({ ...toCase(held, needs), state: next });
     const deploy = fallbacks.map((id) => ({ job: 'deploy' as const, id, at: now }));
@@ -151,12 +162,21 @@ function failed(
     held,
     error,
     issuer,
+    issuers,
     outages,
     now,
     random,
-  }: { held: Held; error: AgentError; issuer: string; outages: number; now: Instant; random: number },
+  }: {
+    held: Held;
+    error: AgentError;
+    issuer: string;
+    issuers: readonly string[];
+    outages: number;
+    now: Instant;
+    random: number;
+  },
 ): RenewalState {
-  const { lineage, certificate } = held;
+  const { certificate } = held;
   const validUntil =
     certificate === undefined || certificate.notAfter <= now ? undefined : certificate.notAfter;
   const failures = state.failures + 1;
@@ -167,7 +187,7 @@ function failed(
     { failures, retry: error.retry, retryAt: error.retryAt, validUntil, random },
     now,
   );
-  const goesOn = hasFreshIssuer(lineage.wanted.issuers, issuerFailures, issuer);
+  const goesOn = hasFreshIssuer(issuers, issuerFailures, issuer);
   const tellNow = error.retry === 'blocked' || failures >= 3 || validUntil === undefined;
   return {
     ...state,
@@ -176,11 +196,16 @@ function failed(
     issuerFailures,
     lastFailure: failureOf(error, issuer, now),
     retryAt: goesOn ? now : ladder,
-    // The next issuer may still answer the request.
-    requested: goesOn ? state.requested : answered(state, held.state),
+    requested: goesOn ? state.requested : afterFailure(state, held.state, ladder),
     reminders:
       tellNow && state.reminders.toldAt === undefined ? { ...state.reminders, toldAt: now } : state.reminders,
   };
+}
+
+/** The next issuer may still answer a request; one that was forced stays a wish, on the ladder and without its task. */
+function afterFailure(state: RenewalState, seen: RenewalState, retryAt: Instant): RenewalState['requested'] {
+  const newer = answered(state, seen);
+  return newer ?? (seen.requested?.force === true ? { at: retryAt, force: true } : undefined);
 }
 
 export function failureOf(error: AgentError, issuer: string | undefined, at: Instant): Failure {

@@ -17,9 +17,13 @@ const loudMs = 3 * day;
 /** When the next reminder of a failing lineage is due; undefined: all is well. */
 export function nextReminder({ lineage, certificate, state, now }: Case): Instant | undefined {
   if (state.failingSince === undefined || isAbandoned(lineage, now)) return undefined;
-  const next = unsilenced(state, state.failingSince + patienceMs(state, certificate));
+  const opensAt = hasBeen(state.failingSince, now)
+    ? state.failingSince + patienceMs(state, certificate)
+    : now;
+  const next = unsilenced(state, opensAt, now);
   const { silencedUntil } = state.reminders;
-  if (silencedUntil === undefined || silencedUntil <= next) return next;
+  if (silencedUntil === undefined || silencedUntil <= next || !hasBeen(silencedUntil - longestSilenceMs, now))
+    return next;
   const loudFrom =
     certificate === undefined || certificate.notAfter <= now ? undefined : certificate.notAfter - loudMs;
   return loudFrom === undefined ? silencedUntil : Math.max(next, Math.min(silencedUntil, loudFrom));
@@ -30,9 +34,14 @@ export function silenceUntil(forMs: number, now: Instant): Instant {
   return now + Math.min(Math.max(forMs, 0), longestSilenceMs);
 }
 
-function unsilenced({ reminders }: RenewalState, opensAt: Instant): Instant {
-  if (reminders.lastAt === undefined) return opensAt;
+function unsilenced({ reminders }: RenewalState, opensAt: Instant, now: Instant): Instant {
+  if (reminders.lastAt === undefined || !hasBeen(reminders.lastAt, now)) return opensAt;
   return reminders.lastAt + (reminders.count < remindersInSeries ? day : 7 * day);
+}
+
+/** An instant that we remember and that lies ahead was written by a clock that jumped; clocks of agents differ a little. */
+function hasBeen(at: Instant, now: Instant): boolean {
+  return at <= now + day;
 }
 
 /** A day, or a tenth of a short lifetime; at once for what only a person can mend. */

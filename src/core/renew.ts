@@ -1,8 +1,8 @@
 import { believable } from './backoff.ts';
 import { decide, isAbandoned, type Reason } from './decide.ts';
 import { isAgentError, toAgentError } from './errors.ts';
-import { issuersInTurn, patience } from './failover.ts';
-import { type IssueNeeds, issue } from './issue.ts';
+import { configuredIssuers, issuersInTurn, patience } from './failover.ts';
+import { abandon, type IssueNeeds, issue } from './issue.ts';
 import { dueOfLineage } from './next-action.ts';
 import {
   answered,
@@ -17,7 +17,7 @@ import {
 import type { Change, Fence, Ports } from './ports.ts';
 import { editRenewal } from './records.ts';
 import { renewalLead } from './renewal.ts';
-import type { Certificate, Instant, Lineage, NewEvent, RenewalState } from './types.ts';
+import type { Certificate, Instant, Issuance, Lineage, NewEvent, RenewalState } from './types.ts';
 import type { Again } from './wait.ts';
 
 export type RenewNeeds = IssueNeeds & OutcomeNeeds & Pick<Ports, 'wishes' | 'buckets' | 'locks'>;
@@ -57,8 +57,10 @@ async function renewOnce(
   signal: AbortSignal,
 ): Promise<Again | 'look again' | undefined> {
   const held = await load(lineageId, fence, needs);
-  if (held === undefined) return forget(lineageId, needs);
+  if (held === undefined) return forget(lineageId, fence, needs);
+  if (held.open?.stored !== undefined) return conclude(held, held.open, needs);
   const reason = decide(toCase(held, needs));
+  if (reason === undefined && held.open !== undefined) await abandon(held.open, fence, needs);
   if (reason === undefined || onLadder(held.state, needs.clock.now())) return rest(held, needs);
   const issuer = await issuerFor(held, needs);
   // Not a failure of this lineage: the breakers are open, and others are probing.
@@ -66,13 +68,24 @@ async function renewOnce(
   return attempt(held, { reason, issuer }, needs, signal);
 }
 
-/** Waiting for its next attempt, and nobody asked to skip that. */
+/** Waiting for its next attempt, and nobody asked to skip that. A forced wish that failed waits like all others. */
 function onLadder(state: RenewalState, now: Instant): boolean {
-  return state.requested === undefined && (believable(state.retryAt, now) ?? now) > now;
+  return !isAsked(state, now) && (believable(state.retryAt, now) ?? now) > now;
 }
 
-/** Its domain is gone, or it is no lineage that we order for: whoever waits for it is told. */
-async function forget(lineageId: string, needs: RenewNeeds): Promise<undefined> {
+/** A run stored its certificate and died before the commit point: what it left is done here. */
+async function conclude(held: Held, open: Issuance, needs: RenewNeeds): Promise<'look again'> {
+  const { serial = '', task } = open.stored ?? {};
+  if (task !== undefined)
+    await needs.tasks.settle(task, { id: held.lineage.id, state: 'done', note: serial });
+  await abandon(open, held.fence, needs);
+  return 'look again';
+}
+
+/** Its domain is gone or disabled, or it is no lineage that we order for: whoever waits for it is told. */
+async function forget(lineageId: string, fence: Fence, needs: RenewNeeds): Promise<undefined> {
+  const open = await needs.issuances.get(lineageId);
+  if (open !== undefined) await abandon(open, fence, needs);
   const { requested } = await needs.renewals.get(lineageId);
   if (requested?.task !== undefined)
     await needs.tasks.settle(requested.task, { id: lineageId, state: 'skipped', note: 'no longer wanted' });
@@ -81,42 +94,48 @@ async function forget(lineageId: string, needs: RenewNeeds): Promise<undefined> 
 }
 
 async function load(lineageId: string, fence: Fence, needs: RenewNeeds): Promise<Held | undefined> {
-  const [lineage, state, certificate] = await Promise.all([
+  const [lineage, state, certificate, open] = await Promise.all([
     needs.certificates.lineage(lineageId),
     needs.renewals.get(lineageId),
     needs.certificates.certificate(lineageId),
+    needs.issuances.get(lineageId),
   ]);
   const domain = lineage === undefined ? undefined : await needs.wishes.domain(lineage.domain);
-  if (lineage === undefined || domain === undefined || lineage.source !== 'acme') return undefined;
-  return { lineage, domain, state, certificate, fence };
+  if (lineage === undefined || domain === undefined || domain.disabledAt !== undefined) return undefined;
+  return lineage.source === 'acme' ? { lineage, domain, state, certificate, open, fence } : undefined;
 }
 
 /** Nothing to order: a request that asked for no more than what is due is answered, the next instant written. */
 async function rest(held: Held, needs: RenewNeeds): Promise<undefined> {
   const { lineage, certificate, fence } = held;
-  const abandoned = isAbandoned(lineage, needs.clock.now());
+  const now = needs.clock.now();
+  const abandoned = isAbandoned(lineage, now);
+  // A forced wish that failed stands until its turn comes.
+  const stands = !abandoned && held.state.requested !== undefined && held.state.requested.at > now;
   await editRenewal(lineage.id, needs, (state): Change => {
     const renewAt = certificate === undefined || abandoned ? undefined : pointOf(certificate, needs);
-    const next = { ...state, renewAt, requested: answered(state, held.state) };
+    const requested = stands ? state.requested : answered(state, held.state);
+    const next = { ...state, renewAt, requested };
     const due = dueOfLineage({ ...toCase(held, needs), state: next });
     const events = abandoned && state.renewAt !== undefined ? [unwantedEvent(lineage)] : [];
     return { fence, putRenewals: [next], due, events };
   });
-  await settle(held, { state: 'skipped', note: 'not due' }, needs);
+  if (!stands) await settle(held, { state: 'skipped', note: 'not due' }, needs);
 }
 
 function unwantedEvent({ id, domain, wanted }: Lineage): NewEvent {
   return { type: 'certificate.unwanted', domain, lineage: id, facts: { names: wanted.names } };
 }
 
-/** undefined: the breakers of all are open, and other lineages are probing them. */
-async function issuerFor({ lineage, state }: Held, needs: RenewNeeds): Promise<string | undefined> {
-  const configured = needs.settings().issuers;
-  const issuers = issuersInTurn(
-    lineage.wanted.issuers.filter((issuer) => configured.includes(issuer)),
-    state.issuerFailures,
-  );
+/**
+ * That of the order under way as long as there is patience with it. undefined: the breakers of all are open, and other
+ * lineages are probing them.
+ */
+async function issuerFor({ lineage, state, open }: Held, needs: RenewNeeds): Promise<string | undefined> {
+  const issuers = issuersInTurn(configuredIssuers(lineage, needs.settings()), state.issuerFailures);
   if (issuers.length === 0) return lineage.wanted.issuers[0];
+  const at = open?.orderUrl === undefined ? undefined : open.issuer;
+  if (at !== undefined && issuers.includes(at) && (state.issuerFailures[at] ?? 0) < patience) return at;
   const faults = await needs.issuerHealth.faults(issuers);
   for (const [index, issuer] of issuers.entries())
     if ((faults[index] ?? 0) < patience || (await mayProbe(issuer, needs))) return issuer;
@@ -151,13 +170,17 @@ async function attempt(
     await rememberFailure(held, { error: toAgentError(error), issuer }, needs);
   }
   const after = await needs.renewals.get(lineage.id);
-  return after.requested === undefined && !dueNow(after, needs.clock.now()) ? undefined : 'look again';
+  return isAsked(after, needs.clock.now()) || dueNow(after, needs.clock.now()) ? 'look again' : undefined;
 }
 
 /** A wish that came while we worked found the job running, and would sleep as long as the order does. */
 async function isAskedAnew({ lineage, state }: Held, { renewals }: RenewNeeds): Promise<boolean> {
   const { requested } = await renewals.get(lineage.id);
   return requested !== undefined && requested.at !== state.requested?.at;
+}
+
+function isAsked({ requested }: RenewalState, now: Instant): boolean {
+  return requested !== undefined && requested.at <= now;
 }
 
 /** True right after a failure whose next issuer stands ready, or for a wish that came while we worked. */

@@ -158,6 +158,8 @@ export interface Issuance {
   readonly orderUrl?: string | undefined;
   /** What we presented: ids given by the solvers, by authorization URL. */
   readonly presented: Readonly<Record<string, PresentedChallenge>>;
+  /** Its certificate is stored, in the same write; what is left is to tell the task of the request, and to forget the order. */
+  readonly stored?: { readonly serial: string; readonly task?: string | undefined } | undefined;
 }
 
 export interface PresentedChallenge {

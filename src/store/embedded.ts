@@ -134,7 +134,7 @@ function createKeeper(files: ServerFiles, { program, environment, clock, log }: 
         `a Redis of another container or machine listens on ${files.socket}`,
       );
     if (identity.pid !== current?.pid)
-      log.info({ pid: found.pid }, 'embedded Redis of an earlier agent taken over');
+      log.info({ server: found.pid }, 'embedded Redis of an earlier agent taken over');
     return identity;
   }
 
@@ -150,12 +150,12 @@ function createKeeper(files: ServerFiles, { program, environment, clock, log }: 
   async function launch(): Promise<ProcessIdentity> {
     const path = await findServer(program, environment.PATH ?? '');
     const identity = await launchServer({ program: path, files, environment }, { clock, awaitLoaded });
-    log.info({ pid: identity.pid, program: path }, 'embedded Redis started');
+    log.info({ server: identity.pid, program: path }, 'embedded Redis started');
     return identity;
   }
 
   async function mend(): Promise<void> {
-    log.warn({ pid: current?.pid }, 'embedded Redis is gone; starting it again');
+    log.warn({ server: current?.pid }, 'embedded Redis is gone; starting it again');
     const goneAt = clock.now();
     for (let pause = firstPauseMs; !stopping.signal.aborted; pause = Math.min(2 * pause, longestPauseMs)) {
       try {

@@ -1,7 +1,12 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import type { Instant } from '../../src/core/types.ts';
 import {
-  bitString,
   children,
   context,
   der,
@@ -70,11 +75,13 @@ export function readRequest(csrDer: Uint8Array): { spkiDer: Buffer; names: reado
   const names = children(attributes).flatMap((attribute) => {
     const [type, values] = children(attribute);
     if (type === undefined || values === undefined || readOid(type.body) !== extensionRequest) return [];
-    return children(values).flatMap(children).flatMap((one) => {
-      const [id, value] = children(one);
-      const isSan = id !== undefined && value !== undefined && readOid(id.body) === sanOid;
-      return isSan ? readNames(readDer(value.body)) : [];
-    });
+    return children(values)
+      .flatMap(children)
+      .flatMap((one) => {
+        const [id, value] = children(one);
+        const isSan = id !== undefined && value !== undefined && readOid(id.body) === sanOid;
+        return isSan ? readNames(readDer(value.body)) : [];
+      });
   });
   return { spkiDer: spki.whole, names };
 }

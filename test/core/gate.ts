@@ -1,5 +1,5 @@
 /** What a call does in place of the port; `proceed` is the port itself. */
-export type Step = (proceed: () => Promise<unknown>) => Promise<unknown>;
+export type Step = (proceed: () => Promise<unknown>, args: readonly unknown[]) => Promise<unknown>;
 
 /** Stands before every port of a world: counts its calls, lets a test step in, and plays the death of the process. */
 export interface Gate {
@@ -16,6 +16,8 @@ export interface Gate {
   readonly isDead: boolean;
   /** A new process takes over. */
   revive(): void;
+  /** Within a call: it waits for something that takes time. */
+  aside<T>(work: Promise<T>): Promise<T>;
   /** Work of the world outside, for which time must wait too. */
   track<T>(work: Promise<T>): Promise<T>;
   /** Resolves once no call is under way: then only time can move anything. */
@@ -56,15 +58,24 @@ export function createGate(onDeath: (error: Error) => void): Gate {
     throw error;
   }
 
-  async function call(name: string, port: () => Promise<unknown>): Promise<unknown> {
+  async function call(
+    name: string,
+    port: () => Promise<unknown>,
+    args: readonly unknown[],
+  ): Promise<unknown> {
     if (isDead) die();
     calls.push(name);
     const isLast = fate !== undefined && --fate.left === 0;
     if (isLast && fate?.when === 'before') die();
     const step = once.get(name)?.shift() ?? always.get(name);
-    const answer = await (step === undefined ? port() : step(port));
+    const answer = await (step === undefined ? port() : step(port, args));
     if (isLast || isDead) die();
     return answer;
+  }
+
+  function leave(): void {
+    underWay--;
+    if (underWay === 0) for (const wake of waiters.splice(0)) wake();
   }
 
   async function track<T>(work: Promise<T>): Promise<T> {
@@ -72,7 +83,16 @@ export function createGate(onDeath: (error: Error) => void): Gate {
     try {
       return await work;
     } finally {
-      if (--underWay === 0) for (const wake of waiters.splice(0)) wake();
+      leave();
+    }
+  }
+
+  async function aside<T>(work: Promise<T>): Promise<T> {
+    leave();
+    try {
+      return await work;
+    } finally {
+      underWay++;
     }
   }
 
@@ -82,7 +102,7 @@ export function createGate(onDeath: (error: Error) => void): Gate {
         const value: unknown = Reflect.get(target, key);
         if (typeof value !== 'function' || typeof key !== 'string') return value;
         return (...args: unknown[]) =>
-          track(call(`${name}.${key}`, async () => Reflect.apply(value, target, args)));
+          track(call(`${name}.${key}`, async () => Reflect.apply(value, target, args), args));
       },
     });
   }
@@ -111,6 +131,7 @@ export function createGate(onDeath: (error: Error) => void): Gate {
       isDead = false;
       fate = undefined;
     },
+    aside,
     track,
     idle,
   };
