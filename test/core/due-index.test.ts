@@ -135,7 +135,7 @@ describe('after any history', () => {
         }
         await mends(world);
       }),
-      { numRuns: 200 },
+      { numRuns: 15 },
     );
   }, 300_000);
 });

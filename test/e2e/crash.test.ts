@@ -68,6 +68,16 @@ describe('Redis killed under load', () => {
     expect(finalizedOrders(proxy)).toBe(hosts.length);
   }, 180_000);
 
+  it('does not keep an agent from ending', async () => {
+    const pebble = keep(await startPebble());
+    const redis = keep(await startRedis());
+    const site = await hostsSite({ pebble, hosts: hostNames(1), config: { redis: { url: redis.url } } });
+    const agent = await site.start();
+    await issued(site, hostNames(1));
+    await redis.kill('SIGKILL');
+    expect(await agent.stop(60_000)).toMatchObject({ code: 0 });
+  }, 120_000);
+
   it('loses nothing when it is the own Redis of the agent, which starts it again', async () => {
     const pebble = keep(await startPebble());
     const proxy = keep(await proxyBefore(pebble));
