@@ -15,7 +15,7 @@ export default defineConfig({
       ...(resultsFile === undefined ? [] : [['json', { outputFile: resultsFile }] as const]),
     ],
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,

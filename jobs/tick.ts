@@ -1,4 +1,5 @@
 import { schedule } from 'node-cron';
+import { dueIndexChore } from '../src/core/due-index.ts';
 import type { Ports } from '../src/core/ports.ts';
 import type { Queues } from './queue.ts';
 
@@ -19,9 +20,14 @@ export function startTick(
 ): Tick {
   const { due, clock, log, queues, random } = needs;
   let running: Promise<number> = Promise.resolve(0);
+  let lookedAt = clock.now();
 
   async function look(): Promise<number> {
-    const entries = await due.next(clock.now(), batch * 100);
+    const now = clock.now();
+    // The clock was set back: what it wrote before may lie far ahead.
+    if (now < lookedAt) await queues.offer([{ job: 'upkeep', id: dueIndexChore, at: now }]);
+    lookedAt = now;
+    const entries = await due.next(now, batch * 100);
     for (let from = 0; from < entries.length; from += batch)
       await queues.offer(entries.slice(from, from + batch));
     if (entries.length > 0) log.debug({ entries: entries.length }, 'due work enqueued');

@@ -27,18 +27,21 @@ export function upkeepHandler(
   };
 }
 
-/** Chores of the start, and those that nobody has scheduled yet, are due at once; the others keep their instant. */
+/**
+ * Chores of the start, those that nobody has scheduled yet, and those that a wrong clock put too far ahead are due at
+ * once; the others keep their instant.
+ */
 export async function scheduleChores(
   chores: Readonly<Record<string, Chore>>,
   { changes, due, clock }: Pick<Ports, 'changes' | 'due' | 'clock'>,
 ): Promise<void> {
+  const now = clock.now();
   const known = await Promise.all(
-    Object.entries(chores).map(async ([id, { atStart }]) => ({
-      id,
-      at: atStart === true ? undefined : await due.at('upkeep', id),
-    })),
+    Object.entries(chores).map(async ([id, chore]) => ({ id, chore, at: await due.at('upkeep', id) })),
   );
-  const fresh = known.filter(({ at }) => at === undefined);
+  const fresh = known.filter(
+    ({ chore, at }) => chore.atStart === true || at === undefined || at > now + chore.everyMs,
+  );
   if (fresh.length > 0)
-    await changes.commit({ due: fresh.map(({ id }) => ({ job: 'upkeep' as const, id, at: clock.now() })) });
+    await changes.commit({ due: fresh.map(({ id }) => ({ job: 'upkeep' as const, id, at: now })) });
 }

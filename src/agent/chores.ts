@@ -1,4 +1,5 @@
 import type { Chore } from '../../jobs/upkeep.ts';
+import { dueIndexChore, refreshDue } from '../core/due-index.ts';
 import type { Store } from '../store/index.ts';
 import { backupDaily } from './backup.ts';
 import type { AgentPorts } from './ports.ts';
@@ -14,6 +15,14 @@ export function createChores(ports: AgentPorts, store: Store): Readonly<Record<s
       run: async (signal) => {
         const { removed, left } = await ports.configured().dns.recover(signal);
         if (removed + left > 0) ports.log.info({ removed, left }, 'TXT records of dead orders removed');
+      },
+    },
+    [dueIndexChore]: {
+      everyMs: 24 * hour,
+      atStart: true,
+      run: async () => {
+        const mended = await refreshDue(ports);
+        if (mended > 0) ports.log.info({ mended }, 'entries of the due index were missing or too late');
       },
     },
     backup: {

@@ -8,7 +8,7 @@ import type { Certificate, Deployment, DueEntry, Instant } from './types.ts';
 export function nextIssue(given: Case): Instant | undefined {
   const { lineage, state, certificate, now } = given;
   if (isAbandoned(lineage, now)) return undefined;
-  if (state.requested !== undefined) return state.requested.at;
+  if (state.requested !== undefined) return believable(state.requested.at, now);
   const reason = decide(given);
   if (reason !== undefined) return believable(state.retryAt, now) ?? now;
   return earliest([state.renewAt ?? certificate?.notAfter, state.ariCheckAt]);

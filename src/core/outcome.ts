@@ -118,15 +118,17 @@ function successEvents(
     ...about,
     facts: { reason, serial, issuer, notAfter, names },
   };
-  if (state.reminders.toldAt === undefined) return [issued];
-  return [
-    issued,
-    {
-      type: 'certificate.recovered',
-      ...about,
-      facts: { serial, issuer, notAfter, names, failures: state.failures },
-    },
-  ];
+  return [issued, ...recoveredEvents(state, certificate, lineage.domain)];
+}
+
+/** For people who were told that it fails. */
+export function recoveredEvents(
+  { lineage, failures, reminders }: RenewalState,
+  { serial, issuer, notAfter, names }: Certificate,
+  domain: string,
+): readonly NewEvent[] {
+  const facts = { serial, issuer, notAfter, names, failures };
+  return reminders.toldAt === undefined ? [] : [{ type: 'certificate.recovered', domain, lineage, facts }];
 }
 
 /** A failed attempt is state: what went wrong, when to try again, whom to tell. */

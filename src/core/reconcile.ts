@@ -1,6 +1,7 @@
 import { AgentError } from './errors.ts';
 import { isUnder } from './names.ts';
 import { dueOfLineage } from './next-action.ts';
+import { pointOf } from './outcome.ts';
 import { derivePolicies, keyClassOf, lineageId, type Wish, wantedOf } from './policies.ts';
 import type { Change, Ports } from './ports.ts';
 import { deploymentId, freshRenewal } from './records.ts';
@@ -145,7 +146,7 @@ export function planLineages(input: PlanInput): Plan {
   const targets = wish?.domain.deploy ?? [];
   const byId = new Map(held.map((one) => [one.lineage.id, one]));
   const wanted = wish === undefined ? [] : wantedLineages(policies, wish.domain);
-  const steps = wanted.map((want) => stepOf(want, byId.get(want.id), { edit, now }));
+  const steps = wanted.map((want) => stepOf(want, byId.get(want.id), { edit, settings, now }));
   const ids = new Set(wanted.map(({ id }) => id));
   const lost = held.filter(({ lineage }) => !ids.has(lineage.id) && lineage.unwantedSince === undefined);
   const changed = steps.filter(({ isChanged }) => isChanged);
@@ -205,7 +206,7 @@ interface Step extends HeldLineage {
 function stepOf(
   want: WantedLineage,
   held: HeldLineage | undefined,
-  { edit, now }: { edit: WishEdit; now: Instant },
+  { edit, settings, now }: Pick<PlanInput, 'edit' | 'settings' | 'now'>,
 ): Step {
   const request = edit.request?.policies.includes(want.policy.id) === true ? edit.request : undefined;
   const lineage: Lineage = {
@@ -226,8 +227,15 @@ function stepOf(
   const before = held?.state ?? freshRenewal(want.id);
   const requested =
     request === undefined ? before.requested : { at: now, force: request.force, task: request.task };
-  const state = { ...before, retryAt: same && request === undefined ? before.retryAt : undefined, requested };
-  return { lineage, state, certificate: held?.certificate, isChanged: !same || request !== undefined };
+  const certificate = held?.certificate;
+  const state = {
+    ...before,
+    // Of names that nobody wanted for a while there is none.
+    renewAt: before.renewAt ?? (certificate && pointOf(certificate, { settings: () => settings })),
+    retryAt: same && request === undefined ? before.retryAt : undefined,
+    requested,
+  };
+  return { lineage, state, certificate, isChanged: !same || request !== undefined };
 }
 
 function isSame(a: WantedSpec, b: WantedSpec): boolean {

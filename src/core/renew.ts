@@ -9,6 +9,7 @@ import {
   type Held,
   type OutcomeNeeds,
   pointOf,
+  recoveredEvents,
   rememberFailure,
   settle,
   storeIssued,
@@ -115,12 +116,21 @@ async function rest(held: Held, needs: RenewNeeds): Promise<undefined> {
   await editRenewal(lineage.id, needs, (state): Change => {
     const renewAt = certificate === undefined || abandoned ? undefined : pointOf(certificate, needs);
     const requested = stands ? state.requested : answered(state, held.state);
-    const next = { ...state, renewAt, requested };
+    const seen = { ...state, renewAt, requested };
+    const isWell = decide({ ...toCase(held, needs), state: seen }) === undefined;
+    const next = isWell ? well(seen) : seen;
     const due = dueOfLineage({ ...toCase(held, needs), state: next });
     const events = abandoned && state.renewAt !== undefined ? [unwantedEvent(lineage)] : [];
-    return { fence, putRenewals: [next], due, events };
+    const mended = isWell && !abandoned && certificate !== undefined;
+    const told = mended ? recoveredEvents(state, certificate, lineage.domain) : [];
+    return { fence, putRenewals: [next], due, events: [...events, ...told] };
   });
   if (!stands) await settle(held, { state: 'skipped', note: 'not due' }, needs);
+}
+
+/** What failed is not asked for any more. */
+function well(state: RenewalState): RenewalState {
+  return { ...state, failures: 0, failingSince: undefined, retryAt: undefined, reminders: { count: 0 } };
 }
 
 function unwantedEvent({ id, domain, wanted }: Lineage): NewEvent {

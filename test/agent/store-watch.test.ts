@@ -34,7 +34,9 @@ it('tells the notifiers directly, once, when the store has been away for fifteen
   expect(sent).toEqual([]);
   await minutes(10);
   expect(sent).toHaveLength(1);
-  expect(sent[0]?.message).toBe('Redis at redis://127.0.0.1:1 has not answered for 15 minutes: connection refused');
+  expect(sent[0]?.message).toBe(
+    'Redis at redis://127.0.0.1:1 has not answered for 15 minutes: connection refused',
+  );
   isAway = false;
   await minutes(1);
   isAway = true;

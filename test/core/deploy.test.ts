@@ -54,7 +54,6 @@ describe('a target', () => {
       return shown;
     });
     await world.handle('deploy', id);
-    await world.live(hour);
     expect(world.web.shows(www)?.certificate.source).toBe('acme');
   });
 

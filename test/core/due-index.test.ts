@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAbandoned } from '../../src/core/decide.ts';
+import { refreshDue } from '../../src/core/due-index.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import { changeWishes } from '../../src/core/reconcile.ts';
 import type { Lineage } from '../../src/core/types.ts';
@@ -162,3 +163,32 @@ async function mends(world: World): Promise<void> {
   await world.live(renewAt - world.clock.now() - minute);
   expect(world.first.orders.length + world.second.orders.length).toBe(orders);
 }
+
+describe('the due index computed anew', () => {
+  it('has all that was in it, when it was lost', async () => {
+    const world = await worlds.open();
+    await want(world, true, ['first']);
+    await world.live(hour);
+    const entries = () => world.store.due.next(Number.MAX_SAFE_INTEGER, 100);
+    const before = await entries();
+    expect(before.map(({ job }) => job).sort()).toEqual(['deploy', 'deploy', 'issue', 'issue']);
+    await world.store.changes.commit({ due: before.map(({ job, id }) => ({ job, id, at: undefined })) });
+    expect(await world.run(refreshDue(world.needs))).toBe(4);
+    expect(await entries()).toEqual(before);
+    expect(await world.run(refreshDue(world.needs))).toBe(0);
+  });
+
+  it('puts nothing off, and leaves alone what is disabled', async () => {
+    const world = await worlds.open();
+    await want(world, true, ['first']);
+    await world.live(hour);
+    const id = 'example.com/a.example.com/ec';
+    await world.store.changes.commit({ due: [{ job: 'issue', id, at: 5 }] });
+    await world.run(refreshDue(world.needs));
+    expect(await world.store.due.at('issue', id)).toBe(5);
+    await world.want({ disabledAt: world.clock.now() }, []);
+    await world.store.changes.commit({ due: [{ job: 'issue', id, at: undefined }] });
+    await world.run(refreshDue(world.needs));
+    expect(await world.store.due.at('issue', id)).toBeUndefined();
+  });
+});

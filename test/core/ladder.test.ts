@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { refreshDue } from '../../src/core/due-index.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import { failing } from './gate.ts';
 import { day, hour, minute, t0 } from './given.ts';
@@ -134,12 +135,28 @@ describe('a clock that jumps', () => {
     world.clock.jump(years);
     await world.live(3 * day);
     world.clock.jump(-years);
-    await world.renew();
-    await world.handle('deploy', `web|${www}`);
+    // The tick asks for this when it sees that the clock was set back.
+    await world.run(refreshDue(world.needs));
     await world.live(100 * day);
     const certificate = await world.store.certificates.certificate(www);
     expect(certificate?.notAfter).toBeGreaterThan(world.clock.now());
     expect((await world.store.renewals.get(www)).failures).toBe(0);
     expect(world.web.shows(www)?.certificate.fingerprint).toBe(certificate?.fingerprint);
+  });
+
+  it('ten years ahead and back again while nothing is held goes on with the ladder', async () => {
+    await world.want({ issuers: ['first'] });
+    world.first.ways.verdict = wrongAnswer;
+    await world.live(3 * hour);
+    const years = 3650 * day;
+    world.clock.jump(years);
+    await world.want({ issuers: ['first'] });
+    await world.run(refreshDue(world.needs));
+    await world.live(day);
+    world.clock.jump(-years);
+    world.first.ways.verdict = () => undefined;
+    await world.run(refreshDue(world.needs));
+    await world.live(2 * minute);
+    expect(await world.store.certificates.certificate(www)).toBeDefined();
   });
 });

@@ -191,6 +191,20 @@ describe('a wish that changes during an order', () => {
     expect(await world.store.certificates.certificate(shop)).toMatchObject({ names: ['b.example.com'] });
   });
 
+  it('back to what is held ends the failing, and says so to those who were told', async () => {
+    await world.live(minute);
+    world.first.ways.verdict = () => ({ type: 'caa', detail: 'CAA forbids' });
+    world.second.ways.verdict = world.first.ways.verdict;
+    await wantNames(['a.example.com', 'b.example.com']);
+    await world.live(day + minute);
+    expect((await world.store.renewals.get(shop)).failures).toBeGreaterThan(1);
+    await wantNames(['a.example.com']);
+    await world.live(10 * day);
+    expect(await world.store.renewals.get(shop)).toMatchObject({ failures: 0, reminders: { count: 0 } });
+    expect(await world.events('certificate.recovered', shop)).toHaveLength(1);
+    expect((await world.events('certificate.reminder', shop)).length).toBeLessThanOrEqual(2);
+  });
+
   it('to fewer names forgets a forced order that is not needed any more, with what it presented', async () => {
     await wantNames(['a.example.com', 'b.example.com']);
     await world.live(minute);

@@ -1,39 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import type { Handler } from '../../jobs/define.ts';
-import { createHandlers, type HandlerNeeds } from '../../jobs/index.ts';
-import { createHttp01Solver } from '../../src/challenge/http01.ts';
-import { AgentError } from '../../src/core/errors.ts';
+import { createHandlers } from '../../jobs/index.ts';
 import { dueOfLineage } from '../../src/core/next-action.ts';
-import type { ChallengeTokens, Clock, Locks, Ports } from '../../src/core/ports.ts';
-import { changeWishes, type ReconcileNeeds } from '../../src/core/reconcile.ts';
+import type { ChallengeTokens } from '../../src/core/ports.ts';
+import { changeWishes } from '../../src/core/reconcile.ts';
 import { editRenewal } from '../../src/core/records.ts';
 import { secret } from '../../src/core/secret.ts';
-import type {
-  ChallengeType,
-  Domain,
-  DueEntry,
-  DueJob,
-  Event,
-  Instant,
-  LineageId,
-  Settings,
-} from '../../src/core/types.ts';
+import type { ChallengeType, Domain, DueJob, Event, LineageId, Settings } from '../../src/core/types.ts';
 import type { Again } from '../../src/core/wait.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
-import { createPki } from '../../src/x509/index.ts';
 import { createMemoryLog } from '../support/memory.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { createGate, type Gate } from './gate.ts';
-import { aDomain, aHost, minute, settings, t0 } from './given.ts';
+import { createNeeds, type WorldNeeds } from './gated-ports.ts';
+import { aDomain, aHost, settings, t0 } from './given.ts';
+import { createLife } from './life.ts';
 import { createMailbox, createTarget, createZone, type Mailbox, type Target, type Zone } from './outside.ts';
 import { createScriptedCa, type ScriptedCa } from './scripted-ca.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
-const lookAgainMs = 20;
-
 export const www = 'example.com/www.example.com/ec';
-
-export type WorldNeeds = HandlerNeeds & ReconcileNeeds & Pick<Ports, 'due' | 'tokens'>;
 
 /** Our core on a real store; around it a clock, two CAs, a target, a zone and two notifiers, all scripted. */
 export interface World {
@@ -123,7 +108,7 @@ async function openWorld(redis: TestRedis, prefix: string): Promise<World> {
     hook,
     log,
     woken,
-    mutable,
+    settings: mutable,
   });
   const handlers = createHandlers(needs, {});
   const life = createLife({ clock, gate, store, handlers, woken });
@@ -157,115 +142,6 @@ async function openWorld(redis: TestRedis, prefix: string): Promise<World> {
   };
 }
 
-interface Parts
-  extends Pick<World, 'clock' | 'gate' | 'store' | 'zone' | 'first' | 'second' | 'web' | 'mail'> {
-  readonly hook: Mailbox;
-  readonly log: Ports['log'];
-  readonly woken: { job: DueJob; id: string }[];
-  readonly mutable: Settings;
-}
-
-/** Every port goes through the gate; what is pure or only listens does not. */
-function createNeeds(parts: Parts): WorldNeeds {
-  const { clock, gate, store, zone, log, woken } = parts;
-  const { certificates, issuances, renewals, deployments, tasks, due, issuerHealth, changes, events } = store;
-  const plain = { certificates, issuances, renewals, deployments, tasks, due, issuerHealth, changes, events };
-  const { wishes, buckets, outbox } = store;
-  const gated = Object.fromEntries(
-    Object.entries({ ...plain, wishes, buckets, outbox }).map(([name, port]) => [
-      name,
-      gate.wrap(name, port),
-    ]),
-  ) as typeof plain & Pick<Store, 'wishes' | 'buckets' | 'outbox'>;
-  const tokens = gateSome('tokens', store.tokens, gate, ['put', 'get', 'remove']);
-  const ownClock: Clock = { now: clock.now, after: clock.after, sleep: gatedSleep(clock, gate) };
-  const http01 = createHttp01Solver({ tokens, clock: ownClock });
-  const cas = { first: parts.first, second: parts.second };
-  const sessions = new Map(
-    Object.entries(cas).map(([name, { session }]) => [name, gateSome(name, session, gate, sessionCalls)]),
-  );
-  const notifiers = [parts.mail, parts.hook].map(({ notifier }) =>
-    gateSome(notifier.name, notifier, gate, ['send']),
-  );
-  const web = gateSome('web', parts.web.deployer, gate, ['deploy', 'observe']);
-  const solvers = {
-    'http-01': gateSome('http-01', http01, gate, ['present', 'ready', 'cleanUp']),
-    'dns-01': gateSome('dns-01', zone.solver, gate, ['present', 'ready', 'cleanUp']),
-  };
-  const wake = async (job: DueJob, ids: readonly string[]) =>
-    void woken.push(...ids.map((id) => ({ job, id })));
-  return {
-    ...gated,
-    tokens,
-    locks: gatedLocks(store.locks, gate, clock),
-    clock: ownClock,
-    log,
-    pki: gateSome('pki', createPki(), gate, ['generateKey']),
-    acme: gate.wrap('acme', {
-      session: async (issuer: string) => {
-        const session = sessions.get(issuer);
-        if (session === undefined) throw new AgentError('order.issuer', `no issuer ${issuer}`);
-        return session;
-      },
-    }),
-    budget: gate.wrap('budget', { admit: async () => ({ admitted: true as const }) }),
-    solvers: {
-      get: (type) => {
-        if (type === 'tls-alpn-01') throw new AgentError('bug', 'no solver');
-        return solvers[type];
-      },
-    },
-    deployers: {
-      get: (name) => {
-        if (name !== 'web') throw new AgentError('deploy.target', `no target ${name}`);
-        return web;
-      },
-    },
-    notifiers: { get: (name) => notifiers.find((one) => one.name === name), all: () => notifiers },
-    jobs: gate.wrap('jobs', { wake }),
-    settings: () => parts.mutable,
-    random: () => 0.5,
-  };
-}
-
-const sessionCalls = ['newOrder', 'order', 'authorization', 'respond', 'finalize', 'certificate'] as const;
-
-/** Only these methods are calls; the others answer at once. */
-function gateSome<T extends object>(name: string, port: T, gate: Gate, methods: readonly (keyof T)[]): T {
-  const gated = gate.wrap(name, port);
-  return new Proxy(port, {
-    get: (target, key) => Reflect.get(methods.includes(key as keyof T) ? gated : target, key),
-  });
-}
-
-/** A sleeper is not under way, and does not outlive its process. */
-function gatedSleep(clock: VirtualClock, gate: Gate): Clock['sleep'] {
-  const counted = gate.wrap('clock', { sleep: async () => undefined });
-  return async (ms, signal) => {
-    await counted.sleep();
-    await clock.sleep(ms, signal);
-  };
-}
-
-/** Whoever waits for a lock looks again in virtual time, so that the holder can go on. */
-function gatedLocks(locks: Locks, gate: Gate, clock: Clock): Locks {
-  const counted = gate.wrap('locks', { tryAcquire: locks.tryAcquire });
-  const tryAcquire: Locks['tryAcquire'] = async (name, ttlMs) => {
-    const lock = await counted.tryAcquire(name, ttlMs);
-    return lock === undefined ? undefined : gateSome('lock', lock, gate, ['release']);
-  };
-  return {
-    tryAcquire,
-    acquire: async (name, ttlMs, signal) => {
-      for (;;) {
-        const lock = await tryAcquire(name, ttlMs);
-        if (lock !== undefined) return lock;
-        await clock.sleep(lookAgainMs, signal);
-      }
-    },
-  };
-}
-
 async function fetchToken(tokens: ChallengeTokens, token: string): Promise<string | undefined> {
   const answer = await tokens.get(token);
   tokens.announceFetched(token);
@@ -284,82 +160,6 @@ async function ask(
     const state = { ...before, requested: { at: now, force, task } };
     return { putRenewals: [state], due: dueOfLineage({ lineage, certificate, state, now }) };
   });
-}
-
-type Life = Pick<World, 'run' | 'handle' | 'work' | 'live' | 'pass'>;
-
-function createLife(
-  parts: Pick<World, 'clock' | 'gate' | 'store'> & {
-    readonly handlers: Readonly<Record<DueJob, Handler>>;
-    readonly woken: { job: DueJob; id: string }[];
-  },
-): Life {
-  const { clock, gate, store, handlers, woken } = parts;
-
-  async function run<T>(work: Promise<T>): Promise<T> {
-    let isDone = false;
-    const end = () => {
-      isDone = true;
-    };
-    work.then(end, end);
-    const limit = clock.trueNow() + 2 * 60 * minute;
-    for (;;) {
-      await gate.idle();
-      if (isDone) return work;
-      const at = clock.next();
-      if (at === undefined || at > limit) throw new Error('the work waits for something that never comes');
-      clock.moveTo(at);
-    }
-  }
-
-  async function pass(ms: number): Promise<void> {
-    const end = clock.trueNow() + ms;
-    for (;;) {
-      await gate.idle();
-      const at = clock.next();
-      if (at === undefined || at > end) break;
-      clock.moveTo(at);
-    }
-    clock.moveTo(end);
-    await gate.idle();
-  }
-
-  /** As the worker does it: the instant goes to the due index. */
-  async function handle(job: DueJob, id: string): Promise<Again | undefined> {
-    const again = await run(handlers[job](id, new AbortController().signal));
-    if (again !== undefined) await store.changes.commit({ due: [{ job, id, at: again.again }] });
-    return again;
-  }
-
-  async function work(): Promise<readonly string[]> {
-    const done: string[] = [];
-    let entries: readonly Pick<DueEntry, 'job' | 'id'>[] = await store.due.next(clock.now(), 1000);
-    while (entries.length > 0 && done.length < 500) {
-      woken.length = 0;
-      for (const { job, id } of entries) {
-        await handle(job, id);
-        done.push(`${job} ${id}`);
-      }
-      entries = [...new Map(woken.map((one) => [`${one.job} ${one.id}`, one])).values()];
-    }
-    return done;
-  }
-
-  async function live(ms: number): Promise<void> {
-    const end = clock.now() + ms;
-    for (;;) {
-      await work();
-      const [earliest] = await store.due.next(Number.MAX_SAFE_INTEGER, 1);
-      if (earliest === undefined || earliest.at > end) break;
-      // What is due again at once comes with the next tick.
-      const at: Instant = earliest.at > clock.now() ? earliest.at : clock.now() + minute;
-      if (at > end) break;
-      await pass(at - clock.now());
-    }
-    if (end > clock.now()) await pass(end - clock.now());
-  }
-
-  return { run, pass, handle, work, live };
 }
 
 async function keysOf(redis: TestRedis, pattern: string): Promise<readonly string[]> {

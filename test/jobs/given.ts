@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll } from 'vitest';
+import type { CommandHandler, Handler } from '../../jobs/define.ts';
+import { createQueues, type QueueOptions, type Queues } from '../../jobs/queue.ts';
+import { createWorkers, type Workers } from '../../jobs/worker.ts';
+import { systemClock } from '../../src/clock.ts';
+import { secret } from '../../src/core/secret.ts';
+import type { DueJob } from '../../src/core/types.ts';
+import { openStore, type Store } from '../../src/store/index.ts';
+import { createMemoryLog } from '../support/memory.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+
+/** Queues and a worker on a real store, with handlers that a test writes. */
+export interface Shop {
+  readonly store: Store;
+  readonly queues: Queues;
+  readonly log: readonly string[];
+  readonly options: QueueOptions;
+  /** Starts an agent's workers; what is not given does nothing. */
+  start(handlers: Partial<Record<DueJob, Handler>>, command?: CommandHandler): Workers;
+}
+
+export interface Shops {
+  open(): Promise<Shop>;
+}
+
+/** One Redis a file, one store and one set of queues a test; all ends with the file. */
+export function startShops(): Shops {
+  const redis: Promise<TestRedis> = startRedis();
+  const stops: (() => Promise<unknown>)[] = [];
+  let count = 0;
+
+  afterAll(async () => {
+    for (const stop of stops.reverse()) await stop();
+    await (await redis).stop();
+  });
+
+  async function open(): Promise<Shop> {
+    const { url } = await redis;
+    const log = createMemoryLog();
+    const store = await openStore({
+      redis: { url },
+      prefix: `{shop${count++}}`,
+      masterKeys: [secret<Uint8Array>(randomBytes(32))],
+      clock: systemClock,
+      log,
+    });
+    const options = { connect: () => store.createConnection('fail'), prefix: store.queuePrefix, log };
+    const queues = createQueues(options);
+    stops.push(
+      () => store.close(),
+      () => queues.close(),
+    );
+    return {
+      store,
+      queues,
+      log: log.lines,
+      options,
+      start: (handlers, command = async () => undefined) => {
+        const workers = createWorkers({
+          connect: () => store.createConnection('wait'),
+          prefix: store.queuePrefix,
+          handlers: { ...idle, ...handlers },
+          command,
+          concurrency: { commands: 2, issuance: 4, deploy: 2, notify: 2, upkeep: 1 },
+          changes: store.changes,
+          clock: systemClock,
+          log,
+        });
+        stops.push(() => workers.close(2000));
+        return workers;
+      },
+    };
+  }
+
+  return { open };
+}
+
+const nothing: Handler = async () => undefined;
+const idle: Record<DueJob, Handler> = {
+  issue: nothing,
+  deploy: nothing,
+  remind: nothing,
+  notify: nothing,
+  upkeep: nothing,
+};
+
+/** Calls as they come; a test waits for the n-th. */
+export interface Calls<T> {
+  readonly all: readonly T[];
+  push(one: T): undefined;
+  /** Resolves once there are that many. */
+  reach(count: number): Promise<void>;
+}
+
+export function createCalls<T>(): Calls<T> {
+  const all: T[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  return {
+    all,
+    push: (one): undefined => {
+      all.push(one);
+      for (const { count, resolve } of waiting) if (all.length >= count) resolve();
+    },
+    reach: (count) =>
+      new Promise((resolve) => {
+        if (all.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+  };
+}
