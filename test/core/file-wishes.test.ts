@@ -121,6 +121,18 @@ describe('the file', () => {
     expect(await held()).toMatchObject({ generation: 2 });
   });
 
+  it('to which a host comes back after weeks has it due at its renewal point, though the woken job got lost', async () => {
+    await adopt(wish(['www.example.com']));
+    await world.live(minute);
+    const { renewAt } = await world.store.renewals.get(www);
+    await adopt(wish([]));
+    await world.live(10 * day);
+    await world.renew();
+    expect((await world.store.renewals.get(www)).renewAt).toBeUndefined();
+    await adopt(wish(['www.example.com']));
+    expect(await world.store.due.at('issue', www)).toBe(renewAt);
+  });
+
   it('to which a domain comes back after its certificate expired orders at once', async () => {
     await adopt(wish(['www.example.com']));
     await world.live(minute);
