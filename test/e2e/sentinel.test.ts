@@ -2,7 +2,6 @@ import { expect, it } from 'vitest';
 import { startSentinel, type TestSentinel } from '../store/servers.ts';
 import { startPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
-import { sendToRedis } from '../support/resp.ts';
 import { hostNames, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
 
 const keep = keepUntilEnd();
@@ -46,26 +45,6 @@ it('a failover by Sentinel in the middle of an order costs neither the order nor
   // Each connection tells of the outage once, whatever the number of attempts.
   expect(agent.output().match(/"level":"warn"[^\n]+connection/g)?.length).toBeLessThan(40);
 }, 180_000);
-
-it('an orderly failover by Sentinel is followed at once', async () => {
-  const servers = keep(await startSentinel());
-  const pebble = keep(await startPebble());
-  const [host = ''] = hostNames(1);
-  const [sentinel = { host: '', port: 0 }] = servers.sentinels;
-  const redis = { sentinels: [`${sentinel.host}:${sentinel.port}`], sentinelName: 'mymaster' };
-  const site = await hostsSite({ pebble, hosts: [host], config: { redis } });
-  keep(await site.start());
-  const before = await issued(site, [host]);
-
-  const answer = await sendToRedis({ port: sentinel.port }, 'SENTINEL FAILOVER mymaster');
-  expect(answer).toContain('OK');
-  await until('the replica is master', async () =>
-    String(await servers.replica.cli('ROLE')).startsWith('master'),
-  );
-  const renewal = await site.run('renew', host, '--force', '--wait');
-  expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
-  await issued(site, [host], { before });
-}, 90_000);
 
 /** What Redis has not passed on yet goes down with its master; no agent can help that. */
 async function isReplicated({ master, replica }: TestSentinel): Promise<boolean> {
