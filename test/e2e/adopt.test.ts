@@ -16,7 +16,7 @@ function keep<T extends { stop(): Promise<unknown> }>(one: T): T {
 }
 
 it('a store that begins anew takes over what its targets still have, and orders nothing', async () => {
-  const pebble = keep(await startPebble());
+  const pebble = keep(await startPebble({ nonceReject: 0 }));
   const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
   const redis = keep(await startRedis());
   const hosts = hostNames(2);

@@ -23,7 +23,7 @@ const hosts = hostNames(1);
 
 describe('while an agent runs', () => {
   it('a second one on its data directory is refused, and the first goes on', async () => {
-    const pebble = keep(await startPebble());
+    const pebble = keep(await startPebble({ nonceReject: 0 }));
     const site = await hostsSite({ pebble, hosts });
     keep(await site.start());
     await issued(site, hosts);
@@ -36,7 +36,7 @@ describe('while an agent runs', () => {
   });
 
   it('commands that cannot be carried out are refused with what to do instead', async () => {
-    const pebble = keep(await startPebble());
+    const pebble = keep(await startPebble({ nonceReject: 0 }));
     const site = await hostsSite({ pebble, hosts });
     keep(await site.start());
     await issued(site, hosts);
@@ -97,7 +97,7 @@ describe('what fails around a running agent is said, and costs no order', () => 
     );
 
   it('a CA that is down: the fallback is served, and the certificate comes when the CA is back', async () => {
-    const pebble = keep(await startPebble());
+    const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
     const away = {
       directory: `https://127.0.0.1:${await freePort()}/dir`,
@@ -127,7 +127,7 @@ describe('what fails around a running agent is said, and costs no order', () => 
   }, 180_000);
 
   it('a reload program that is missing: the files are there, and one order is all the CA sees', async () => {
-    const pebble = keep(await startPebble());
+    const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
     const site = await agentSite({});
     const issuers = { pebble: issuerAt(pebble, proxy) };
@@ -144,7 +144,7 @@ describe('what fails around a running agent is said, and costs no order', () => 
   }, 120_000);
 
   it('a deploy path that is a file: said with the remedy, and one order is all the CA sees', async () => {
-    const pebble = keep(await startPebble());
+    const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
     const site = await agentSite({});
     const path = join(site.folder, 'certificates');
