@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { AgentError } from '../core/errors.ts';
 
 /** Runs file system work; what the system refuses becomes `deploy.target` with the path and what to do about it. */
@@ -8,6 +9,16 @@ export async function guarded<T>(path: string, work: () => Promise<T>): Promise<
     if (error instanceof AgentError || !isSystemError(error)) throw error;
     throw targetError(error.path ?? path, remedy(error), error);
   }
+}
+
+/** undefined: there is no such file. */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  return guarded(file, () =>
+    readFile(file, 'utf8').catch((error: unknown) => {
+      if (isSystemError(error, 'ENOENT')) return undefined;
+      throw error;
+    }),
+  );
 }
 
 /** `deploy.target` about one path. */

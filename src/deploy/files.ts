@@ -1,18 +1,20 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
-import type { Deployer, DeployRequest } from '../core/ports.ts';
+import type { Deployer } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Bundle } from '../core/types.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
 import { writePem } from '../x509/pem.ts';
-import { type Access, resolveAccess, tryRoot } from './access.ts';
-import { currentGeneration, isReloaded, markReloaded, sweep, sweepAgainMs, switchTo } from './generations.ts';
-import { holds, readDeployed, readObserved } from './observed.ts';
-import { createReloads, runReload, tryReload } from './reload.ts';
-import { type SlotPath, slotPath } from './slot-path.ts';
+import { resolveAccess, tryRoot } from './access.ts';
+import { readDeployed, readObserved } from './observed.ts';
+import { createPlacing } from './placing.ts';
+import { runReload, tryReload } from './reload.ts';
+import { createReloads } from './reloads.ts';
+import { createRounds } from './rounds.ts';
+import { slotPath } from './slot-path.ts';
 
 export interface FilesOptions {
   readonly path: string;
@@ -29,7 +31,9 @@ const account = z.union([z.string().min(1), z.number().int().nonnegative().trans
 const options: z.ZodType<FilesOptions> = z.strictObject({
   path: z
     .string()
-    .refine(isAbsolute, { error: 'must be an absolute path' })
+    .refine(isAbsolute, {
+      error: 'must be an absolute path, such as /etc/acme-agent/certs: other programs read there',
+    })
     .describe('Directory that holds <domain>/<label>/ for each certificate; made if it is missing'),
   mode: z
     .enum(['0600', '0640'], { error: 'must be "0600" or "0640", in quotes' })
@@ -42,8 +46,12 @@ const options: z.ZodType<FilesOptions> = z.strictObject({
     .optional()
     .describe('Group (name or number) of the files; with mode "0640" it may read them'),
   reload: z
-    .array(z.string().min(1))
-    .min(1)
+    .unknown()
+    .refine((words) => !(Array.isArray(words) && words.some(isReference)), {
+      error:
+        'must not refer to { env: NAME } or { file: PATH }: every user of this machine can read it; give secrets in reloadEnv',
+    })
+    .pipe(z.array(z.string().min(1)).min(1))
     .optional()
     .describe('Program and arguments to run after a change, without a shell: [nginx, -s, reload]'),
   reloadTimeout: z.number().positive().max(3600).default(30).describe('Seconds that the reload may take'),
@@ -74,57 +82,35 @@ export const files = defineDeployTarget<FilesOptions>({
 
 function createFilesTarget(given: FilesOptions, context: PluginContext): Deployer {
   const { name, run, clock, log } = context;
-  const { reload: command, reloadTimeout, reloadEnv: env } = given;
-  const reload = command && { target: name, command, timeoutMs: reloadTimeout * 1000, env };
-  const inTurn = createTurns();
+  const { reload: command, reloadEnv: env } = given;
+  const timeoutMs = given.reloadTimeout * 1000;
+  const reload = command && { target: name, command, timeoutMs, env };
+  const place = createPlacing(context);
   const reloads =
     reload &&
-    createReloads((signal) => {
-      log.info({ target: name, command }, 'reloading');
-      return runReload(reload, run, signal);
-    }, clock);
+    createReloads({
+      target: name,
+      rounds: createRounds(given.path, name),
+      reload: (signal) => {
+        log.info({ target: name, command }, 'reloading');
+        return runReload(reload, run, signal);
+      },
+      timeoutMs,
+      clock,
+    });
 
-  async function deploy(request: DeployRequest, signal: AbortSignal): Promise<{ readonly observed: string }> {
+  const deploy: Deployer['deploy'] = async (request, signal) => {
     const path = slotPath(given.path, request.slot);
     const access = await resolveAccess(given, run);
     signal.throwIfAborted();
-    const generation = await inTurn(path.link, () => place(path, pemFiles(request.bundle), access));
-    if (reloads !== undefined && !(await isReloaded(path, generation))) {
-      await reloads.request(signal);
-      await markReloaded(path, generation, access);
-    }
+    const generation = await place(path, pemFiles(request.bundle), access);
+    const notYet = await reloads?.follow({ path, generation, access }, signal);
+    if (notYet !== undefined) return notYet;
     const observed = await readObserved(path);
     if (observed === undefined)
       throw new AgentError('deploy.mismatch', `${path.link}: what was just written there is gone`);
     return { observed };
-  }
-
-  /** Resolves with the generation that holds these files, a new one unless the current one does. */
-  async function place(
-    path: SlotPath,
-    wanted: Readonly<Record<string, string>>,
-    access: Access,
-  ): Promise<number> {
-    const current = await currentGeneration(path);
-    if (current !== undefined && (await holds(path, current, { files: wanted, access }))) {
-      await tidy(path);
-      return current;
-    }
-    const generation = await switchTo(path, wanted, access);
-    log.info({ target: name, path: path.link, generation }, 'certificate files switched');
-    await tidy(path);
-    return generation;
-  }
-
-  /** What cannot be removed now is removed later; it does not make a switch that was done a failure. */
-  async function tidy(path: SlotPath): Promise<void> {
-    try {
-      const again = await sweep(path, clock.now());
-      if (again) clock.after(sweepAgainMs, () => void inTurn(path.link, () => tidy(path)));
-    } catch (error) {
-      log.warn({ target: name, path: path.store, error }, 'leftovers could not be removed');
-    }
-  }
+  };
 
   return {
     name,
@@ -138,6 +124,11 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
   };
 }
 
+/** Said of the whole list: in the place of an entry the configuration would put the value that it refers to. */
+function isReference(word: unknown): boolean {
+  return typeof word === 'object' && word !== null && !Array.isArray(word);
+}
+
 function pemFiles(bundle: Bundle): Readonly<Record<string, string>> {
   const cert = writePem(bundle.leafDer);
   const chain = bundle.chainDer.map((der) => writePem(der)).join('');
@@ -149,21 +140,5 @@ function pemFiles(bundle: Bundle): Readonly<Record<string, string>> {
     'fullchain.pem': cert + chain,
     'privkey.pem': key,
     'combined.pem': key + cert + chain,
-  };
-}
-
-/** Runs work on the same thing one after the other, in the order asked. */
-function createTurns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
-  const last = new Map<string, Promise<unknown>>();
-
-  return async (key, work) => {
-    const before = last.get(key) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    last.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(key) === mine) last.delete(key);
-    }
   };
 }

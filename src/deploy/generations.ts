@@ -1,9 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAgentError } from '../core/errors.ts';
 import type { Instant } from '../core/types.ts';
 import { type Access, createFile, ensureDirectory, ensureRoot, syncDirectory } from './access.ts';
-import { guarded, isSystemError, targetError } from './fault.ts';
+import { guarded, isSystemError, readIfThere, targetError } from './fault.ts';
 import { parseGeneration, type SlotPath } from './slot-path.ts';
 
 /** Served before the current one: these directories stay, for readers that resolved the link a moment ago. */
@@ -13,7 +13,6 @@ const keptBefore = 2;
 const writerDeadMs = 2 * 60_000;
 
 const historyFile = '.previous';
-const reloadedFile = '.reloaded';
 
 /** The generation that the link names; undefined: there is no link. Throws when something else stands there. */
 export async function currentGeneration(path: SlotPath): Promise<number | undefined> {
@@ -86,27 +85,29 @@ export async function sweep(path: SlotPath, now: Instant): Promise<boolean> {
 
 export const sweepAgainMs = writerDeadMs + 1_000;
 
-/** Whether the reload after the switch to this generation has ended well. */
-export async function isReloaded(path: SlotPath, generation: number): Promise<boolean> {
-  const marker = join(directoryOf(path, generation), reloadedFile);
-  return guarded(marker, () =>
-    lstat(marker).then(
-      () => true,
-      (error: unknown) => {
-        if (isSystemError(error, 'ENOENT')) return false;
-        throw error;
-      },
-    ),
-  );
+/** The first round of reloads of this target that counts for this generation, as noted; undefined: nothing is noted. */
+export async function readAwaited(held: Held, target: string): Promise<number | undefined> {
+  return parseGeneration((await readIfThere(noteOf(held, target))) ?? '');
 }
 
-export async function markReloaded(path: SlotPath, generation: number, access: Access): Promise<void> {
-  const marker = join(directoryOf(path, generation), reloadedFile);
-  await createFile(marker, '', access).catch((error: unknown) => {
-    const cause = isAgentError(error) ? error.cause : error;
-    // Marked already, or replaced and removed while the reload ran.
-    if (!isSystemError(cause, 'EEXIST', 'ENOENT')) throw error;
-  });
+export async function markAwaited(
+  held: Held & { readonly access: Access },
+  target: string,
+  round: number,
+): Promise<void> {
+  const note = noteOf(held, target);
+  const draft = `${note}.${randomBytes(6).toString('hex')}`;
+  await createFile(draft, String(round), held.access);
+  await guarded(note, () => rename(draft, note));
+}
+
+interface Held {
+  readonly path: SlotPath;
+  readonly generation: number;
+}
+
+function noteOf({ path, generation }: Held, target: string): string {
+  return join(directoryOf(path, generation), `.awaits.${target}`);
 }
 
 export function directoryOf(path: SlotPath, generation: number): string {

@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../core/errors.ts';
 import type { DeployedPem } from '../core/ports.ts';
 import { secret } from '../core/secret.ts';
 import { type Access, isGiven } from './access.ts';
-import { guarded, isSystemError } from './fault.ts';
+import { readIfThere } from './fault.ts';
 import { currentGeneration, directoryOf } from './generations.ts';
 import type { SlotPath } from './slot-path.ts';
 
@@ -65,13 +65,4 @@ function fingerprintOf(path: SlotPath, fullchain: string, combined: string): str
 function mismatch(path: SlotPath, cause?: unknown): AgentError {
   const message = `${path.link}: the certificate and key there do not belong together or cannot be read`;
   return new AgentError('deploy.mismatch', message, { facts: { path: path.link }, cause });
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  return guarded(file, () =>
-    readFile(file, 'utf8').catch((error: unknown) => {
-      if (isSystemError(error, 'ENOENT')) return undefined;
-      throw error;
-    }),
-  );
 }

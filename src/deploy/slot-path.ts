@@ -55,7 +55,7 @@ export function parseGeneration(name: string): number | undefined {
 }
 
 function safeName(root: string, name: string): string {
-  const plain = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$/.test(name) && !name.includes('..');
+  const plain = /^[A-Za-z0-9_:][A-Za-z0-9_.:@-]*$/.test(name) && !name.includes('..');
   if (!plain) throw targetError(root, `${JSON.stringify(name)} cannot be used as a file name`);
   if (name.length > longestName)
     throw targetError(root, `${name} is longer than a file name may be; use a shorter label`);

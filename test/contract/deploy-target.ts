@@ -2,11 +2,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentError } from '../../src/core/errors.ts';
 import type { Deployer, DeployRequest } from '../../src/core/ports.ts';
-import { makeBundle, slotOf } from '../deploy/fixture.ts';
+import { deployNow, makeBundle, slotOf } from '../deploy/fixture.ts';
 
 /** What the suite needs of a target's test set-up. */
 export interface DeployTargetSetup {
-  /** A deployer as another process with the same configuration would make it. */
+  /** A deployer as another process with the same configuration would make it; it shows what it gets at once. */
   create(): Promise<Deployer>;
   /** What a server at the target would load for the slot, found without the deployer; undefined: nothing. */
   read(
@@ -74,7 +74,7 @@ export function describeDeployTarget(name: string, setUp: () => Promise<DeployTa
       const issued = await makeBundle([slot.label]);
       const uploaded = await makeBundle([slot.label], { source: 'upload', chain: 2 });
       for (const bundle of [fallback, issued, uploaded, issued]) {
-        const { observed } = await deployer.deploy({ bundle, slot }, live());
+        const observed = await deployNow(deployer, { bundle, slot });
         expect(observed).toBe(bundle.certificate.fingerprint);
         await expectServed(slot, observed);
       }
@@ -123,7 +123,7 @@ export function describeDeployTarget(name: string, setUp: () => Promise<DeployTa
       expect(refusal).toMatchObject({ code: expect.stringMatching(/^deploy\./) });
       expect(JSON.stringify(refusal) + String(refusal)).not.toContain('PRIVATE KEY');
 
-      const { observed } = await deployer.deploy({ bundle: newer, slot }, live());
+      const observed = await deployNow(deployer, { bundle: newer, slot });
       expect(observed).toBe(newer.certificate.fingerprint);
       await expectServed(slot, observed);
     });

@@ -1,11 +1,8 @@
 import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testFolder } from '../support/run-folder.ts';
-import { createFilesTarget } from './fixture.ts';
-
-const signal = new AbortController().signal;
+import { asOrdinaryUser, createFilesTarget, signal } from './fixture.ts';
 
 type Given = Parameters<typeof createFilesTarget>[0];
 
@@ -49,17 +46,12 @@ describe('a check of the files target', () => {
   });
 
   it('refuses an owner that only root can give files to', async () => {
-    const path = join(tmpdir(), 'acme-agent-not-made');
-    const isRoot = process.geteuid?.() === 0;
-    if (isRoot) process.seteuid?.(65534);
-    try {
-      await expect(check({ path, owner: 0 })).rejects.toMatchObject({
+    await asOrdinaryUser(async (folder) => {
+      await expect(check({ path: join(folder, 'certs'), owner: 0 })).rejects.toMatchObject({
         code: 'deploy.target',
         message: expect.stringContaining('only root may give files away; run the agent as root'),
       });
-    } finally {
-      if (isRoot) process.seteuid?.(0);
-    }
+    });
   });
 
   it('refuses a reload program that is not there, not a program, or not on the PATH of the reload', async () => {

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../support/root.ts';
 import { testFolder } from '../support/run-folder.ts';
-import { createFilesTarget, createManualClock, makeBundle, slotOf } from './fixture.ts';
+import { createFilesTarget, createManualClock, deployNow, makeBundle, slotOf } from './fixture.ts';
 
 const signal = new AbortController().signal;
 const slot = slotOf('a.example.com');
@@ -103,7 +103,7 @@ describe('a writer that dies', () => {
 
     const bundle = await makeBundle(['a.example.com']);
     clock.advance(600_000);
-    const { observed } = await target.deploy({ bundle, slot }, signal);
+    const observed = await deployNow(target, { bundle, slot });
     expect(observed).toBe(bundle.certificate.fingerprint);
     expect(readdirSync(store)).toHaveLength(3);
   }, 120_000);

@@ -1,12 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import {
-  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -16,26 +13,24 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testFolder } from '../support/run-folder.ts';
-import { createFilesTarget, createManualClock, makeBundle, slotOf } from './fixture.ts';
+import {
+  asOrdinaryUser,
+  createFilesTarget,
+  createManualClock,
+  deployNow,
+  isRoot,
+  linkOf,
+  makeBundle,
+  signal,
+  slot,
+  slotOf,
+  storeOf,
+} from './fixture.ts';
 
-const nobody = 65534;
-const root = process.geteuid?.() === 0;
-const signal = new AbortController().signal;
-setMaxListeners(0, signal);
-const slot = slotOf('www.example.com');
 const fileNames = ['cert.pem', 'chain.pem', 'combined.pem', 'fullchain.pem', 'privkey.pem'];
-
-function linkOf(path: string, name = 'www.example.com'): string {
-  return join(path, 'example.com', name);
-}
-
-function storeOf(path: string, name = 'www.example.com'): string {
-  return join(path, 'example.com', '.generations', name);
-}
 
 function modeOf(path: string): number {
   return statSync(path).mode & 0o7777;
@@ -47,7 +42,7 @@ describe('the files of a certificate', () => {
     const bundle = await makeBundle(['www.example.com'], { chain: 2 });
     const target = await createFilesTarget({ path });
 
-    const { observed } = await target.deploy({ bundle, slot }, signal);
+    const observed = await deployNow(target, { bundle, slot });
 
     expect(observed).toBe(bundle.certificate.fingerprint);
     const link = linkOf(path);
@@ -220,7 +215,7 @@ describe('rights', () => {
     expect(fileNames.map((name) => modeOf(join(linkOf(path), name)))).toEqual(fileNames.map(() => 0o640));
   });
 
-  it.skipIf(!root)('give files and directories to another owner and group (needs root)', async () => {
+  it.skipIf(!isRoot)('give files and directories to another owner and group (needs root)', async () => {
     const path = join(testFolder('files'), 'certs');
     const target = await createFilesTarget({ path, mode: '0640', owner: 'nobody', group: 4242 });
     await target.deploy({ bundle: await makeBundle(['www.example.com']), slot }, signal);
@@ -251,16 +246,3 @@ describe('rights', () => {
     });
   });
 });
-
-/** As a user with no special rights, in a folder of that user: the one who runs the tests, or another if that is root. */
-async function asOrdinaryUser(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'acme-agent-files-'));
-  if (root) chownSync(folder, nobody, nobody);
-  if (root) process.seteuid?.(nobody);
-  try {
-    await work(folder);
-  } finally {
-    if (root) process.seteuid?.(0);
-    rmSync(folder, { recursive: true });
-  }
-}

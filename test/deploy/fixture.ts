@@ -1,4 +1,7 @@
+import { setMaxListeners } from 'node:events';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createRunChild } from '../../src/child.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock, Deployer, DeployRequest, Log } from '../../src/core/ports.ts';
@@ -48,6 +51,49 @@ export async function makeBundle(
     wanted: { names, keyType, issuers: ['test'], challenge: 'http-01' },
   };
   return { certificate, leafDer, chainDer: issuers, privateKey };
+}
+
+/** Where a test puts its certificate that has only one. */
+export const slot = slotOf('www.example.com');
+
+export const nobody = 65534;
+export const isRoot = process.geteuid?.() === 0;
+
+/** Never aborted, for any number of listeners. */
+export const signal: AbortSignal = new AbortController().signal;
+setMaxListeners(0, signal);
+
+export function linkOf(path: string, name = 'www.example.com'): string {
+  return join(path, 'example.com', name);
+}
+
+export function storeOf(path: string, name = 'www.example.com'): string {
+  return join(path, 'example.com', '.generations', name);
+}
+
+/** For a target that must show a certificate at once: the fingerprint that it shows. */
+export async function deployNow(
+  deployer: Deployer,
+  request: DeployRequest,
+  abort: AbortSignal = signal,
+): Promise<string> {
+  const result = await deployer.deploy(request, abort);
+  if ('again' in result) throw new Error('the target does not show the certificate yet');
+  return result.observed;
+}
+
+/** As a user with no special rights, in a folder of that user: the one who runs the tests, or another if that is root. */
+export async function asOrdinaryUser(work: (folder: string) => Promise<void>): Promise<void> {
+  // Only the owner may enter the folder of the run.
+  const folder = mkdtempSync(join(isRoot ? '/tmp' : tmpdir(), 'acme-agent-files-'));
+  if (isRoot) chownSync(folder, nobody, nobody);
+  if (isRoot) process.seteuid?.(nobody);
+  try {
+    await work(folder);
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    rmSync(folder, { recursive: true });
+  }
 }
 
 export function slotOf(label: string, keyClass: 'ec' | 'rsa' = 'ec'): DeployRequest['slot'] {
