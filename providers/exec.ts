@@ -64,7 +64,23 @@ function create(config: Options, context: PluginContext): DnsProvider {
       for (const change of changes) outcomes.push(await runChange(change, { config, context, signal }));
       return { outcomes };
     },
+    check: (signal) => findProgram(config, context, signal),
   };
+}
+
+/** Does not run it: who knows what it does. */
+async function findProgram(
+  { command: [program = ''] }: Options,
+  { run }: PluginContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { code } = await run({ command: ['/bin/sh', '-c', 'command -v -- "$1"', 'sh', program], signal });
+  signal.throwIfAborted();
+  if (code === 0) return;
+  throw new AgentError('provider.unavailable', `the program ${program} is not there, or may not be run`, {
+    retry: 'blocked',
+    advice: 'Install it, or correct "command" of this DNS account.',
+  });
 }
 
 async function runChange(

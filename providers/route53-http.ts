@@ -1,4 +1,4 @@
-import type { Http } from '../src/plugin/context.ts';
+import type { Http } from '../src/core/http.ts';
 
 /** What the AWS SDK hands to the transport; its `query` is not encoded yet. */
 interface SdkRequest {

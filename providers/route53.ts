@@ -1,7 +1,8 @@
 import type { ResourceRecordSet, Route53Client, Route53ClientConfig, RRType } from '@aws-sdk/client-route-53';
 import { AgentError, isAgentError } from '../src/core/errors.ts';
+import type { Http } from '../src/core/http.ts';
 import type { DnsProvider, TxtRecord, ZoneRef } from '../src/core/provider.ts';
-import type { Http, PluginContext } from '../src/plugin/context.ts';
+import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { unquoteTxt } from './quoting.ts';
 import { toProviderError } from './route53-errors.ts';

@@ -1,16 +1,21 @@
 import { setMaxListeners } from 'node:events';
 import { AgentError, toAgentError } from '../core/errors.ts';
-import type { JournalEntry, Ports } from '../core/ports.ts';
+import type { Http } from '../core/http.ts';
+import type { Ports } from '../core/ports.ts';
 import { createAccounts, type DnsAccount } from './account.ts';
 import { createAddition, type TxtWish } from './addition.ts';
 import { createAuthoritative } from './authoritative.ts';
 import { abandonable, createDeadline } from './deadline.ts';
+import { createDoh, publicDohUrls } from './doh.ts';
 import { createEngine } from './engine.ts';
+import { createLearned, createScratchMemory, type DnsMemory } from './learned.ts';
 import { createLimits } from './limits.ts';
-import { createPropagation, type Shown } from './propagation.ts';
+import { createPropagation } from './propagation.ts';
+import { createReadiness } from './readiness.ts';
 import { createRemoval, type Recovery } from './removal.ts';
 import { createResolver } from './resolver.ts';
 import { createVendor } from './vendor.ts';
+import { createVendorWord, type Shown } from './vendor-word.ts';
 import { createZones } from './zone.ts';
 
 export type { DnsAccount } from './account.ts';
@@ -42,85 +47,92 @@ export interface Dns {
   close(): Promise<void>;
 }
 
-const noRoomPauseMs = 1000;
 const closeMs = 10_000;
 
-/** `resolvers`: recursive DNS servers (`address` or `address:port`); those of the system when empty. */
-export function createDns(
-  config: { readonly accounts: readonly DnsAccount[]; readonly resolvers: readonly string[] },
-  needs: Pick<Ports, 'journal' | 'locks' | 'buckets' | 'clock' | 'log'>,
-): Dns {
-  const { journal, clock, log } = needs;
+export interface DnsConfig {
+  readonly accounts: readonly DnsAccount[];
+  /** Recursive DNS servers (`address` or `address:port`); those of the system when empty. */
+  readonly resolvers: readonly string[];
+  /** Resolvers over HTTPS, asked where port 53 is filtered; public ones when absent. */
+  readonly doh?: readonly string[] | undefined;
+}
+
+export interface DnsNeeds extends Pick<Ports, 'journal' | 'locks' | 'buckets' | 'clock' | 'log'> {
+  /** Absent: where port 53 is filtered the typical delay of the provider decides alone. */
+  readonly http?: Pick<Http, 'request'> | undefined;
+  /** By owner. Absent: what is learned of a zone is forgotten with the process. */
+  readonly pluginState?: ((owner: string) => DnsMemory) | undefined;
+}
+
+/** Under which the engine keeps what it learned; no plugin can have this name. */
+const memoryOwner = 'dns engine';
+
+export function createDns(config: DnsConfig, needs: DnsNeeds): Dns {
   const stop = new AbortController();
-  const closing = stop.signal;
   // Every query under way listens; many are normal.
-  setMaxListeners(0, closing);
+  setMaxListeners(0, stop.signal);
+  const parts = assemble(config, needs, stop.signal);
+  const { addition, learned, readiness, removal } = parts;
+  return {
+    present: addition.present,
+    ready: readiness.ready,
+    cleanUp: async (ids, signal) => {
+      addition.forget(ids);
+      learned.forget(ids);
+      await removal.cleanUp(ids, signal);
+    },
+    recover: removal.recover,
+    check: (account, signal) => check(account, parts, signal),
+    close: async () => {
+      await drain(parts, needs);
+      stop.abort(new AgentError('provider.unavailable', 'the agent stops'));
+      await Promise.allSettled(parts.accounts.all.map(({ provider }) => provider.close?.()));
+    },
+  };
+}
+
+type Parts = ReturnType<typeof assemble>;
+
+/** `closing` ends what is shared by several callers. */
+function assemble(config: DnsConfig, needs: DnsNeeds, closing: AbortSignal) {
+  const { journal, clock, log, http } = needs;
   const accounts = createAccounts(config.accounts);
   const resolver = createResolver({ servers: config.resolvers }, needs);
   const limits = createLimits(needs);
   const vendor = createVendor({ limits, clock, log });
   const zones = createZones({ accounts, resolver, vendor, clock, closing });
   const authoritative = createAuthoritative({ resolver, clock, closing });
-  const propagation = createPropagation({ authoritative, limits, vendor, clock, log, closing });
+  const vendorWord = createVendorWord({ limits, vendor, clock, closing });
+  const memory = needs.pluginState?.(memoryOwner) ?? createScratchMemory();
+  const learned = createLearned({ memory, clock, log });
+  const doh = http === undefined ? undefined : createDoh(config.doh ?? publicDohUrls, { http, log });
+  const propagation = createPropagation({ authoritative, vendorWord, learned, doh, clock, log });
   const engine = createEngine({ ...needs, accounts, vendor, closing });
   const addition = createAddition({ journal, engine, zones, clock });
+  const readiness = createReadiness({ journal, accounts, addition, propagation, clock });
   const removal = createRemoval({ journal, engine, clock, log });
+  return { accounts, vendor, zones, engine, learned, addition, readiness, removal };
+}
 
-  async function ready(id: string, signal: AbortSignal): Promise<Shown> {
-    const before = await wanted(id);
-    if (before.state === 'intent' && !(await addition.hasLanded(before, signal)))
-      return { checkAgainAt: clock.now() };
-    const entry = await wanted(id);
-    const account = accounts.get(entry.account);
-    return entry.state === 'intent' ? waitForRoom(entry, account) : propagation.shown(entry, account, signal);
+async function check(
+  name: string,
+  { accounts, vendor, zones }: Pick<Parts, 'accounts' | 'vendor' | 'zones'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const account = accounts.get(name);
+  const { provider } = account;
+  const call = { account: name, changes: 0, rate: provider.traits.rate };
+  await vendor.call(call, async (callSignal) => provider.check?.(callSignal), signal);
+  for (const zone of account.zones) await zones.declared(account, zone, signal);
+}
+
+async function drain({ engine }: Pick<Parts, 'engine'>, { clock, log }: DnsNeeds): Promise<void> {
+  const deadline = createDeadline(closeMs, 'the DNS calls under way', { clock, signals: [] });
+  try {
+    await abandonable(engine.drain(), deadline.signal);
+  } catch (error) {
+    log.warn({ reason: toAgentError(error).message }, 'stopped with DNS calls under way');
+  } finally {
+    deadline.end();
   }
-
-  function waitForRoom(entry: JournalEntry, { provider }: DnsAccount): Shown {
-    const now = clock.now();
-    const { maxValuesPerName, propagation: limit } = provider.traits;
-    if (now < Math.min(entry.leaseUntil, entry.createdAt + limit.timeoutMs))
-      return { checkAgainAt: now + noRoomPauseMs };
-    throw new AgentError(
-      'dns.propagation',
-      `DNS account ${entry.account} holds at most ${maxValuesPerName} TXT value(s) at ${entry.name}, and others did not leave in time`,
-      { facts: { name: entry.name, account: entry.account } },
-    );
-  }
-
-  async function wanted(id: string): Promise<JournalEntry> {
-    const entry = await journal.get(id);
-    if (entry !== undefined && entry.state !== 'removing') return entry;
-    const what = entry === undefined ? 'the TXT record' : `the TXT record at ${entry.name}`;
-    throw new AgentError('dns.propagation', `${what} was removed before the CA asked for it`, {
-      facts: { id },
-    });
-  }
-
-  async function cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void> {
-    addition.forget(ids);
-    await removal.cleanUp(ids, signal);
-  }
-
-  async function check(name: string, signal: AbortSignal): Promise<void> {
-    const account = accounts.get(name);
-    const { provider } = account;
-    const call = { account: name, changes: 0, rate: provider.traits.rate };
-    await vendor.call(call, async (callSignal) => provider.check?.(callSignal), signal);
-    for (const zone of account.zones) await zones.declared(account, zone, signal);
-  }
-
-  async function close(): Promise<void> {
-    const deadline = createDeadline(closeMs, 'the DNS calls under way', { clock, signals: [] });
-    try {
-      await abandonable(engine.drain(), deadline.signal);
-    } catch (error) {
-      log.warn({ reason: toAgentError(error).message }, 'stopped with DNS calls under way');
-    } finally {
-      deadline.end();
-      stop.abort(new AgentError('provider.unavailable', 'the agent stops'));
-      await Promise.allSettled(accounts.all.map(({ provider }) => provider.close?.()));
-    }
-  }
-
-  return { present: addition.present, ready, cleanUp, recover: removal.recover, check, close };
 }

@@ -2,7 +2,7 @@ import type { AgentError } from '../core/errors.ts';
 import type { Journal, JournalEntry } from '../core/ports.ts';
 import type { ProviderTraits, TxtChange } from '../core/provider.ts';
 import type { Instant } from '../core/types.ts';
-import type { Landing } from './flight.ts';
+import type { Landing } from './bisection.ts';
 
 /** Ids of the entries that a flight is asked to bring in and to take away; all of one account and zone. */
 export interface FlightRequest {

@@ -2,13 +2,11 @@ import { AgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import type { DnsAccount } from './account.ts';
-import type { Authoritative, View } from './authoritative.ts';
-import { createCache, type Fresh } from './cache.ts';
-import { abandonable } from './deadline.ts';
-import type { Limits } from './limits.ts';
-import type { Vendor } from './vendor.ts';
-
-export type Shown = true | { readonly checkAgainAt: Instant };
+import type { Authoritative } from './authoritative.ts';
+import type { Doh } from './doh.ts';
+import { type Learned, since } from './learned.ts';
+import { pauseMs, type Shown, type VendorWord } from './vendor-word.ts';
+import { judge } from './verdict.ts';
 
 export interface Propagation {
   /**
@@ -18,124 +16,110 @@ export interface Propagation {
   shown(entry: JournalEntry, account: DnsAccount, signal: AbortSignal): Promise<Shown>;
 }
 
-/** What the nameservers say together. */
-type Verdict = { readonly shown: boolean; readonly filtered: boolean; readonly words: string };
-
-const shortestPauseMs = 100;
-const longestPauseMs = 5000;
-const liveMs = 5 * 60_000;
-
-export function createPropagation({
-  authoritative,
-  limits,
-  vendor,
-  clock,
-  log,
-  closing,
-}: Pick<Ports, 'clock' | 'log'> & {
+export interface PropagationNeeds extends Pick<Ports, 'clock' | 'log'> {
   readonly authoritative: Authoritative;
-  readonly limits: Limits;
-  readonly vendor: Vendor;
-  /** Ends shared questions. */
-  readonly closing: AbortSignal;
-}): Propagation {
-  const words = createCache<Shown>(clock);
+  readonly vendorWord: VendorWord;
+  readonly learned: Learned;
+  /** Asked where no nameserver of the zone can be reached; undefined: time alone decides there. */
+  readonly doh: Doh | undefined;
+}
 
-  async function shown(entry: JournalEntry, account: DnsAccount, signal: AbortSignal): Promise<Shown> {
-    const { signal: sign } = account.provider.traits.propagation;
-    if (sign === 'delay') return delayed(entry, account);
-    if (sign === 'api' && entry.ticket !== undefined && account.provider.live !== undefined)
-      return byVendor(entry, entry.ticket, { account, signal });
-    return byServers(entry, account, signal);
-  }
+/** `assumed`: nobody could be asked, and it should be there by now. */
+type Finding = Exclude<Shown, true> | 'seen' | 'assumed';
 
-  async function byVendor(
-    entry: JournalEntry,
-    ticket: string,
-    { account, signal }: { readonly account: DnsAccount; readonly signal: AbortSignal },
-  ): Promise<Shown> {
-    const load = () => askVendor(entry, ticket, account);
-    const word = await abandonable(words.get(`${account.name}|${ticket}`, load), signal);
-    if (word === true) return true;
-    requireTime(entry, account, 'the vendor says that its servers do not all have it yet');
+/** A resolver that was asked too early remembers for long that there was nothing. */
+const hiddenTimes = 3;
+
+export function createPropagation(needs: PropagationNeeds): Propagation {
+  const { clock, learned, vendorWord } = needs;
+
+  async function find(entry: JournalEntry, account: DnsAccount, signal: AbortSignal): Promise<Finding> {
+    const { signal: sign, typicalMs } = account.provider.traits.propagation;
+    if (sign === 'delay') return after(entry, typicalMs, clock.now());
+    const { ticket } = entry;
+    if (sign !== 'api' || ticket === undefined || account.provider.live === undefined)
+      return byServers(entry, { account, needs }, signal);
+    const word = await vendorWord.ask(entry, { account, ticket }, signal);
+    if (word === true) return 'seen';
+    requireTime(entry, account, {
+      now: clock.now(),
+      words: 'the vendor says that its servers do not all have it yet',
+    });
     return word;
   }
 
-  /** All values of one call have one ticket: one question answers for all of them. */
-  async function askVendor(
-    entry: JournalEntry,
-    ticket: string,
-    { name, provider }: DnsAccount,
-  ): Promise<Fresh<Shown>> {
-    const call = { account: name, zone: entry.zone, changes: 0 };
-    const admitted = await limits.tryAdmit(call, provider.traits.rate);
-    if (admitted !== true) return notBefore(admitted.readyAt);
-    // Admitted above, without waiting; a second count would be one too many.
-    const ask = async (callSignal: AbortSignal) => provider.live?.(ticket, callSignal);
-    const live = await vendor.call({ ...call, rate: [] }, ask, closing);
-    if (live === true) return { value: true, ttlMs: liveMs };
-    return notBefore(clock.now() + pauseMs(clock.now() - since(entry)));
-  }
-
-  function notBefore(checkAgainAt: Instant): Fresh<Shown> {
-    return { value: { checkAgainAt }, ttlMs: checkAgainAt - clock.now() };
-  }
-
-  async function byServers(entry: JournalEntry, account: DnsAccount, signal: AbortSignal): Promise<Shown> {
-    const { zone, name, value } = entry;
-    const views = await authoritative.look({ zone, name, override: account.nameservers }, signal);
-    const verdict = judge(views, value);
-    if (verdict.shown) return true;
-    if (verdict.filtered) {
-      log.debug(
-        { zone, name },
-        'no nameserver of the zone answers; the typical delay of the provider decides',
-      );
-      return delayed(entry, account);
-    }
-    requireTime(entry, account, verdict.words);
-    return { checkAgainAt: clock.now() + pauseMs(clock.now() - since(entry)) };
-  }
-
-  function delayed(entry: JournalEntry, { provider }: DnsAccount): Shown {
-    const readyAt = Math.min(since(entry) + provider.traits.propagation.typicalMs, entry.leaseUntil);
-    return clock.now() >= readyAt || { checkAgainAt: readyAt };
-  }
-
-  function requireTime(entry: JournalEntry, { provider }: DnsAccount, words: string): void {
-    const now = clock.now();
-    const age = now - since(entry);
-    if (now < entry.leaseUntil && age <= provider.traits.propagation.timeoutMs) return;
-    throw new AgentError(
-      'dns.propagation',
-      `${entry.name} does not show its TXT record after ${Math.round(age / 1000)} s: ${words}`,
-      { facts: { name: entry.name, zone: entry.zone, account: entry.account } },
-    );
-  }
-
-  return { shown };
+  return {
+    async shown(entry, account, signal) {
+      const soonestAt = Math.min((await learned.soonestAt(entry)) ?? 0, entry.leaseUntil);
+      if (clock.now() < soonestAt) return { checkAgainAt: soonestAt };
+      const finding = await find(entry, account, signal);
+      if (finding !== 'assumed') await learned.looked(entry, finding === 'seen');
+      return finding === 'seen' || finding === 'assumed' || finding;
+    },
+  };
 }
 
-/** Grows with the age by itself, so that no process has to remember how often it asked. */
-function pauseMs(ageMs: number): number {
-  return Math.min(Math.max(shortestPauseMs, ageMs / 3), longestPauseMs);
+interface Looking {
+  readonly account: DnsAccount;
+  readonly needs: PropagationNeeds;
 }
 
-function since(entry: JournalEntry): Instant {
-  return entry.addedAt ?? entry.createdAt;
+async function byServers(entry: JournalEntry, looking: Looking, signal: AbortSignal): Promise<Finding> {
+  const { account, needs } = looking;
+  const { zone, name, value } = entry;
+  const views = await needs.authoritative.look({ zone, name, override: account.nameservers }, signal);
+  const verdict = judge(views, value);
+  if (verdict.shown) return 'seen';
+  if (verdict.filtered) return byResolvers(entry, looking, signal);
+  const now = needs.clock.now();
+  requireTime(entry, account, { now, words: verdict.words });
+  return { checkAgainAt: now + pauseMs(now - since(entry)) };
 }
 
-/** All that can be reached must show the value, and at least half of the nameservers must be reached. */
-function judge(views: readonly View[], value: string): Verdict {
-  const reached = views.filter(({ seen }) => seen.length > 0);
-  const silent = views.filter(({ seen }) => seen.length === 0).map(({ server }) => server);
-  const missing = reached
-    .filter(({ seen }) => seen.some((values) => !values.has(value)))
-    .map(({ server }) => server);
-  const enough = reached.length * 2 >= views.length && reached.length > 0;
-  const words = [
-    missing.length > 0 ? `not yet at ${missing.join(', ')}` : '',
-    silent.length > 0 ? `no answer with authority from ${silent.join(', ')}` : '',
-  ].filter((part) => part !== '');
-  return { shown: enough && missing.length === 0, filtered: reached.length === 0, words: words.join('; ') };
+/**
+ * Port 53 is filtered here. Resolvers elsewhere are asked once it should be there; where they cannot tell, time decides,
+ * and a little more of it where they do not see it.
+ */
+async function byResolvers(
+  entry: JournalEntry,
+  { account, needs }: Looking,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { doh, learned, clock, log } = needs;
+  const { typicalMs } = account.provider.traits.propagation;
+  const expectedMs = Math.max((await learned.latestMs(entry)) ?? 0, typicalMs);
+  const expected = after(entry, expectedMs, clock.now());
+  if (expected !== 'assumed') return expected;
+  const views = (await doh?.txt(entry.name, signal)) ?? [];
+  log.debug({ zone: entry.zone, resolvers: views.length }, 'no nameserver of the zone answers');
+  if (views.length === 0) return 'assumed';
+  if (views.every((values) => values.has(entry.value))) return 'seen';
+  const now = clock.now();
+  const hidden = after(entry, hiddenTimes * expectedMs, now);
+  if (hidden === 'assumed') return hidden;
+  return { checkAgainAt: Math.min(hidden.checkAgainAt, now + pauseMs(now - since(entry))) };
+}
+
+/** Time alone decides, and never beyond the lease. */
+function after(
+  entry: JournalEntry,
+  ms: number,
+  now: Instant,
+): 'assumed' | { readonly checkAgainAt: Instant } {
+  const readyAt = Math.min(since(entry) + ms, entry.leaseUntil);
+  return now >= readyAt ? 'assumed' : { checkAgainAt: readyAt };
+}
+
+function requireTime(
+  entry: JournalEntry,
+  { provider }: DnsAccount,
+  { now, words }: { readonly now: Instant; readonly words: string },
+): void {
+  const age = now - since(entry);
+  if (now < entry.leaseUntil && age <= provider.traits.propagation.timeoutMs) return;
+  throw new AgentError(
+    'dns.propagation',
+    `${entry.name} does not show its TXT record after ${Math.round(age / 1000)} s: ${words}`,
+    { facts: { name: entry.name, zone: entry.zone, account: entry.account } },
+  );
 }

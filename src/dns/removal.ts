@@ -1,6 +1,5 @@
 import { toAgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
-import type { Instant } from '../core/types.ts';
 import { abandonable } from './deadline.ts';
 import type { Engine } from './engine.ts';
 
@@ -8,8 +7,6 @@ export interface Recovery {
   readonly removed: number;
   /** Entries that could not be removed now; the next recovery tries again. */
   readonly left: number;
-  /** When the next lease ends; absent: nothing is out. */
-  readonly nextAt?: Instant | undefined;
 }
 
 export interface Removal {
@@ -41,9 +38,7 @@ export function createRemoval({
     const removed = (await abandonable(removals, signal)).filter(Boolean).length;
     if (stale.length > 0)
       log.info({ removed, left: stale.length - removed }, 'left-over TXT records removed');
-    const leases = entries.filter((entry) => !isStale(entry)).map(({ leaseUntil }) => leaseUntil);
-    const nextAt = leases.length === 0 ? undefined : Math.min(...leases);
-    return { removed, left: stale.length - removed, nextAt };
+    return { removed, left: stale.length - removed };
   }
 
   async function markRemoving(entries: readonly JournalEntry[]): Promise<void> {

@@ -130,7 +130,8 @@ export function describeServer(server: DnsServer): string {
   return `DNS server ${address}:${server.port ?? 53}`;
 }
 
-function encodeQuery(question: DnsQuestion, { rd, edns }: { rd: boolean; edns: boolean }): Buffer {
+/** `rd`: for a server that resolves on behalf of others. */
+export function encodeQuery(question: DnsQuestion, { rd, edns }: { rd: boolean; edns: boolean }): Buffer {
   const options = { extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] };
   return encode({
     type: 'query',
@@ -170,7 +171,8 @@ function isTruncated(reply: Buffer): boolean {
   return ((reply[2] ?? 0) & 0x02) !== 0;
 }
 
-function answersTo(question: DnsQuestion, message: Buffer): boolean {
+/** Whether a message answers this question; an empty one that only says that something is wrong does. */
+export function answersTo(question: DnsQuestion, message: Buffer): boolean {
   const asked = tryDecode(message)?.questions?.[0];
   // Some servers leave the question out of an answer that only says FORMERR or REFUSED.
   if (asked === undefined) return rcodeOf(message) !== 'NOERROR' && rcodeOf(message) !== 'NXDOMAIN';

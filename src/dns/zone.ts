@@ -1,12 +1,9 @@
 import { AgentError } from '../core/errors.ts';
-import { isUnder, parentOf } from '../core/names.ts';
-import type { Ports } from '../core/ports.ts';
+import { isUnder } from '../core/names.ts';
 import type { ZoneRef } from '../core/provider.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
-import { createCache, type Fresh } from './cache.ts';
-import { abandonable } from './deadline.ts';
-import type { RecursiveResolver } from './resolver.ts';
-import type { Vendor } from './vendor.ts';
+import { followCname } from './cname.ts';
+import { createZoneSearch, type ZoneSearch, type ZoneSearchNeeds } from './zone-search.ts';
 
 /** Where a record is to be written. */
 export interface Place {
@@ -16,168 +13,57 @@ export interface Place {
   readonly name: string;
 }
 
+export interface WantedPlace {
+  readonly name: string;
+  /** Name of a DNS account; absent: any. */
+  readonly account?: string | undefined;
+}
+
 export interface Zones {
   /**
    * Follows CNAMEs from `name` (so that a name can be delegated to another zone), then finds the zone and who writes it.
    * Throws `dns.cname`, `dns.zoneNotFound`, `dns.query`, `provider.*`.
    */
-  place(
-    wanted: { readonly name: string; readonly account?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<Place>;
+  place(wanted: WantedPlace, signal: AbortSignal): Promise<Place>;
   /** The zone `zone` at this account, as the vendor knows it. Throws `dns.zoneNotFound`. */
   declared(account: DnsAccount, zone: string, signal: AbortSignal): Promise<ZoneRef>;
   /** Drops what is remembered about where `name` is written: the vendor said that it is not so. */
   forget(place: Place): void;
 }
 
-export interface ZonesNeeds extends Pick<Ports, 'clock'> {
+export interface ZonesNeeds extends ZoneSearchNeeds {
   readonly accounts: DnsAccounts;
-  readonly resolver: RecursiveResolver;
-  readonly vendor: Vendor;
-  /** Ends shared searches. */
-  readonly closing: AbortSignal;
 }
 
-const maxHops = 10;
-const positiveMs = 5 * 60_000;
-const longestPositiveMs = 3_600_000;
-const negativeMs = 10_000;
+export function createZones(needs: ZonesNeeds): Zones {
+  const { accounts, resolver } = needs;
+  const search = createZoneSearch(needs);
 
-export function createZones({ accounts, resolver, vendor, clock, closing }: ZonesNeeds): Zones {
-  const atVendor = createCache<ZoneRef | undefined>(clock);
-  const bySoa = createCache<string | undefined>(clock);
-
-  async function place(
-    wanted: { readonly name: string; readonly account?: string | undefined },
-    signal: AbortSignal,
-  ): Promise<Place> {
-    const name = await follow(wanted.name, resolver, signal);
+  async function place(wanted: WantedPlace, signal: AbortSignal): Promise<Place> {
+    const name = await followCname(wanted.name, resolver, signal);
     const own = wanted.account === undefined ? accounts.all : [accounts.get(wanted.account)];
     // A CNAME may lead to a zone of another account; a name that stays where it is belongs to the account it was given.
     const declaring =
       longestDeclared(own, name) ?? longestDeclared(name === wanted.name ? [] : accounts.all, name);
-    if (declaring !== undefined) {
-      const zone = await declared(declaring.account, declaring.zone, signal);
-      return { account: declaring.account.name, zone, name };
-    }
-    return discover(name, own, signal);
-  }
-
-  async function declared(account: DnsAccount, zone: string, signal: AbortSignal): Promise<ZoneRef> {
-    if (account.provider.findZone === undefined) return { name: zone };
-    const found = await find(account, zone, signal);
-    if (found?.name === zone) return found;
-    atVendor.forget(keyOf(account.name, zone));
-    throw new AgentError(
-      'dns.zoneNotFound',
-      `DNS account ${account.name} has no zone ${zone}, though the configuration declares it`,
-      { facts: { account: account.name, zone } },
-    );
-  }
-
-  async function discover(name: string, own: readonly DnsAccount[], signal: AbortSignal): Promise<Place> {
-    const finding = own.filter(({ provider }) => provider.findZone !== undefined);
-    const searches = await Promise.allSettled(finding.map((account) => search(account, name, signal)));
-    const best = finding
-      .flatMap((account, index) => {
-        const found = searches[index];
-        if (found?.status !== 'fulfilled' || found.value === undefined) return [];
-        return [{ account: account.name, zone: found.value, name }];
-      })
-      .sort((a, b) => b.zone.name.length - a.zone.name.length)[0];
-    if (best !== undefined) return best;
-    // An account that is out of order hides a zone only where no other has it.
-    const trouble = searches.find((found) => found.status === 'rejected');
-    if (trouble !== undefined) throw trouble.reason;
-    // Only one account can be meant by what the DNS alone says.
-    const [walking, ...others] = own.filter(({ provider }) => provider.findZone === undefined);
-    const zone = walking === undefined || others.length > 0 ? undefined : await zoneBySoa(name, signal);
-    if (walking !== undefined && zone !== undefined)
-      return { account: walking.name, zone: { name: zone }, name };
-    throw notFound(name, own);
-  }
-
-  /**
-   * What the DNS says is asked for first: all names of a zone then cost the vendor one search, and a zone that lies at the
-   * vendor but is not delegated there is not taken for the real one.
-   */
-  async function search(
-    account: DnsAccount,
-    name: string,
-    signal: AbortSignal,
-  ): Promise<ZoneRef | undefined> {
-    const cut = await zoneBySoa(name, signal).catch(() => undefined);
-    signal.throwIfAborted();
-    const zone = cut === undefined ? undefined : await find(account, cut, signal);
-    return zone !== undefined && zone.name === cut ? zone : find(account, name, signal);
-  }
-
-  function find(account: DnsAccount, name: string, signal: AbortSignal): Promise<ZoneRef | undefined> {
-    const { provider } = account;
-    const load = async (): Promise<Fresh<ZoneRef | undefined>> => {
-      const value = await vendor.call(
-        { account: account.name, changes: 0, rate: provider.traits.rate },
-        async (callSignal) => provider.findZone?.(name, callSignal),
-        closing,
-      );
-      return { value, ttlMs: value === undefined ? negativeMs : positiveMs };
+    if (declaring === undefined) return discover(name, own, { search, signal });
+    const { account } = declaring;
+    return {
+      account: account.name,
+      zone: await declaredZone(account, declaring.zone, { search, signal }),
+      name,
     };
-    return abandonable(atVendor.get(keyOf(account.name, name), load), signal);
   }
 
-  function zoneBySoa(name: string, signal: AbortSignal): Promise<string | undefined> {
-    return abandonable(
-      bySoa.get(name, () => walk(name, resolver, closing)),
-      signal,
-    );
-  }
-
-  function forget({ account, zone, name }: Place): void {
-    atVendor.forget(keyOf(account, name));
-    atVendor.forget(keyOf(account, zone.name));
-    bySoa.forget(name);
-  }
-
-  return { place, declared, forget };
+  return {
+    place,
+    declared: (account, zone, signal) => declaredZone(account, zone, { search, signal }),
+    forget: ({ account, zone, name }) => search.forget(account, [name, zone.name]),
+  };
 }
 
-async function follow(start: string, resolver: RecursiveResolver, signal: AbortSignal): Promise<string> {
-  const chain = [start];
-  for (let name = start; ; ) {
-    const { answers } = await resolver.ask({ name, type: 'CNAME' }, signal);
-    const alias = answers.find((record) => record.type === 'CNAME' && record.name === name);
-    if (alias?.type !== 'CNAME') return name;
-    const loops = chain.includes(alias.value);
-    name = alias.value;
-    chain.push(name);
-    if (!loops && chain.length <= maxHops + 1) continue;
-    const words = chain.join(' → ');
-    throw new AgentError(
-      'dns.cname',
-      loops
-        ? `the CNAME chain of ${start} is a loop: ${words}`
-        : `the CNAME chain of ${start} does not end within ${maxHops} hops: ${words}`,
-      { facts: { name: start, chain } },
-    );
-  }
-}
-
-/** The zone that holds `name` by the SOA in answer or authority; undefined: it is not delegated. */
-async function walk(
-  start: string,
-  resolver: RecursiveResolver,
-  signal: AbortSignal,
-): Promise<Fresh<string | undefined>> {
-  for (let name: string | undefined = start; name !== undefined; name = parentOf(name)) {
-    const { answers, authorities } = await resolver.ask({ name, type: 'SOA' }, signal);
-    const soa = [...answers, ...authorities].find((record) => record.type === 'SOA');
-    if (soa === undefined || !isUnder(start, soa.name)) continue;
-    // A single label is a registry's zone: the name below it is not registered or not delegated.
-    if (!soa.name.includes('.')) break;
-    return { value: soa.name, ttlMs: Math.min(Math.max(soa.ttl * 1000, positiveMs), longestPositiveMs) };
-  }
-  return { value: undefined, ttlMs: negativeMs };
+interface Searching {
+  readonly search: ZoneSearch;
+  readonly signal: AbortSignal;
 }
 
 function longestDeclared(
@@ -190,6 +76,48 @@ function longestDeclared(
     .sort((a, b) => b.zone.length - a.zone.length)[0];
 }
 
+async function declaredZone(
+  account: DnsAccount,
+  zone: string,
+  { search, signal }: Searching,
+): Promise<ZoneRef> {
+  if (account.provider.findZone === undefined) return { name: zone };
+  const found = await search.atVendor(account, zone, signal);
+  if (found?.name === zone) return found;
+  search.forget(account.name, [zone]);
+  throw new AgentError(
+    'dns.zoneNotFound',
+    `DNS account ${account.name} has no zone ${zone}, though the configuration declares it`,
+    { facts: { account: account.name, zone } },
+  );
+}
+
+async function discover(
+  name: string,
+  own: readonly DnsAccount[],
+  { search, signal }: Searching,
+): Promise<Place> {
+  const finding = own.filter(({ provider }) => provider.findZone !== undefined);
+  const searches = await Promise.allSettled(finding.map((account) => search.byBoth(account, name, signal)));
+  const best = finding
+    .flatMap((account, index) => {
+      const found = searches[index];
+      if (found?.status !== 'fulfilled' || found.value === undefined) return [];
+      return [{ account: account.name, zone: found.value, name }];
+    })
+    .sort((a, b) => b.zone.name.length - a.zone.name.length)[0];
+  if (best !== undefined) return best;
+  // An account that is out of order hides a zone only where no other has it.
+  const trouble = searches.find((found) => found.status === 'rejected');
+  if (trouble !== undefined) throw trouble.reason;
+  // Only one account can be meant by what the DNS alone says.
+  const [walking, ...others] = own.filter(({ provider }) => provider.findZone === undefined);
+  if (walking === undefined || others.length > 0) throw notFound(name, own);
+  const zone = await search.inDns(name, signal);
+  if (zone === undefined) throw notFound(name, own);
+  return { account: walking.name, zone: { name: zone }, name };
+}
+
 function notFound(name: string, own: readonly DnsAccount[]): AgentError {
   const names = own.map((account) => account.name).join(', ');
   const who = own.length === 0 ? 'no DNS account is configured' : `no zone at DNS account ${names} holds it`;
@@ -198,8 +126,4 @@ function notFound(name: string, own: readonly DnsAccount[]): AgentError {
     `nobody can write ${name}: ${who}; declare the zone under "zones" of the account`,
     { facts: { name, accounts: own.map((account) => account.name) } },
   );
-}
-
-function keyOf(account: string, name: string): string {
-  return `${account}|${name}`;
 }

@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { AgentError } from '../../src/core/errors.ts';
-import type { Dns } from '../../src/dns/index.ts';
-import { createStage, errorOf, never, until, untilReady, wish } from './stage.ts';
-
-const apex = '_acme-challenge.example.test';
-
-async function bringIn(dns: Dns, wishes: Parameters<Dns['present']>[0]): Promise<readonly string[]> {
-  const ids = await dns.present(wishes, never);
-  await untilReady(dns, ids);
-  return ids;
-}
+import type { Clock, Journal, Locks } from '../../src/core/ports.ts';
+import { apex, bringIn, createStage, errorOf, never, type Stage, until, untilReady, wish } from './stage.ts';
 
 describe('faults of the vendor', () => {
   test('one bad name in a batch of twenty fails alone', async () => {
@@ -88,6 +81,66 @@ describe('faults of the vendor', () => {
     expect(await dns.recover(never)).toMatchObject({ removed: 1, left: 0 });
     expect(zones.txt(apex)).toEqual([]);
     expect(await memory.journal.all()).toEqual([]);
+  });
+});
+
+describe('the store', () => {
+  const away = () => Promise.reject(new AgentError('store.unavailable', 'Redis is away'));
+
+  /** The journal of the stage, which fails so many times to note what was done. */
+  function faltering({ memory: { journal } }: Stage, times: number): Journal {
+    let left = times;
+    return { ...journal, update: (entries) => (left-- > 0 ? away() : journal.update(entries)) };
+  }
+
+  test('may be away for a moment: the flight is made again, and the order hears nothing of it', async () => {
+    const stage = await createStage();
+    await bringIn(stage.agent({ journal: faltering(stage, 2) }), [wish('example.test', 'value')]);
+    expect(stage.zones.txt(apex)).toEqual(['value']);
+    expect(stage.vendor.calls).toHaveLength(3);
+  });
+
+  test('that stays away is told after four flights', async () => {
+    const stage = await createStage();
+    const dns = stage.agent({ journal: faltering(stage, 100) });
+    const ids = await dns.present([wish('example.test', 'value')], never);
+    expect(await errorOf(untilReady(dns, ids))).toMatchObject({ code: 'store.unavailable' });
+    expect(stage.vendor.calls).toHaveLength(4);
+  });
+
+  test('that gives the lock of the zone to somebody else interrupts the flight, which is made again', async () => {
+    const stage = await createStage();
+    const { locks } = stage.memory;
+    const lost = new AbortController();
+    let given = 0;
+    const acquire: Locks['acquire'] = async (...request) => {
+      const lock = await locks.acquire(...request);
+      return given++ === 0 ? { ...lock, signal: lost.signal } : lock;
+    };
+    stage.vendor.afterChange = async () => {
+      if (lost.signal.aborted) return;
+      lost.abort(new Error('the lock was lost'));
+      throw new Error('interrupted');
+    };
+    await bringIn(stage.agent({ locks: { ...locks, acquire } }), [wish('example.test', 'value')]);
+    expect(stage.vendor.calls).toHaveLength(2);
+    expect(stage.zones.txt(apex)).toEqual(['value']);
+  });
+
+  test('that gives no lock before the agent stops: those who wait hear that it stops', async () => {
+    const stage = await createStage();
+    const lock = await stage.memory.locks.acquire('dns/main/example.test', 30_000, never);
+    const after: Clock['after'] = (ms, run) => systemClock.after(ms === 10_000 ? 300 : ms, run);
+    const dns = stage.agent({ clock: { ...systemClock, after } });
+    const ids = await dns.present([wish('example.test', 'value')], never);
+    const outcome = errorOf(untilReady(dns, ids));
+    await dns.close();
+    await lock.release();
+    expect(await outcome).toMatchObject({
+      code: 'provider.unavailable',
+      message: 'the agent stops; the zone example.test was not changed',
+    });
+    expect(stage.vendor.calls).toEqual([]);
   });
 });
 

@@ -2,16 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/core/ports.ts';
-import type { Dns } from '../../src/dns/index.ts';
-import { createStage, never, until, untilReady, wish } from './stage.ts';
-
-const apex = '_acme-challenge.example.test';
-
-async function bringIn(dns: Dns, wishes: Parameters<Dns['present']>[0]): Promise<readonly string[]> {
-  const ids = await dns.present(wishes, never);
-  await untilReady(dns, ids);
-  return ids;
-}
+import { apex, bringIn, createStage, never, until, untilReady, wish } from './stage.ts';
 
 describe('sharing calls', () => {
   test('twenty orders of apex and wildcard at once need a handful of calls, and nothing stays behind', async () => {

@@ -4,9 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { startDnsFront } from '../support/dns-front.ts';
 import { freePort } from '../support/ports.ts';
 import { createZoneStore } from '../support/zone-store.ts';
-import { createStage, errorOf, never, startServer, untilReady, wish } from './stage.ts';
-
-const apex = '_acme-challenge.example.test';
+import { apex, createStage, errorOf, never, startServer, untilReady, wish } from './stage.ts';
 
 /** A second nameserver of the zone that knows nothing of the vendor. */
 async function startSecondary(values: readonly string[] = []) {

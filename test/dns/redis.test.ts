@@ -5,9 +5,7 @@ import { secret } from '../../src/core/secret.ts';
 import { createDns, type Dns } from '../../src/dns/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { startRedis } from '../support/redis.ts';
-import { createStage, never, type Stage, until, untilReady, wish } from './stage.ts';
-
-const apex = '_acme-challenge.example.test';
+import { apex, createStage, never, type Stage, until, untilReady, wish } from './stage.ts';
 
 interface Agent {
   readonly dns: Dns;

@@ -5,7 +5,14 @@ import { decode, type Question } from 'dns-packet';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/core/ports.ts';
-import { createDns, type Dns, type DnsAccount, type TxtWish } from '../../src/dns/index.ts';
+import {
+  createDns,
+  type Dns,
+  type DnsAccount,
+  type DnsConfig,
+  type DnsNeeds,
+  type TxtWish,
+} from '../../src/dns/index.ts';
 import { type DnsFront, startDnsFront } from '../support/dns-front.ts';
 import { createMemoryLog, createMemoryStore, type MemoryStore } from '../support/memory.ts';
 import { createZoneStore, type RrSet, type ZoneStore } from '../support/zone-store.ts';
@@ -14,6 +21,9 @@ import { createTestVendor, type TestVendor, type VendorOptions } from './vendor.
 export const never: AbortSignal = new AbortController().signal;
 setMaxListeners(0, never);
 
+/** Where the challenges of `example.test` lie. */
+export const apex = '_acme-challenge.example.test';
+
 export interface Stage {
   readonly zones: ZoneStore;
   readonly front: DnsFront;
@@ -21,7 +31,14 @@ export interface Stage {
   readonly memory: MemoryStore;
   readonly log: ReturnType<typeof createMemoryLog>;
   /** One more agent on the same store, vendor and DNS. */
-  agent(overrides?: { account?: Partial<DnsAccount>; clock?: Clock }): Dns;
+  agent(overrides?: AgentOverrides): Dns;
+}
+
+export interface AgentOverrides
+  extends Partial<Pick<DnsNeeds, 'http' | 'pluginState' | 'journal' | 'locks'>>,
+    Pick<DnsConfig, 'doh'> {
+  readonly account?: Partial<DnsAccount>;
+  readonly clock?: Clock;
 }
 
 export interface StageOptions extends VendorOptions {
@@ -48,10 +65,10 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     vendor,
     memory,
     log,
-    agent({ account, clock = systemClock } = {}) {
+    agent({ account, clock = systemClock, doh, ...overrides } = {}) {
       const { provider } = vendor;
       const accounts = [{ name: 'main', provider, zones: [], nameservers: [address], ...account }];
-      const dns = createDns({ accounts, resolvers: [address] }, { ...memory, clock, log });
+      const dns = createDns({ accounts, resolvers: [address], doh }, { ...memory, ...overrides, clock, log });
       onTestFinished(() => dns.close());
       return dns;
     },
@@ -74,6 +91,13 @@ export async function untilReady(dns: Dns, ids: readonly string[]): Promise<void
       }
     }),
   );
+}
+
+/** Presents, and waits until all of it shows. */
+export async function bringIn(dns: Dns, wishes: readonly TxtWish[]): Promise<readonly string[]> {
+  const ids = await dns.present(wishes, never);
+  await untilReady(dns, ids);
+  return ids;
 }
 
 /** Waits for what happens in the background. */
