@@ -9,6 +9,9 @@ export const urgency: readonly NoticeKind[] = [
   'failed',
   'expiring',
   'deploy-failed',
+  'revocation-late',
+  'revoked',
+  'advice',
   'recovered',
   'deploy-recovered',
 ];
@@ -29,6 +32,12 @@ export function headingOf(notice: Notice, who: string, now: Instant): string {
       return `The certificate for ${who} did not get to ${target}`;
     case 'deploy-recovered':
       return `The certificate for ${who} is at ${target} again`;
+    case 'revoked':
+      return `The certificate for ${who} was revoked by its CA`;
+    case 'revocation-late':
+      return `The certificate for ${who} is not revoked yet`;
+    case 'advice':
+      return `The CA wants the certificate for ${who} renewed at another time`;
     case 'expiring':
       return notice.expiresAt !== undefined && notice.expiresAt <= now
         ? `The uploaded certificate for ${who} has expired`
@@ -38,10 +47,20 @@ export function headingOf(notice: Notice, who: string, now: Instant): string {
   }
 }
 
-/** `Reminder 3 of 30`; those after the series have no "of". */
+/** `Reminder 3 of 30`; those after the series come weekly, and say so. */
 export function reminderOf({ reminder }: Notice): string | undefined {
   if (reminder === undefined) return undefined;
-  return `Reminder ${reminder.number}${reminder.number <= reminder.of ? ` of ${reminder.of}` : ''}`;
+  const { number, of } = reminder;
+  return of === undefined ? `Weekly reminder (number ${number})` : `Reminder ${number} of ${of}`;
+}
+
+/** How often the next ones come, when that changes or has changed. */
+export function remindersGoOn({ reminder }: Notice): string | undefined {
+  if (reminder === undefined || (reminder.of !== undefined && reminder.number < reminder.of))
+    return undefined;
+  const before =
+    reminder.of === undefined ? 'The daily reminders are over' : 'This is the last daily reminder';
+  return `${before}; from now on one comes every week until it is mended.`;
 }
 
 /** What those who visit the names see at this moment. */
@@ -55,6 +74,10 @@ export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
       return `A trusted certificate${isValid ? `, valid until ${instant(expiresAt)}` : ''}.`;
     case 'deploy-recovered':
       return 'The present certificate.';
+    case 'revoked':
+      return 'A warning, if their browsers look at what the CA revoked, until the new certificate is in place.';
+    case 'revocation-late':
+      return 'Nothing of it: the certificate that is to be revoked is valid as long as it is not.';
     case 'deploy-failed':
       return 'The certificate that was there before.';
     case 'store':
@@ -70,6 +93,9 @@ export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
 /** What happens without anybody doing anything. */
 export function agentDoes({ kind, nextAttemptAt }: Notice, now: Instant): string {
   if (kind === 'recovered' || kind === 'deploy-recovered') return 'Goes on as usual: it renews in good time.';
+  if (kind === 'revoked') return 'Orders a new certificate now; if that fails, another message tells.';
+  if (kind === 'advice' && nextAttemptAt !== undefined)
+    return nextAttemptAt <= now ? 'Renews it now.' : `Renews it ${when(nextAttemptAt, now)}.`;
   if (kind === 'expiring') return 'It cannot renew an uploaded certificate; it reminds you.';
   if (nextAttemptAt === undefined) return 'Goes on trying by itself.';
   return nextAttemptAt <= now ? 'Tries again now.' : `Tries again ${when(nextAttemptAt, now)}.`;
@@ -78,7 +104,8 @@ export function agentDoes({ kind, nextAttemptAt }: Notice, now: Instant): string
 /** What the reader should do; undefined: nothing. */
 export function personDoes({ kind, advice }: Notice): string | undefined {
   if (kind === 'recovered' || kind === 'deploy-recovered') return undefined;
-  return advice ?? (kind === 'expiring' ? 'Upload its successor.' : undefined);
+  const usual = { expiring: 'Upload its successor.', advice: 'Read what the CA says there.' } as const;
+  return advice ?? (kind === 'expiring' || kind === 'advice' ? usual[kind] : undefined);
 }
 
 /** `www.example.com`, `a.example and b.example`, `a.example and 3 more`. */

@@ -1,6 +1,15 @@
 import type { Notice } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
-import { agentDoes, headingOf, inShort, personDoes, reminderOf, urgency, visitorsSee } from './sentences.ts';
+import {
+  agentDoes,
+  headingOf,
+  inShort,
+  personDoes,
+  reminderOf,
+  remindersGoOn,
+  urgency,
+  visitorsSee,
+} from './sentences.ts';
 
 export interface Message {
   readonly subject: string;
@@ -64,6 +73,7 @@ function toSection(group: readonly Notice[], now: Instant): readonly Section[] {
   tell('What visitors see', (notice) => visitorsSee(notice, now));
   tell('What the agent does', (notice) => agentDoes(notice, now));
   tell('What you can do', personDoes);
+  tell('Reminders', remindersGoOn);
   if (first.kind === 'failed' || first.kind === 'reminder')
     shared.push(['Commands', commandsFor(names[0] ?? first.domain)]);
   const items = group.map((notice) => ({

@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { AgentError, isAgentError } from '../core/errors.ts';
+import type { HttpResponse } from '../core/http.ts';
 import type { Notice } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
-import type { HttpResponse, PluginContext } from '../plugin/context.ts';
+import type { PluginContext } from '../plugin/context.ts';
 import { defineNotifier } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
 

@@ -30,11 +30,18 @@ test('a failure says which names, what happened, what visitors see, what comes n
   expect(text).toContain('acme-agent why www.example.com');
 });
 
-test('a reminder is numbered within its series, and only counted after it', () => {
-  const subject = (number: number) =>
-    renderMessage([notice({ kind: 'reminder', reminder: { number, of: 30 } })], now).subject;
-  expect(subject(3)).toBe('[acme-agent] Reminder 3 of 30: no new certificate for www.example.com');
-  expect(subject(31)).toBe('[acme-agent] Reminder 31: no new certificate for www.example.com');
+test('a reminder is numbered within its series; the last one and those after it say that they come weekly', () => {
+  const message = (number: number, of?: number) =>
+    renderMessage([notice({ kind: 'reminder', reminder: { number, of } })], now);
+  const third = message(3, 30);
+  expect(third.subject).toBe('[acme-agent] Reminder 3 of 30: no new certificate for www.example.com');
+  expect(third.text).not.toContain('every week');
+  expect(message(30, 30).text).toContain('This is the last daily reminder; from now on one comes every week');
+  const later = message(31);
+  expect(later.subject).toBe(
+    '[acme-agent] Weekly reminder (number 31): no new certificate for www.example.com',
+  );
+  expect(later.text).toContain('Reminders: The daily reminders are over; from now on one comes every week');
 });
 
 test('what visitors see follows from whether there is a valid certificate', () => {
@@ -94,6 +101,9 @@ describe('every kind of notice', () => {
     recovered: 'The certificate for www.example.com is in order again',
     'deploy-failed': 'The certificate for www.example.com did not get to web',
     'deploy-recovered': 'The certificate for www.example.com is at web again',
+    revoked: 'The certificate for www.example.com was revoked by its CA',
+    'revocation-late': 'The certificate for www.example.com is not revoked yet',
+    advice: 'The CA wants the certificate for www.example.com renewed at another time',
     expiring: 'The uploaded certificate for www.example.com expires soon',
     store: 'The agent cannot work: its store is in trouble',
   };
