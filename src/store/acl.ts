@@ -10,7 +10,7 @@ const storeCommands = `
   publish subscribe unsubscribe
   type pttl scan`;
 
-/** Used by the queue library besides. */
+/** Used by the queue library besides; those for lists, and transactions, by the store too. */
 const queueCommands = `
   unlink rename persist pexpireat incrby ttl type
   hmset hexists hscan
@@ -22,7 +22,7 @@ const queueCommands = `
 
 /** Used by the driver and for the checks at start; `config|get` may be left out where `waitaof` works. */
 const connectionCommands = `
-  hello auth ping quit select reset info config|get waitaof
+  hello auth ping quit select reset info config|get wait waitaof
   client|setname client|setinfo client|list client|info client|id
   cluster|slots cluster|info cluster|nodes cluster|keyslot cluster|shards readonly asking role`;
 

@@ -16,6 +16,8 @@ export interface RedisOptions {
   readonly sentinelName?: string | undefined;
   readonly sentinelUsername?: string | undefined;
   readonly sentinelPassword?: Secret<string> | undefined;
+  /** TLS to the sentinels; `tls` is for the servers. */
+  readonly sentinelTls?: RedisTls | undefined;
   readonly cluster?: readonly Endpoint[] | undefined;
   readonly username?: string | undefined;
   readonly password?: Secret<string> | undefined;
@@ -29,8 +31,6 @@ export interface RedisTls {
   readonly certificatePem?: string | undefined;
   readonly privateKeyPem?: Secret<string> | undefined;
   readonly servername?: string | undefined;
-  /** TLS to the sentinels, too. */
-  readonly sentinels?: boolean | undefined;
 }
 
 export const defaultSentinelName = 'mymaster';

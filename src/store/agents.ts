@@ -1,4 +1,3 @@
-import type { Clock, Log } from '../core/ports.ts';
 import type { Base } from './base.ts';
 import { defineScript, runScript } from './script.ts';
 
@@ -10,8 +9,9 @@ export interface ConflictingAgent {
 
 export interface Agreement {
   /**
-   * Says which shared configuration this agent has, and goes on saying so until the store is closed. Resolves with the
-   * agents that came before with another one: while there are any, this agent must not schedule. Ask again now and then.
+   * Says which shared configuration this agent has. Resolves with the agents that came before with another one: while
+   * there are any, this agent must not work. Say it again several times a minute, or it no longer counts; closing the
+   * store takes it back.
    */
   agreeOnConfig(agentId: string, hash: string): Promise<readonly ConflictingAgent[]>;
   close(): Promise<void>;
@@ -43,40 +43,30 @@ return others
 
 const lifeMs = 90_000;
 
-export function createAgreement({
-  link,
-  keys,
-  clock,
-  log,
-}: Pick<Base, 'link' | 'keys'> & { clock: Clock; log: Log }): Agreement {
-  let own: { agentId: string; hash: string } | undefined;
-  let cancel = () => {};
+export function createAgreement({ link, keys }: Pick<Base, 'link' | 'keys'>): Agreement {
+  let own: string | undefined;
 
-  async function announce(agentId: string, hash: string): Promise<readonly ConflictingAgent[]> {
+  async function agreeOnConfig(agentId: string, hash: string): Promise<readonly ConflictingAgent[]> {
+    own = agentId;
     const input = { keys: [keys.agents], args: [agentId, hash, lifeMs] };
     const flat = (await link.run((client) => runScript(client, announceScript, input))) as readonly string[];
     return flat.flatMap((id, index) => (index % 2 === 0 ? [{ id, hash: flat[index + 1] ?? '' }] : []));
   }
 
-  async function beat(): Promise<void> {
-    if (own === undefined) return;
-    await announce(own.agentId, own.hash).catch((err: unknown) => log.debug({ err }, 'agent not announced'));
-    cancel = clock.after(lifeMs / 3, beat);
+  async function close(): Promise<void> {
+    const left = own;
+    own = undefined;
+    if (left !== undefined) await link.run((client) => client.hdel(keys.agents, left)).catch(() => undefined);
   }
 
-  return {
-    agreeOnConfig: async (agentId, hash) => {
-      const isFirst = own === undefined;
-      own = { agentId, hash };
-      if (isFirst) cancel = clock.after(lifeMs / 3, beat);
-      return announce(agentId, hash);
-    },
-    close: async () => {
-      cancel();
-      const left = own;
-      own = undefined;
-      if (left !== undefined)
-        await link.run((client) => client.hdel(keys.agents, left.agentId)).catch(() => undefined);
-    },
-  };
+  return { agreeOnConfig, close };
+}
+
+/** Ids of the agents that count on a store, opened or not; one that was killed does so for 90 s. */
+export async function livingAgents({ link, keys }: Pick<Base, 'link' | 'keys'>): Promise<readonly string[]> {
+  const [entries, [seconds]] = await link.run((client) =>
+    Promise.all([client.hgetall(keys.agents), client.time()]),
+  );
+  const now = Number(seconds) * 1000;
+  return Object.keys(entries).filter((id) => Number(entries[id]?.split(' ')[1]) >= now);
 }

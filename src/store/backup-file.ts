@@ -1,9 +1,9 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { AgentError } from '../core/errors.ts';
 import type { Instant } from '../core/types.ts';
-import type { Crypt } from './crypt.ts';
+import { type Crypt, keyName } from './crypt.ts';
 
 /** First line of a backup, readable without the master key. */
 export interface BackupHeader {
@@ -22,36 +22,77 @@ const decompress = promisify(gunzip);
 /**
  * Writes a header line and then sealed frames of compressed lines, each with its length before it. The number of a frame
  * and whether it is the last are sealed with it, so that a file cut short or put together from two does not open.
+ * Throws `config.unwritable`; the file appears whole or not at all.
  */
-export async function writeBackupFile(
-  path: string,
-  { header, parts, crypt }: { header: BackupHeader; parts: AsyncIterable<readonly string[]>; crypt: Crypt },
-): Promise<void> {
+export async function writeBackupFile(path: string, content: BackupContent): Promise<void> {
   const draft = `${path}.new`;
-  const file = await open(draft, 'w', 0o600);
+  const file = await open(draft, 'w', 0o600).catch(refuseToWrite(path));
   try {
-    await file.write(`${JSON.stringify(header)}\n`);
-    let index = 0;
-    let held: readonly string[] = [];
-    const writeFrame = async (isLast: boolean) => {
-      const sealed = crypt.sealBytes(
-        await compress(held.join('\n')),
-        identityOf(header, { index: index++, isLast }),
-      );
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(sealed.length);
-      await file.write(Buffer.concat([length, sealed]));
-    };
-    for await (const lines of parts) {
-      if (held.length > 0) await writeFrame(false);
-      held = lines;
+    try {
+      await writeFrames(file, content, path);
+    } finally {
+      await file.close();
     }
-    await writeFrame(true);
-    await file.sync();
-  } finally {
-    await file.close();
+    await rename(draft, path).catch(refuseToWrite(path));
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   }
-  await rename(draft, path);
+}
+
+interface BackupContent {
+  readonly header: BackupHeader;
+  readonly parts: AsyncIterable<readonly string[]>;
+  readonly crypt: Crypt;
+}
+
+async function writeFrames(
+  file: FileHandle,
+  { header, parts, crypt }: BackupContent,
+  path: string,
+): Promise<void> {
+  const write = (bytes: Uint8Array) => file.appendFile(bytes).catch(refuseToWrite(path));
+  await write(Buffer.from(`${JSON.stringify(header)}\n`));
+  let index = 0;
+  let held: readonly string[] = [];
+  const writeFrame = async (isLast: boolean) => {
+    const identity = identityOf(header, { index: index++, isLast });
+    const sealed = crypt.sealBytes(await compress(held.join('\n')), identity);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(sealed.length);
+    await write(Buffer.concat([length, sealed]));
+  };
+  for await (const lines of parts) {
+    if (held.length > 0) await writeFrame(false);
+    held = lines;
+  }
+  await writeFrame(true);
+  await file.sync().catch(refuseToWrite(path));
+}
+
+/** For whatever writes a part of a backup file. */
+export function refuseToWrite(path: string): (cause: unknown) => never {
+  return (cause) => {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const reason = reasons[code] ?? `cannot be written (${code || String(cause)})`;
+    throw new AgentError('config.unwritable', `the backup ${path} ${reason}`, { cause });
+  };
+}
+
+const reasons: Readonly<Record<string, string | undefined>> = {
+  EACCES: `cannot be written by user ${process.geteuid?.()}`,
+  EPERM: `cannot be written by user ${process.geteuid?.()}`,
+  EROFS: 'cannot be written: the file system is read-only',
+  ENOSPC: 'cannot be written: the disk is full',
+  EDQUOT: 'cannot be written: the disk quota of this user is used up',
+  EISDIR: 'cannot be written: there is a folder of this name; name a file',
+  ENOTDIR: 'cannot be written: it lies below something that is not a folder',
+  EEXIST: 'cannot be written: it lies below something that is not a folder',
+};
+
+/** What a backup says of itself without a key. Throws `store.backup`. */
+export async function readBackupHeader(path: string): Promise<BackupHeader> {
+  return (await openBackup(path)).header;
 }
 
 /** Reads and checks all of it. Throws `store.backup`, or `store.masterKey` for another key. */
@@ -59,11 +100,12 @@ export async function readBackupFile(
   path: string,
   crypt: Crypt,
 ): Promise<{ readonly header: BackupHeader; readonly lines: readonly string[] }> {
-  const bytes = await readBytes(path);
-  const headerEnd = bytes.indexOf('\n');
-  const header = parseHeader(bytes.subarray(0, headerEnd).toString(), path);
+  const { header, bytes, headerEnd } = await openBackup(path);
   if (!crypt.knows(header.keyCheck))
-    throw new AgentError('store.masterKey', `the backup ${path} was made with another master key`);
+    throw new AgentError(
+      'store.masterKey',
+      `the backup ${path} was made with the master key ${keyName(header.keyCheck)}, this one is ${keyName(crypt.keyCheck)}`,
+    );
   const lines: string[] = [];
   let at = headerEnd + 1;
   for (let index = 0; at < bytes.length; index++) {
@@ -81,12 +123,12 @@ export async function readBackupFile(
   return { header, lines };
 }
 
-async function readBytes(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
+async function openBackup(path: string) {
+  const bytes = await readFile(path).catch((cause: unknown) => {
     throw new AgentError('store.backup', `the backup ${path} cannot be read`, { cause });
-  }
+  });
+  const headerEnd = bytes.indexOf('\n');
+  return { bytes, headerEnd, header: parseHeader(bytes.subarray(0, headerEnd).toString(), path) };
 }
 
 function parseHeader(line: string, path: string): BackupHeader {

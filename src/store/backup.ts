@@ -1,13 +1,20 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Instant } from '../core/types.ts';
-import { type BackupHeader, writeBackupFile } from './backup-file.ts';
+import { type BackupHeader, refuseToWrite, writeBackupFile } from './backup-file.ts';
 import type { Base } from './base.ts';
+import { dueMember } from './due.ts';
 import { type DumpedKey, dumpKey, listKeys } from './dump.ts';
 import { schemaVersion } from './meta.ts';
 
+/** Name of the chore that makes backups by itself. */
+export const backupChore = 'backup';
+
+/** A backup follows this soon after keys changed, one for all that change in between. */
+export const backupSoonMs = 15 * 60_000;
+
 const keysAtOnce = 200;
-const nameFormat = /^acme-agent-\d{8}T\d{6}Z\.backup$/;
+const nameFormat = /^acme-agent-(\d{8})T\d{6}Z\.backup(\.new)?$/;
 
 /** Of no use in another process or at another time. */
 const passing = /^(lock:|token:|agents$)/;
@@ -16,13 +23,21 @@ const derived = /^(chain-refs|journal-leases|journal-values)$/;
 /** Written last in every change that adds to them, so read last: what they name is then in the backup. */
 const indexes = /^(lineages|tasks|due)(:|$)/;
 
+/** What a write that makes a key adds to the due index (ZADD), unless a backup is due earlier. */
+export function backupMark(now: Instant): readonly ['LT', number, string] {
+  return ['LT', now + backupSoonMs, dueMember('upkeep', backupChore)];
+}
+
 /** File name of a backup made at `now`; names sort by time. */
 export function backupFileName(now: Instant): string {
   return `acme-agent-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}.backup`;
 }
 
-/** Writes all that the store holds, without the queues, into one file that only the master key opens; mode 0600. */
-export async function writeBackup(path: string, base: Base): Promise<{ readonly keys: number }> {
+/**
+ * Writes all that the store holds, without the queues, into one file that only the master key opens; mode 0600. Throws
+ * `config.unwritable`; what stood there before then stays.
+ */
+export async function writeBackup(path: string, base: Base): Promise<void> {
   const { keys, crypt, storeId, clock } = base;
   const header: BackupHeader = {
     format: 'acme-agent backup',
@@ -32,18 +47,15 @@ export async function writeBackup(path: string, base: Base): Promise<{ readonly 
     createdAt: clock.now(),
     keyCheck: crypt.keyCheck,
   };
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(refuseToWrite(path));
   const names = inOrder(await listKeys(base.link, keys), keys.prefix);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  let count = 0;
   async function* parts(): AsyncGenerator<readonly string[]> {
     for (let start = 0; start < names.length; start += keysAtOnce) {
       const dumped = await dumpAll(names.slice(start, start + keysAtOnce), base);
-      count += dumped.length;
       yield dumped.map((one) => JSON.stringify(one));
     }
   }
   await writeBackupFile(path, { header, parts: parts(), crypt });
-  return { keys: count };
 }
 
 /** Intermediates come first and last: one that was added or dropped in between is in one of the two. */
@@ -63,8 +75,14 @@ function dumpAll(names: readonly string[], { link, keys }: Base): Promise<readon
   });
 }
 
-/** Removes all but the newest backups of a folder; other files stay. */
+/**
+ * Removes all backups of a folder but the newest seven and the last one of each of the latest seven days (UTC), so that
+ * a busy hour does not push out the days before it; and what a killed backup left. Other files stay.
+ */
 export async function rotateBackups(folder: string, keep = 7): Promise<void> {
   const names = (await readdir(folder)).filter((name) => nameFormat.test(name)).sort();
-  for (const name of names.slice(0, Math.max(0, names.length - keep))) await unlink(join(folder, name));
+  const whole = names.filter((name) => name.endsWith('.backup'));
+  const lastOfDay = new Map(whole.map((name) => [nameFormat.exec(name)?.[1], name]));
+  const kept = new Set([...whole.slice(-keep), ...[...lastOfDay.values()].slice(-keep)]);
+  for (const name of names) if (!kept.has(name)) await rm(join(folder, name), { force: true });
 }

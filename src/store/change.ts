@@ -1,4 +1,4 @@
-import type { Change } from '../core/ports.ts';
+import type { Change, PutOff } from '../core/ports.ts';
 import type {
   Bundle,
   Deployment,
@@ -9,6 +9,7 @@ import type {
   RenewalState,
   Task,
 } from '../core/types.ts';
+import { backupMark } from './backup.ts';
 import type { Base } from './base.ts';
 import { decodeMaybe, encode, encodeGeneration, encodeIssuance, encodeVersioned } from './codec.ts';
 import { dueMember } from './due.ts';
@@ -61,7 +62,9 @@ export async function writesOf(change: Change, base: Base): Promise<readonly Wri
     ...wishWrites(change, keys),
     ...(change.putLineages ?? []).flatMap((lineage) => putLineage(lineage, keys)),
     ...removals.flat(),
-    ...(change.generation === undefined ? [] : [addGeneration(change.generation, base)]),
+    ...(change.generation === undefined
+      ? []
+      : [addGeneration(change.generation, base), write('ZADD', keys.due, ...backupMark(clock.now()))]),
     ...hashWrites(keys.renewals, (change.putRenewals ?? []).map(renewalField)),
     ...(change.putIssuance === undefined
       ? []
@@ -75,6 +78,7 @@ export async function writesOf(change: Change, base: Base): Promise<readonly Wri
     ),
     ...(change.putTasks ?? []).flatMap((task) => putTask(task, base)),
     ...dueWrites(change.due ?? [], keys),
+    ...(change.putOff === undefined ? [] : [putOff(change.putOff, keys)]),
     ...eventWrites(change.events ?? [], { keys, now: clock.now() }),
   ];
 }
@@ -84,7 +88,8 @@ function write(command: string, key: string, ...args: readonly Argument[]): Writ
 }
 
 function wishWrites(change: Change, keys: Keys): readonly Write[] {
-  const { putDomains = [], removeDomains = [], putHosts = [], removeHosts = [], putGroups = [] } = change;
+  const { putDomains = [], removeDomains = [], putHosts = [], removeHosts = [] } = change;
+  const { putGroups = [], removeGroups = [] } = change;
   return [
     ...removeDomains.flatMap((name) => [
       write('HDEL', keys.domains, name),
@@ -97,6 +102,7 @@ function wishWrites(change: Change, keys: Keys): readonly Write[] {
     ),
     ...removeHosts.map(({ domain, name }) => write('HDEL', keys.hosts(domain), name)),
     ...putHosts.map((host) => write('HSET', keys.hosts(host.domain), host.name, encode(host))),
+    ...removeGroups.map(({ domain, label }) => write('HDEL', keys.groups(domain), label)),
     ...putGroups.map((group) => write('HSET', keys.groups(group.domain), group.label, encode(group))),
   ];
 }
@@ -163,6 +169,10 @@ function dueWrites(
       ? write('ZREM', keys.due, dueMember(job, id))
       : write('ZADD', keys.due, at, dueMember(job, id)),
   );
+}
+
+function putOff({ job, id, from, at }: PutOff, keys: Keys): Write {
+  return write('put-off', keys.due, dueMember(job, id), from ?? '', at);
 }
 
 function eventWrites(

@@ -52,13 +52,24 @@ export function decodeIssuance(text: string, crypt: Crypt): Issuance {
 }
 
 export function encodeAccount(record: AcmeAccountRecord, crypt: Crypt): string {
-  const sealed = crypt.seal(record.key, `account:${record.issuer}`);
-  return encode({ ...record, key: sealed.toString('base64') });
+  const { issuer, key, nextKey } = record;
+  const sealed = (one: typeof key, identity: string) => crypt.seal(one, identity).toString('base64');
+  return encode({
+    ...record,
+    key: sealed(key, `account:${issuer}`),
+    nextKey: nextKey && sealed(nextKey, `next-account:${issuer}`),
+  });
 }
 
 export function decodeAccount(text: string, crypt: Crypt): AcmeAccountRecord {
-  const record = decode<Omit<AcmeAccountRecord, 'key'> & { key: string }>(text);
-  return { ...record, key: crypt.open(Buffer.from(record.key, 'base64'), `account:${record.issuer}`) };
+  const record = decode<Omit<AcmeAccountRecord, 'key' | 'nextKey'> & { key: string; nextKey?: string }>(text);
+  const { issuer, key, nextKey } = record;
+  const opened = (one: string, identity: string) => crypt.open(Buffer.from(one, 'base64'), identity);
+  return {
+    ...record,
+    key: opened(key, `account:${issuer}`),
+    nextKey: nextKey === undefined ? undefined : opened(nextKey, `next-account:${issuer}`),
+  };
 }
 
 /** What is stored of one generation; lineage and number are in the key. */

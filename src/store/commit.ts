@@ -7,8 +7,9 @@ import { type Argument, defineScript, runScript, type ScriptInput } from './scri
 
 /**
  * Runs checks, then writes. Arguments: store id; number of checks, each `kind key a b`; then writes, each
- * `command key count argument…`. `key` is a position in KEYS, of which the first is meta. Two writes are ours:
- * `generation` (flips the pointer and forgets all but the last three) and `forget` (a lineage with all it holds).
+ * `command key count argument…`. `key` is a position in KEYS, of which the first is meta. Three writes are ours:
+ * `generation` (flips the pointer and forgets all but the last three), `forget` (a lineage with all it holds) and
+ * `put-off` (member, score it had or nothing, new score).
  */
 const commitScript = defineScript(`
 local at = 0
@@ -49,6 +50,14 @@ own['forget'] = function(lineage)
   for _, number in ipairs(held(lineage)) do drop(lineage, number) end
   redis.call('DEL', lineage)
 end
+own['put-off'] = function(due, args)
+  local score = redis.call('ZSCORE', due, args[1])
+  if score and tonumber(score) == tonumber(args[2]) then
+    redis.call('ZADD', due, args[3], args[1])
+  else
+    redis.call('ZADD', due, 'LT', args[3], args[1])
+  end
+end
 
 if redis.call('HGET', KEYS[1], 'storeId') ~= take() then return 'lost' end
 for _ = 1, tonumber(take()) do
@@ -73,13 +82,16 @@ return 'done'
 export function createChanges(base: Base, durable: DurableWriter): Changes {
   const { link, keys } = base;
 
+  /** A failover may come at any moment, so where there are sentinels every commit waits for a replica. */
+  const isReplicated = link.sentinels !== undefined;
+
   async function commit(change: Change): Promise<void> {
     const checks = checksOf(change, keys);
     const writes = await writesOf(change, base);
     if (checks.length + writes.length === 0) return;
     const input = encodeInput({ checks, writes }, base);
     const answer =
-      change.durable === true
+      change.durable === true || isReplicated
         ? await durable.run((client) => runScript(client, commitScript, input))
         : await link.run((client) => runScript(client, commitScript, input));
     if (answer !== 'done') throw refusal(String(answer), change, link.address);

@@ -74,6 +74,11 @@ export function createCrypt(masterKeys: readonly Secret<Uint8Array>[]): Crypt {
   };
 }
 
+/** Short name of a master key for people who have several, from its check value. */
+export function keyName(keyCheck: string): string {
+  return keyCheck.slice(0, 8);
+}
+
 function firstOf(ring: readonly RingKey[]): RingKey {
   const [first] = ring;
   if (first === undefined) throw new AgentError('store.masterKey', 'no master key was given');

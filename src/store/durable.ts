@@ -3,11 +3,15 @@ import { AgentError } from '../core/errors.ts';
 import { inspectRedis, isRefusal, ownerOf, type RedisFacts } from './inspect.ts';
 import type { Link, RedisClient } from './redis.ts';
 import { toStoreError } from './redis-error.ts';
+import { awaitReplica } from './replica.ts';
 
 /** relaxed: the operator accepts that a crash of Redis may lose the last second. */
 export type Durability = 'required' | 'relaxed';
 
-/** Writes that are on disk when they return, as far as the server can promise it. */
+/**
+ * Writes that are on disk when they return, as far as the server can promise it, and where sentinels watch it on a replica
+ * besides, so that a failover does not lose them.
+ */
 export interface DurableWriter {
   run<T>(write: (client: RedisClient) => Promise<T>): Promise<T>;
   /** How it is done with the server as it is now. Throws `store.durability`. */
@@ -23,7 +27,7 @@ export interface DurableOptions {
   /** A key of the store: its node is the one to sync. */
   readonly key: string;
   readonly durability: Durability;
-  /** Makes the connection on which WAITAOF blocks. */
+  /** Makes the connection on which WAITAOF and WAIT block. */
   readonly connect: () => Promise<Link>;
 }
 
@@ -60,7 +64,8 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
   }
 
   async function run<T>(write: (client: RedisClient) => Promise<T>): Promise<T> {
-    if ((await mode()) !== 'waitaof') return link.run(write);
+    const syncs = (await mode()) === 'waitaof';
+    if (!syncs && link.sentinels === undefined) return link.run(write);
     const result = new Promise<unknown>((resolve, reject) => {
       waiting.push({ write, resolve, reject });
     });
@@ -75,7 +80,7 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
       const batch = waiting.splice(0);
       try {
         own ??= await options.connect();
-        await writeBatch(own, batch, options.key);
+        await writeBatch(own, batch, { key: options.key, syncs: (await mode()) === 'waitaof' });
       } catch (error) {
         for (const { reject } of batch) reject(toStoreError(error, link.address));
       }
@@ -92,11 +97,17 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
   };
 }
 
-async function writeBatch({ client, address }: Link, batch: readonly Waiting[], key: string): Promise<void> {
+async function writeBatch(
+  { client, address, sentinels }: Link,
+  batch: readonly Waiting[],
+  { key, syncs }: { readonly key: string; readonly syncs: boolean },
+): Promise<void> {
   const node = await ownerOf(client, key);
   const results = await onOneConnection(node, async () => {
     const written = await Promise.allSettled(batch.map(({ write }) => write(node)));
-    if (written.some(({ status }) => status === 'fulfilled')) await sync(node, address);
+    if (written.every(({ status }) => status === 'rejected')) return written;
+    if (syncs) await sync(node, address);
+    if (sentinels !== undefined) await awaitReplica(node, { sentinels, address });
     return written;
   });
   for (const [index, result] of results.entries()) {
@@ -105,7 +116,7 @@ async function writeBatch({ client, address }: Link, batch: readonly Waiting[], 
   }
 }
 
-/** WAITAOF vouches for the writes of its own connection only: one that broke in between proves nothing. */
+/** The server vouches for the writes of the same connection only: one that broke in between proves nothing. */
 async function onOneConnection<T>(node: Redis, work: () => Promise<T>): Promise<T> {
   let isBroken = false;
   const onClose = () => {
@@ -114,7 +125,7 @@ async function onOneConnection<T>(node: Redis, work: () => Promise<T>): Promise<
   node.on('close', onClose);
   try {
     const result = await work();
-    if (isBroken) throw new Error('the connection broke before the write was known to be on disk');
+    if (isBroken) throw new Error('the connection broke before the write was known to be safe');
     return result;
   } finally {
     node.off('close', onClose);

@@ -100,7 +100,7 @@ async function prepareFiles(dataDir: string): Promise<ServerFiles> {
   try {
     await mkdir(files.folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new AgentError('config.unreadable', `the folder ${files.folder} cannot be made`, { cause });
+    throw new AgentError('config.unwritable', `the folder ${files.folder} cannot be made`, { cause });
   }
   return files;
 }

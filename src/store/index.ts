@@ -24,6 +24,7 @@ import { createHints } from './pubsub.ts';
 import { connectRedis, createClientFor, type Link, type RedisClient, type WhenAway } from './redis.ts';
 import { createDeployments, createIssuances, createIssuerHealth, createRenewals } from './renewals.ts';
 import { createTasks } from './tasks.ts';
+import { createTlsAnswers } from './tls-answers.ts';
 import { createTokens } from './tokens.ts';
 import { createWishes } from './wishes.ts';
 
@@ -56,6 +57,7 @@ export type StorePorts = Pick<
   | 'locks'
   | 'buckets'
   | 'tokens'
+  | 'tlsAnswers'
   | 'journal'
   | 'accounts'
   | 'events'
@@ -131,12 +133,13 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
     locks: createLocks(base, hints),
     buckets: createBuckets(base),
     tokens: createTokens(base, hints),
+    tlsAnswers: createTlsAnswers(base),
     journal: createJournal(base, durable),
     accounts: createAccounts(base, durable),
     events: createEvents(base),
     outbox: createOutbox(base),
     pluginStates: createPluginStates(base),
-    answers: createAnswers(base),
+    answers: createAnswers(base, durable),
     meta,
     facts,
     redisVersion: facts.version,

@@ -11,6 +11,10 @@ export interface RedisFacts {
   readonly appendfsync: string | undefined;
   /** WAITAOF works: the server knows it, this user may run it, and there is an append-only file. */
   readonly waitaof: boolean;
+  /** Replicas that follow it now. */
+  readonly replicas: number;
+  /** How many must follow for it to take a write. */
+  readonly replicasToWrite: number | undefined;
   /** Commands that the access rules forbid to this user, which is why something above is undefined. */
   readonly forbidden: readonly string[];
 }
@@ -30,10 +34,11 @@ export async function inspectRedis(client: RedisClient, key: string): Promise<Re
       return undefined;
     }
   };
-  const [info, fsync, policy, waitaof] = await Promise.all([
+  const [info, fsync, policy, toWrite, waitaof] = await Promise.all([
     ask('INFO', node.info()),
     ask('CONFIG GET', node.config('GET', 'appendfsync') as Promise<string[]>),
     ask('CONFIG GET', node.config('GET', 'maxmemory-policy') as Promise<string[]>),
+    ask('CONFIG GET', node.config('GET', 'min-replicas-to-write') as Promise<string[]>),
     ask('WAITAOF', node.call('WAITAOF', 1, 0, 1)),
   ]);
   const fields = parseInfo(info ?? '');
@@ -44,6 +49,8 @@ export async function inspectRedis(client: RedisClient, key: string): Promise<Re
     appendonly: fields.aof_enabled === undefined ? undefined : fields.aof_enabled === '1',
     appendfsync: fsync?.[1],
     waitaof: waitaof !== undefined,
+    replicas: Number(fields.connected_slaves ?? 0),
+    replicasToWrite: toWrite?.[1] === undefined ? undefined : Number(toWrite[1]),
     forbidden: [...new Set(forbidden)],
   };
 }

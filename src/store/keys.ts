@@ -48,6 +48,8 @@ export interface Keys {
   outbox(notifier: string): string;
   /** Hash of one notifier: recipient → instant of the last delivery. */
   outboxSent(notifier: string): string;
+  /** Hash of one notifier: recipient → since when nothing is taken, and when it is tried again. */
+  outboxTrouble(notifier: string): string;
   /** Hash of one plugin instance: key → sealed value. */
   pluginState(owner: string): string;
   /** String: answer of a command by its idempotency key; expires. */
@@ -60,7 +62,9 @@ export interface Keys {
   bucket(key: string): string;
   /** String: key authorization; expires. */
   token(token: string): string;
-  /** Channel: an http-01 token was fetched. */
+  /** List of one server name: tls-alpn-01 answers in turn; expires. Of the kind of tokens, so in no backup. */
+  tlsAnswers(serverName: string): string;
+  /** Channel: the CA has seen the answer with a token. */
   readonly fetchedChannel: string;
   /** Channel: a lock was released. */
   readonly releasedChannel: string;
@@ -99,12 +103,14 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     events: `${root}events`,
     outbox: of('outbox'),
     outboxSent: of('outbox-sent'),
+    outboxTrouble: of('outbox-trouble'),
     pluginState: of('plugin-state'),
     answer: of('answer'),
     lock: of('lock'),
     fence: `${root}fence`,
     bucket: of('bucket'),
     token: of('token'),
+    tlsAnswers: of('token:tls'),
     fetchedChannel: `${root}fetched`,
     releasedChannel: `${root}released`,
   };

@@ -1,15 +1,21 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { AgentError, isAgentError } from '../core/errors.ts';
 import type { Lock, Locks } from '../core/ports.ts';
 import type { Base } from './base.ts';
 import type { Hints } from './pubsub.ts';
 import { defineScript, runScript } from './script.ts';
 
-/** KEYS: lock, counter of fencing numbers. ARGV: random token, milliseconds. Number of the lock, or 0 if it is held. */
+/** Random numbers below it tell locks apart that were given the same count; a number stays exact for 8 billion locks. */
+const salts = 2 ** 20;
+
+/**
+ * KEYS: lock, counter of fencing numbers. ARGV: random token, milliseconds, salt. Number of the lock, or 0 if it is held.
+ * The salt is for a Redis that forgot its last counts in a crash or failover, and gives them again.
+ */
 const acquireScript = defineScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local number = redis.call('INCR', KEYS[2])
-redis.call('SET', KEYS[1], number .. ':' .. ARGV[1], 'PX', ARGV[2])
+local number = redis.call('INCR', KEYS[2]) * ${salts} + tonumber(ARGV[3])
+redis.call('SET', KEYS[1], string.format('%.0f', number) .. ':' .. ARGV[1], 'PX', ARGV[2])
 return number
 `);
 
@@ -39,7 +45,7 @@ export function createLocks(base: Base, hints: Hints): Locks {
 
   async function tryAcquire(name: string, ttlMs: number): Promise<Lock | undefined> {
     const token = randomBytes(12).toString('base64url');
-    const input = { keys: [keys.lock(name), keys.fence], args: [token, ttlMs] };
+    const input = { keys: [keys.lock(name), keys.fence], args: [token, ttlMs, randomInt(salts)] };
     const askedAt = clock.now();
     const number = Number(await link.run((client) => runScript(client, acquireScript, input)));
     return number === 0

@@ -1,6 +1,9 @@
-import type { Notice, Outbox } from '../core/ports.ts';
+import type { DeliveryTrouble, Notice, Outbox } from '../core/ports.ts';
 import type { Base } from './base.ts';
-import { decode, encode } from './codec.ts';
+import { decode, decodeMaybe, encode } from './codec.ts';
+
+/** Ids begin with that of the event: milliseconds and a number, neither padded. */
+const byId = new Intl.Collator('en', { numeric: true }).compare;
 
 /** Notices that wait for delivery. Adding one twice keeps one. */
 export function createOutbox({ link, keys }: Base): Outbox {
@@ -12,7 +15,7 @@ export function createOutbox({ link, keys }: Base): Outbox {
     list: async (notifier) => {
       const texts = await link.run((client) => client.hvals(keys.outbox(notifier)));
       const notices = texts.map((text) => decode<Notice>(text));
-      return notices.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+      return notices.sort((a, b) => a.at - b.at || byId(a.id, b.id));
     },
     remove: async (notifier, ids) => {
       if (ids.length > 0) await link.run((client) => client.hdel(keys.outbox(notifier), ...ids));
@@ -23,6 +26,16 @@ export function createOutbox({ link, keys }: Base): Outbox {
     },
     setLastSentAt: async (notifier, recipient, at) => {
       await link.run((client) => client.hset(keys.outboxSent(notifier), recipient, at));
+    },
+    trouble: async (notifier, recipient) =>
+      decodeMaybe<DeliveryTrouble>(
+        await link.run((client) => client.hget(keys.outboxTrouble(notifier), recipient)),
+      ),
+    setTrouble: async (notifier, recipient, trouble) => {
+      const key = keys.outboxTrouble(notifier);
+      await link.run((client) =>
+        trouble === undefined ? client.hdel(key, recipient) : client.hset(key, recipient, encode(trouble)),
+      );
     },
   };
 }

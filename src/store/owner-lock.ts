@@ -45,7 +45,7 @@ async function refuseLiving(seen: string, dataDir: string): Promise<void> {
 function refuse(path: string): (cause: unknown) => never {
   return (cause) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AgentError('config.unreadable', `the lock file ${path} cannot be written: ${reason}`, {
+    throw new AgentError('config.unwritable', `the lock file ${path} cannot be written: ${reason}`, {
       cause,
     });
   };

@@ -18,6 +18,8 @@ export function toStoreError(error: unknown, address: string): AgentError {
     return new AgentError('bug', `Redis at ${address} refused a command: ${message}`, {
       cause: withoutArguments(cause),
     });
+  if (/^(Unknown RESP type|Protocol error)/.test(message))
+    return new AgentError('store.unavailable', `what answers at ${address} is not Redis`);
   return new AgentError('store.unavailable', `Redis at ${address} does not serve: ${message}`);
 }
 

@@ -1,8 +1,10 @@
+import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type RedisOptions as DriverOptions, Redis } from 'ioredis';
 import type { Clock, Log } from '../core/ports.ts';
-import { defaultSentinelName, describeAddress, parseAddress, type RedisOptions } from './address.ts';
+import { describeAddress, parseAddress, type RedisOptions, type RedisTls } from './address.ts';
+import { connectorTo } from './master-connector.ts';
 import { isDisconnected, messageOf, rootOf, toStoreError } from './redis-error.ts';
-import { PatientSentinelConnector } from './sentinel.ts';
+import { type Sentinels, sentinelsOf } from './sentinel.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -17,6 +19,8 @@ export interface Link {
   readonly client: RedisClient;
   /** For messages; without password. */
   readonly address: string;
+  /** Where the master is found by them. */
+  readonly sentinels?: Sentinels | undefined;
   run<T>(work: (client: RedisClient) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -24,16 +28,21 @@ export interface Link {
 const connectMs = 3_000;
 /** A server that accepts and never answers counts as away. */
 const commandMs = 10_000;
+/** There are others to ask. */
+const sentinelMs = 1_500;
 const longestPauseMs = 1_000;
 
-/** Connects and waits until Redis answers; `store.unavailable` if it does not at the first attempt. Reconnects by itself later. */
+/**
+ * Connects and waits until Redis answers; `store.unavailable` if it does not at the first attempt, or, where sentinels may
+ * be about to name another master, within some seconds. Reconnects by itself later.
+ */
 export async function connectRedis(options: RedisOptions, needs: { log: Log; clock: Clock }): Promise<Link> {
   const address = describeAddress(options);
   // Commands of one moment go in one packet.
   const client = createClient(options, 'fail', true);
   const faults = watchFaults(client, address, needs.log);
   try {
-    await connectOnce(client, needs.clock);
+    await connectOnce(client, options, needs.clock);
   } catch (error) {
     client.disconnect();
     throw toStoreError(faults.last() ?? error, address);
@@ -41,6 +50,7 @@ export async function connectRedis(options: RedisOptions, needs: { log: Log; clo
   return {
     client,
     address,
+    sentinels: sentinelsFor(options),
     run: async (work) => {
       try {
         return await work(client);
@@ -100,8 +110,8 @@ function createClient(options: RedisOptions, whenAway: WhenAway, enableAutoPipel
     ...target(options),
     enableOfflineQueue,
     enableAutoPipelining,
-    // After a failover the old master turns read-only: look for the new one.
-    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
+    // After a failover the old master turns into a replica: look for the new one.
+    reconnectOnError: (error) => (/^(READONLY|UNBLOCKED|MASTERDOWN)/.test(error.message) ? 1 : false),
   });
 }
 
@@ -117,29 +127,31 @@ function credentials(options: RedisOptions): { username?: string; password?: str
 }
 
 function target(options: RedisOptions): DriverOptions {
-  if (options.sentinels === undefined) {
-    const { socketPath, hostname, port } = parseAddress(options);
-    return socketPath === undefined ? { host: hostname, port } : { path: socketPath };
-  }
-  const password = options.sentinelPassword?.reveal();
-  const tls = tlsOptions(options);
-  return {
-    sentinels: [...options.sentinels],
-    name: options.sentinelName ?? defaultSentinelName,
-    sentinelRetryStrategy: pauseBefore,
-    failoverDetector: true,
-    Connector: PatientSentinelConnector,
-    ...(options.sentinelUsername !== undefined && { sentinelUsername: options.sentinelUsername }),
-    ...(password !== undefined && { sentinelPassword: password }),
-    ...(tls !== undefined && { enableTLSForSentinelMode: options.tls?.sentinels === true, sentinelTLS: tls }),
-  };
+  const sentinels = sentinelsFor(options);
+  if (sentinels !== undefined) return { Connector: connectorTo(sentinels, tlsOptions(options)) };
+  const { socketPath, hostname, port } = parseAddress(options);
+  return socketPath === undefined ? { host: hostname, port } : { path: socketPath };
 }
 
-function tlsOptions(options: RedisOptions): DriverOptions['tls'] {
+function sentinelsFor(options: RedisOptions): Sentinels | undefined {
+  const { sentinelUsername: username, sentinelPassword, sentinelTls } = options;
+  const password = sentinelPassword?.reveal();
+  const access = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(sentinelTls !== undefined && { tls: tlsFiles(sentinelTls) }),
+  };
+  return sentinelsOf(options, { access, timeoutMs: sentinelMs, pauseBefore });
+}
+
+function tlsOptions(options: RedisOptions): ConnectionOptions | undefined {
   const secure =
     options.tls !== undefined || (options.url !== undefined && parseAddress(options).protocol === 'rediss:');
   if (!secure) return undefined;
-  const { caPem, certificatePem, privateKeyPem, servername } = options.tls ?? {};
+  return tlsFiles(options.tls ?? {});
+}
+
+function tlsFiles({ caPem, certificatePem, privateKeyPem, servername }: RedisTls): ConnectionOptions {
   return {
     ...(caPem !== undefined && { ca: caPem }),
     ...(certificatePem !== undefined && { cert: certificatePem }),
@@ -169,13 +181,15 @@ function watchFaults(client: RedisClient, address: string, log: Log): { last(): 
   return { last: () => last };
 }
 
-async function connectOnce(client: RedisClient, clock: Clock): Promise<void> {
+async function connectOnce(client: RedisClient, options: RedisOptions, clock: Clock): Promise<void> {
   let cancel = () => {};
   const late = new Promise<never>((_, reject) => {
     cancel = clock.after(2 * connectMs, () => reject(new Error(`no answer in ${2 * connectMs} ms`)));
   });
   try {
-    await Promise.race([client.connect(), late]);
+    const attempt = client.connect();
+    const ready = () => new Promise((resolve) => client.once('ready', resolve));
+    await Promise.race([options.sentinels === undefined ? attempt : attempt.catch(ready), late]);
   } finally {
     cancel();
   }

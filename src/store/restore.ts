@@ -1,6 +1,7 @@
 import { AgentError } from '../core/errors.ts';
 import type { JournalEntry } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
+import { livingAgents } from './agents.ts';
 import { readBackupFile } from './backup-file.ts';
 import { decode } from './codec.ts';
 import { createCrypt } from './crypt.ts';
@@ -15,6 +16,8 @@ export interface RestoreOptions extends StoreOptions {
   readonly file: string;
   /** Empty the store first, if there is one. */
   readonly force?: boolean | undefined;
+  /** No agent can run on it, whatever the store says: one that was killed may still count there. */
+  readonly owned?: boolean | undefined;
 }
 
 export interface Restored {
@@ -26,7 +29,8 @@ const commandsAtOnce = 500;
 
 /**
  * Fills an empty store from a backup; it is then the very store that was backed up. Nothing is written before all of the
- * file was read and checked; the mark of a store is written last. Throws `store.backup`, `store.masterKey`, `store.schema`.
+ * file was read and checked; the mark of a store is written last. Throws `store.backup`, `store.masterKey`, `store.schema`,
+ * `store.inUse` while agents run on it, `store.notEmpty`.
  */
 export async function restoreStore(options: RestoreOptions): Promise<Restored> {
   const crypt = createCrypt(options.masterKeys);
@@ -61,14 +65,16 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
   return { storeId: header.storeId, createdAt: header.createdAt };
 }
 
-async function emptyStore(link: Link, keys: Keys, { force, file }: RestoreOptions): Promise<void> {
+async function emptyStore(link: Link, keys: Keys, { force, owned }: RestoreOptions): Promise<void> {
+  const agents = owned === true ? [] : await livingAgents({ link, keys });
+  if (agents.length > 0)
+    throw new AgentError(
+      'store.inUse',
+      `${agents.length === 1 ? 'an agent runs' : 'agents run'} on the store at ${link.address}: ${agents.join(', ')}`,
+    );
   const names = await listKeys(link, keys);
   if (names.length === 0) return;
-  if (force !== true)
-    throw new AgentError(
-      'store.backup',
-      `the store at ${link.address} is not empty; give --force to put ${file} in its place`,
-    );
+  if (force !== true) throw new AgentError('store.notEmpty', `the store at ${link.address} is not empty`);
   await send(
     link,
     names.map((name) => ['unlink', name]),

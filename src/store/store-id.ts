@@ -23,7 +23,7 @@ export async function rememberStoreId(dataDir: string, storeId: string): Promise
     await writeFile(`${path}.new`, `${storeId}\n`, { mode: 0o600, flush: true });
     await rename(`${path}.new`, path);
   } catch (cause) {
-    throw new AgentError('config.unreadable', `${path} cannot be written: ${messageOf(cause)}`, { cause });
+    throw new AgentError('config.unwritable', `${path} cannot be written: ${messageOf(cause)}`, { cause });
   }
 }
 

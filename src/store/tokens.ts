@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { ChallengeTokens } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import type { Base } from './base.ts';
@@ -7,13 +7,15 @@ import type { Hints } from './pubsub.ts';
 /** RFC 8555 §8.3: base64url; anything else asked of port 80 is not worth a question to Redis. */
 const tokenPattern = /^[\w-]{1,256}$/;
 
+const trialPrefix = 'acme-agent-trial-';
+
 interface Answer {
   readonly keyAuthorization: string;
   readonly expiresAt: Instant;
 }
 
 /** http-01 answers. The process that put one answers from memory, all others from Redis. */
-export function createTokens({ link, keys, clock, log }: Base, hints: Hints): ChallengeTokens {
+export function createTokens({ link, keys, storeId, clock, log }: Base, hints: Hints): ChallengeTokens {
   const own = new Map<string, Answer>();
   const waiting = new Map<string, Set<() => void>>();
   const self = randomBytes(9).toString('base64url');
@@ -36,6 +38,11 @@ export function createTokens({ link, keys, clock, log }: Base, hints: Hints): Ch
     for (const [token, { expiresAt }] of own) if (expiresAt <= now) own.delete(token);
   }
 
+  /** The same for every agent on the store, and no secret: whoever forges it deceives nobody but himself. */
+  function trialAnswer(token: string): string {
+    return `${token}.${createHash('sha256').update(`${storeId} ${token}`).digest('base64url')}`;
+  }
+
   return {
     put: async (token, keyAuthorization, expiresAt) => {
       const now = clock.now();
@@ -48,13 +55,19 @@ export function createTokens({ link, keys, clock, log }: Base, hints: Hints): Ch
       const known = own.get(token);
       if (known !== undefined && known.expiresAt > clock.now()) return known.keyAuthorization;
       if (!tokenPattern.test(token)) return undefined;
+      if (token.startsWith(trialPrefix)) return trialAnswer(token);
       return (await link.run((client) => client.get(keys.token(token)))) ?? undefined;
     },
     remove: async (token) => {
       own.delete(token);
       await link.run((client) => client.del(keys.token(token)));
     },
+    trial: () => {
+      const token = trialPrefix + randomBytes(16).toString('base64url');
+      return { token, keyAuthorization: trialAnswer(token) };
+    },
     announceFetched: (token) => {
+      if (token.startsWith(trialPrefix)) return;
       tell(token);
       link
         .run((client) => client.publish(keys.fetchedChannel, `${self} ${token}`))

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { createBudget } from '../../src/acme/budget.ts';
 import { createHttp01Solver } from '../../src/challenge/http01.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { AcmeOrder, AcmeSession, CertificateFacts } from '../../src/core/ports.ts';
@@ -70,6 +71,7 @@ function yesCa(store: Store): AcmeSession {
     },
     finalize: async ({ url }) => move(url, 'valid'),
     certificate: async () => 'pem',
+    revoke: async () => {},
   };
 }
 
@@ -88,12 +90,14 @@ function needsOf(store: Store): RenewNeeds & Parameters<typeof changeWishes>[2] 
   });
   return {
     ...store,
-    acme: { session: async () => session },
-    budget: { admit: async () => ({ admitted: true }) },
+    acme: { session: async () => session, renewalInfo: async () => undefined },
+    budget: createBudget([], { buckets: store.buckets, clock: systemClock, log: silentLog }),
+    preflight: { look: async () => [] },
     jobs: { wake: async () => {} },
     pki: {
       generateKey: async () => secret<Uint8Array>(randomBytes(138)),
       keyType: () => 'p256',
+      keyId: () => '',
       createCsr: () => randomBytes(250),
       readIssued: facts,
       selfSigned: facts,

@@ -84,6 +84,7 @@ export function issuance(id: string): Issuance {
   return {
     lineage: id,
     wanted,
+    names: wanted.names,
     issuer: 'letsencrypt',
     privateKey: secret<Uint8Array>(randomBytes(138)),
     csrDer: randomBytes(300),

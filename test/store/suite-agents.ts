@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { TlsAnswer } from '../../src/core/ports.ts';
 import { freshRenewal } from '../../src/core/records.ts';
 import { until } from '../support/process.ts';
 import { type Agents, raw } from './agents.ts';
@@ -16,6 +17,66 @@ export function suiteAgents(agents: Agents): void {
     expect(await agents.other.tokens.get('tok')).toBeUndefined();
     await agents.store.tokens.put('short', 'x', Date.now() + 1);
     await until('the token is over', async () => (await agents.other.tokens.get('short')) === undefined);
+  });
+
+  test('tls-alpn-01 answers of one name are a queue that all agents see, until removed or over', async () => {
+    const { store, other } = agents;
+    const name = 'www.example.com';
+    const answer = (token: string, more: Partial<TlsAnswer> = {}): TlsAnswer => ({
+      serverName: name,
+      identifier: name,
+      token,
+      keyAuthorization: `${token}.auth`,
+      putAt: Date.now(),
+      expiresAt: Date.now() + 60_000,
+      ...more,
+    });
+    const tokens = async () => (await other.tlsAnswers.of(name)).map(({ token }) => token);
+    await store.tlsAnswers.put([answer('one'), answer('else', { serverName: 'b.example.com' })]);
+    await other.tlsAnswers.put([answer('two')]);
+    await store.tlsAnswers.put([answer('one')]);
+    expect(await tokens()).toEqual(['one', 'two']);
+    await store.tlsAnswers.put([answer('one', { keyAuthorization: 'one.newer' })]);
+    expect(await tokens()).toEqual(['two', 'one']);
+    expect((await store.tlsAnswers.of(name))[1]?.keyAuthorization).toBe('one.newer');
+    await other.tlsAnswers.remove(name, 'two');
+    await other.tlsAnswers.remove(name, 'two');
+    expect(await tokens()).toEqual(['one']);
+    await store.tlsAnswers.remove(name, 'one');
+    await store.tlsAnswers.remove('b.example.com', 'else');
+    expect(await tokens()).toEqual([]);
+    expect(await other.tlsAnswers.of('no name * at all')).toEqual([]);
+    await store.tlsAnswers.put([answer('short', { expiresAt: Date.now() + 50 })]);
+    await until('the answer is over', async () => (await tokens()).length === 0);
+  });
+
+  test('orders of the same names in any order come in the same turn everywhere', async () => {
+    const names = ['a.example.com', 'b.example.com', 'c.example.com'];
+    const put = (agent: Agents['store'], token: string, order: readonly string[]) =>
+      agent.tlsAnswers.put(
+        order.map((serverName) => ({
+          serverName,
+          identifier: serverName,
+          token,
+          keyAuthorization: `${token}.auth`,
+          putAt: Date.now(),
+          expiresAt: Date.now() + 60_000,
+        })),
+      );
+    const orders = Array.from({ length: 20 }, (_, index) =>
+      put(
+        index % 2 === 0 ? agents.store : agents.other,
+        `t${index}`,
+        index % 3 === 0 ? names : names.toReversed(),
+      ),
+    );
+    await Promise.all(orders);
+    const turns = await Promise.all(
+      names.map(async (name) => (await agents.store.tlsAnswers.of(name)).map(({ token }) => token)),
+    );
+    expect(turns[0]).toHaveLength(20);
+    expect(turns[1]).toEqual(turns[0]);
+    expect(turns[2]).toEqual(turns[0]);
   });
 
   test('all agents hear that a token was fetched, the one that answered exactly once', async () => {
@@ -118,6 +179,7 @@ export function suiteAgents(agents: Agents): void {
     expect(await agents.store.buckets.take([{ ...take, cost: 3 }], now + 3_000)).toEqual({
       taken: true,
       readyAt: now + 3_000,
+      lacking: [],
     });
   });
 
@@ -129,9 +191,56 @@ export function suiteAgents(agents: Agents): void {
     expect(await agents.store.buckets.take([wide, narrow], now)).toEqual({
       taken: false,
       readyAt: now + 100_000,
+      lacking: [narrow],
     });
     expect((await agents.store.buckets.take([{ ...wide, cost: 4 }], now)).taken).toBe(true);
     expect((await agents.store.buckets.take([wide, wide], now + 10_000)).taken).toBe(false);
+  });
+
+  test('what was taken from a bucket can be given back until it has settled, and refills only then', async () => {
+    const { buckets } = agents.store;
+    const now = 1_000_000;
+    const take = { key: 'slow', capacity: 2, perSecond: 0.01, cost: 1, settleMs: 60_000 };
+    const left = async (at: number) => (await buckets.levels([take], now + at))[0]?.tokens;
+    await buckets.take([take, take], now);
+    await buckets.giveBack([{ ...take, takenAt: now }], now + 30_000);
+    expect(await left(30_000)).toBe(1);
+    expect(await left(60_000)).toBe(1);
+    expect(await left(170_000)).toBeCloseTo(1.5);
+    await buckets.giveBack([{ ...take, takenAt: now }], now + 170_000);
+    expect(await left(170_000)).toBeCloseTo(1.5);
+  });
+
+  test('a bucket may owe what it had not, asks for a level without a cost, and is drained to an instant', async () => {
+    const { buckets } = agents.store;
+    const now = 1_000_000;
+    const take = { key: 'debts', capacity: 3, perSecond: 1, cost: 2 };
+    const look = { ...take, cost: 0, least: 1 };
+    for (const left of [1, -1]) {
+      expect((await buckets.take([{ ...take, mayOwe: true }], now)).taken).toBe(true);
+      expect(await buckets.levels([take], now)).toMatchObject([{ tokens: left }]);
+    }
+    expect(await buckets.take([look], now)).toEqual({ taken: false, readyAt: now + 2_000, lacking: [look] });
+    expect((await buckets.take([look], now + 2_000)).taken).toBe(true);
+    expect(await buckets.levels([take], now + 2_000)).toEqual([{ tokens: 1, readyAt: now + 3_000 }]);
+    await buckets.drain([take], now + 9_000, now + 2_000);
+    expect((await buckets.take([look], now + 3_000)).readyAt).toBe(now + 9_000);
+    await buckets.drain([take], now + 4_000, now + 3_000);
+    expect((await buckets.take([look], now + 3_000)).readyAt).toBe(now + 9_000);
+  });
+
+  test('agents whose clocks differ do not make a bucket refill twice, and a wrong one does not stop it', async () => {
+    const { buckets } = agents.store;
+    const now = 100_000_000;
+    const take = { key: 'clocks', capacity: 10, perSecond: 1, cost: 1 };
+    await buckets.take([{ ...take, cost: 10 }], now);
+    const answers = [];
+    for (let turn = 0; turn < 6; turn++)
+      answers.push((await buckets.take([take], now + (turn % 2) * 2_000)).taken);
+    expect(answers.filter(Boolean)).toHaveLength(2);
+    await buckets.take([take], now + 400 * 86_400_000);
+    await buckets.take([{ ...take, cost: 9 }], now + 3_000);
+    expect((await buckets.take([take], now + 5_000)).taken).toBe(true);
   });
 
   test('a hundred durable writes at once are all there', async () => {
