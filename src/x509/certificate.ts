@@ -23,11 +23,14 @@ export interface ParsedCertificate {
   readonly spkiDer: Buffer;
   readonly isCa: boolean;
   readonly authorityKeyId?: Buffer | undefined;
+  /** First address of the web at which its CA publishes what it revoked. */
+  readonly crlUrl?: string | undefined;
 }
 
 const oidOf = {
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
+  crlDistributionPoints: '2.5.29.31',
   authorityKeyId: '2.5.29.35',
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
@@ -57,6 +60,7 @@ export function readCertificate(bytes: Uint8Array): ParsedCertificate {
     spkiDer: spki.whole,
     isCa: isCa(extensions.get(oidOf.basicConstraints)),
     authorityKeyId: authorityKeyId(extensions.get(oidOf.authorityKeyId)),
+    crlUrl: crlUrl(extensions.get(oidOf.crlDistributionPoints)),
   };
 }
 
@@ -106,6 +110,21 @@ function isCa(value: Buffer | undefined): boolean {
 /** RFC 5280 §4.2.1.1 `[0] keyIdentifier`. */
 function authorityKeyId(value: Buffer | undefined): Buffer | undefined {
   return value && children(readDer(value)).find((field) => field.tag === 0x80)?.body;
+}
+
+/** RFC 5280 §4.2.1.13. Points of one CA for some reasons only, or of another CA, are left alone. */
+function crlUrl(value: Buffer | undefined): string | undefined {
+  const points = value === undefined ? [] : children(readDer(value)).map(children);
+  const plain = points.flatMap(([name, ...rest]) => (name?.tag === 0xa0 && rest.length === 0 ? [name] : []));
+  return plain.flatMap(addressesOf).find((url) => /^https?:\/\/[!-~]+$/i.test(url));
+}
+
+/** The URIs of a DistributionPointName. */
+export function addressesOf(distributionPoint: DerNode): readonly string[] {
+  const names = children(distributionPoint).filter(({ tag: kind }) => kind === 0xa0);
+  return names
+    .flatMap(children)
+    .flatMap(({ tag: kind, body }) => (kind === 0x86 ? [body.toString('latin1')] : []));
 }
 
 function nameForPeople(name: DerNode): string {

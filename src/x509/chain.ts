@@ -42,6 +42,7 @@ export function factsOf(leaf: ParsedCertificate, chain: readonly ParsedCertifica
     keyType: keyTypeOfSpki(leaf.spkiDer),
     serial: leaf.serial,
     ariCertId: ariCertId(leaf),
+    crlUrl: leaf.crlUrl,
     notBefore: leaf.notBefore,
     notAfter: leaf.notAfter,
     fingerprint: sha256(leaf.der),

@@ -1,4 +1,5 @@
 import {
+  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPair,
@@ -65,6 +66,11 @@ export function publicKeyOf(privateKey: Secret<Uint8Array>): Buffer {
     if (publicKey) return sequence(algorithm.whole, bitString(publicKey));
     return createPublicKey(loadKey(privateKey)).export({ type: 'spki', format: 'der' });
   });
+}
+
+/** SHA-256 of the public key, lower-case hex. */
+export function keyIdOf(privateKey: Secret<Uint8Array>): string {
+  return createHash('sha256').update(publicKeyOf(privateKey)).digest('hex');
 }
 
 /** For signing. */

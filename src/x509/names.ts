@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
+import { addressBytes, canonicalAddress } from '../core/address.ts';
 import { children, context, type DerNode, der, oid, sequence, tag } from './der.ts';
 
 /** SubjectAltName extension (RFC 5280 §4.2.1.6): dNSName, or iPAddress for an IP address. */
 export function subjectAltName(names: readonly string[]): Buffer {
   const entries = names.map((name) =>
-    isIP(name) ? context(7, false, ipBytes(name)) : context(2, false, Buffer.from(name, 'latin1')),
+    isIP(name) ? context(7, false, addressBytes(name)) : context(2, false, Buffer.from(name, 'latin1')),
   );
   return extension('2.5.29.17', sequence(...entries));
 }
@@ -25,27 +26,11 @@ export function readNames(generalNames: DerNode): readonly string[] {
 
 /** What a name looks like when read back from a certificate. */
 export function canonicalName(name: string): string {
-  return isIP(name) ? ipText(ipBytes(name)) : name.toLowerCase();
+  return isIP(name) ? ipText(addressBytes(name)) : name.toLowerCase();
 }
 
-function ipBytes(address: string): Buffer {
-  if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number));
-  const [head = '', tail] = ipv6(address).split('::');
-  const groups = (text: string) => (text === '' ? [] : text.split(':'));
-  const after = tail === undefined ? [] : groups(tail);
-  const middle = Array<string>(8 - groups(head).length - after.length).fill('0');
-  return Buffer.from(
-    [...groups(head), ...middle, ...after].map((group) => group.padStart(4, '0')).join(''),
-    'hex',
-  );
-}
-
-function ipText(bytes: Buffer): string {
+function ipText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
-  return ipv6((bytes.toString('hex').match(/.{4}/g) ?? []).join(':'));
-}
-
-/** The compressed lower-case form of RFC 5952, which the URL parser makes. */
-function ipv6(address: string): string {
-  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  const long = (Buffer.from(bytes).toString('hex').match(/.{4}/g) ?? []).join(':');
+  return canonicalAddress(long) ?? long;
 }

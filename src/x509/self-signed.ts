@@ -22,6 +22,21 @@ export function selfSigned(
   privateKey: Secret<Uint8Array>,
   validity: { readonly notBefore: Instant; readonly notAfter: Instant },
 ): CertificateFacts {
+  return factsOf(readCertificate(signSelf(names, privateKey, { validity })), []);
+}
+
+/** DER of a self-signed certificate, with more extensions where wanted. */
+export function signSelf(
+  names: readonly string[],
+  privateKey: Secret<Uint8Array>,
+  {
+    validity,
+    more = [],
+  }: {
+    readonly validity: { readonly notBefore: Instant; readonly notAfter: Instant };
+    readonly more?: readonly Buffer[] | undefined;
+  },
+): Buffer {
   const spkiDer = publicKeyOf(privateKey);
   const keyType = keyTypeOfSpki(spkiDer);
   const name = distinguishedName(selfSignedOrganization);
@@ -33,9 +48,9 @@ export function selfSigned(
     sequence(time(validity.notBefore), time(validity.notAfter)),
     name,
     spkiDer,
-    context(3, true, sequence(...extensions(names, spkiDer))),
+    context(3, true, sequence(...extensions(names, spkiDer), ...more)),
   );
-  return factsOf(readCertificate(signDer(content, keyType, loadKey(privateKey))), []);
+  return signDer(content, keyType, loadKey(privateKey));
 }
 
 function extensions(names: readonly string[], spkiDer: Buffer): readonly Buffer[] {

@@ -83,6 +83,39 @@ export function sign(csrDer: Uint8Array, issuer: OpensslCa, options: IssueOption
   });
 }
 
+export interface CrlOptions {
+  /** Hexadecimal serial numbers, of an even number of upper-case digits. */
+  readonly revoked?: readonly (readonly [serial: string, reason: string])[];
+  /** Lines of an openssl extension section. */
+  readonly extensions?: readonly string[];
+  readonly hours?: number;
+  readonly md?: string;
+}
+
+/** PEM of a list of revoked certificates. */
+export function makeCrl(issuer: OpensslCa, options: CrlOptions = {}): string {
+  const { revoked = [], extensions = [], hours = 24, md = 'sha256' } = options;
+  return inFolder((folder) => {
+    const lines = revoked.map(
+      ([serial, reason]) => `R\t291231235959Z\t261101000000Z,${reason}\t${serial}\tunknown\t/CN=x\n`,
+    );
+    const settings = [
+      ...['[ca]', 'default_ca=own', '[own]', 'database=index', 'crlnumber=number', `default_md=${md}`],
+      ...['crl_extensions=ext', '[ext]', 'authorityKeyIdentifier=keyid', ...extensions],
+    ];
+    writeFileSync(join(folder, 'ca'), issuer.pem);
+    writeFileSync(join(folder, 'ca.key'), issuer.keyPem);
+    writeFileSync(join(folder, 'index'), lines.join(''));
+    writeFileSync(join(folder, 'number'), '01\n');
+    writeFileSync(join(folder, 'conf'), settings.join('\n'));
+    run(folder, [
+      ...['ca', '-gencrl', '-config', 'conf', '-cert', 'ca', '-keyfile', 'ca.key'],
+      ...['-crlhours', String(hours), '-out', 'crl'],
+    ]);
+    return readFileSync(join(folder, 'crl'), 'utf8');
+  });
+}
+
 function run(folder: string, args: readonly string[]): string {
   return execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
