@@ -1,16 +1,13 @@
 import { AgentError } from '../core/errors.ts';
-import type { AcmeAccountRecord, Ports } from '../core/ports.ts';
-import { generateKey, loadKey } from '../x509/key.ts';
-import { type AccountClient, type ClientNeeds, createClient } from './client.ts';
-import { problemType } from './problem.ts';
+import type { AcmeAccountRecord } from '../core/ports.ts';
+import { generateKey } from '../x509/key.ts';
+import { type AccountNeeds, clientOf, withAccountLock } from './account-record.ts';
+import type { AccountClient } from './client.ts';
+import { find, register, sameContacts, sendContacts } from './registration.ts';
+import { settleKeys } from './rollover.ts';
 
-const lockTtlMs = 60_000;
-
-export interface AccountNeeds extends Pick<Ports, 'accounts' | 'locks' | 'log'>, ClientNeeds {
-  readonly directoryUrl: string;
-  /** `mailto:` URLs. */
-  readonly contacts: readonly string[];
-}
+/** A CA that forgets an account again and again gets it so often and not more. */
+const reregisterMs = 24 * 60 * 60 * 1000;
 
 /** The account of one issuer, ready to sign. */
 export interface OpenAccount {
@@ -20,52 +17,55 @@ export interface OpenAccount {
   readonly keyDer: AcmeAccountRecord['key'];
 }
 
+type Complete = AcmeAccountRecord & { readonly url: string };
+
 /**
  * The stored account, else the one that the CA knows by the stored key, else a new one. The key is stored durably before
- * the CA hears of it, so that a crash leaves no account without a key. One process at a time registers. `goneUrl`: an
- * account that the CA has forgotten; its key is registered again.
+ * the CA hears of it, so that a crash leaves no account without a key. One process at a time registers. `doubtful`: URL
+ * of an account that the CA does not know or will not serve any more; the CA is asked what it knows of the key.
  */
 export async function openAccount(
   needs: AccountNeeds,
-  goneUrl: string | undefined,
+  doubtful: string | undefined,
   signal: AbortSignal,
 ): Promise<OpenAccount> {
   const stored = await needs.accounts.get(needs.issuer);
-  if (isComplete(stored, needs, goneUrl)) return opened(stored, stored.url, needs);
-  const lock = await needs.locks.acquire(`acme-account:${needs.issuer}`, lockTtlMs, signal);
-  try {
-    const held = AbortSignal.any([signal, lock.signal]);
+  if (isComplete(stored, needs, doubtful)) return opened(stored, needs);
+  return withAccountLock(needs, signal, async (held) => {
     const record = await needs.accounts.get(needs.issuer);
-    if (isComplete(record, needs, goneUrl)) return opened(record, record.url, needs);
+    if (isComplete(record, needs, doubtful)) return opened(record, needs);
+    if (record?.deactivatedAt !== undefined && record.directoryUrl === needs.directoryUrl)
+      return opened(await replaced(record, needs, held), needs);
     const isNew = record?.directoryUrl !== needs.directoryUrl;
-    return await settle({ record: await withKey(record, needs), goneUrl, isNew }, needs, held);
-  } finally {
-    await lock.release();
-  }
+    const keyed = record === undefined || isNew ? await freshRecord(record, needs) : record;
+    const settled = await settleKeys(keyed, needs, held);
+    return opened(await settle({ record: settled, doubtful, isNew }, needs, held), needs);
+  });
 }
 
 function isComplete(
   record: AcmeAccountRecord | undefined,
   needs: AccountNeeds,
-  goneUrl: string | undefined,
-): record is AcmeAccountRecord & { readonly url: string } {
+  doubtful: string | undefined,
+): record is Complete {
   return (
     record?.url !== undefined &&
-    record.url !== goneUrl &&
+    record.url !== doubtful &&
+    record.nextKey === undefined &&
+    record.deactivatedAt === undefined &&
     record.directoryUrl === needs.directoryUrl &&
     sameContacts(record.contacts, needs.contacts)
   );
 }
 
-/** A record with a stored key for this directory. */
-async function withKey(
-  record: AcmeAccountRecord | undefined,
+/** With a new key, stored; the record of another directory goes. */
+async function freshRecord(
+  before: AcmeAccountRecord | undefined,
   needs: AccountNeeds,
 ): Promise<AcmeAccountRecord> {
-  if (record?.directoryUrl === needs.directoryUrl) return record;
-  if (record) {
+  if (before !== undefined && before.directoryUrl !== needs.directoryUrl) {
     needs.log.warn(
-      { issuer: needs.issuer, was: record.directoryUrl, now: needs.directoryUrl },
+      { issuer: needs.issuer, was: before.directoryUrl, now: needs.directoryUrl },
       'the directory of the issuer changed: a new account replaces the old one',
     );
   }
@@ -82,90 +82,99 @@ async function withKey(
 
 interface Unsettled {
   readonly record: AcmeAccountRecord;
-  readonly goneUrl: string | undefined;
+  readonly doubtful: string | undefined;
   /** The key was made just now: no CA knows it. */
   readonly isNew: boolean;
 }
 
 async function settle(
-  { record, goneUrl, isNew }: Unsettled,
+  { record, doubtful, isNew }: Unsettled,
   needs: AccountNeeds,
   signal: AbortSignal,
-): Promise<OpenAccount> {
-  const known = record.url === goneUrl ? undefined : record.url;
-  const client = createClient(loadKey(record.key), needs);
-  const mayExist = !isNew && goneUrl === undefined;
-  const found = known ?? (mayExist ? await find(client, signal) : undefined);
-  const url = found ?? (await register(client, needs, signal));
+): Promise<Complete> {
+  const client = clientOf(record, needs);
+  const known = record.url === doubtful ? undefined : record.url;
+  const finding = known !== undefined ? { url: known } : isNew ? 'unknown' : await find(client, signal);
+  if (finding === 'closed') return closed(record, needs, signal);
+  if (finding === 'unknown') return registered({ record, client }, needs, signal);
+  const { url } = finding;
   client.setAccountUrl(url);
-  const contacts =
-    found === undefined ? needs.contacts : await sendContacts({ client, record }, needs, signal);
+  const contacts = await sendContacts({ client, record }, needs, signal);
   const complete = { ...record, url, contacts };
   if (record.url !== url || !sameContacts(record.contacts, contacts)) await needs.accounts.put(complete);
-  if (found === undefined)
-    needs.log.info({ issuer: needs.issuer, account: url }, 'registered an ACME account');
-  return { url, client, keyDer: record.key };
+  return complete;
 }
 
-/** RFC 8555 §7.3.1. */
-async function find(client: AccountClient, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const answer = await client.api(signal).createAccount({ onlyReturnExisting: true });
-    return locationOf(answer.headers.location);
-  } catch (error) {
-    if (problemType(error) === 'accountDoesNotExist') return undefined;
-    throw error;
-  }
-}
-
-async function register(client: AccountClient, needs: AccountNeeds, signal: AbortSignal): Promise<string> {
-  const { externalAccountRequired } = await needs.directory.get(signal);
-  if (externalAccountRequired && !needs.eab) {
-    throw new AgentError(
-      'acme.externalAccount',
-      `${needs.issuer} only takes accounts that are bound to a customer, and no key for that is configured`,
-      { facts: { issuer: needs.issuer } },
-    );
-  }
-  const answer = await client.api(signal).createAccount({
-    termsOfServiceAgreed: true,
-    ...(needs.contacts.length === 0 ? {} : { contact: needs.contacts }),
-  });
-  return locationOf(answer.headers.location);
-}
-
-/** A refusal is not worth a certificate: the addresses are sent again at the next start. Returns what the CA has now. */
-async function sendContacts(
-  { client, record }: { readonly client: AccountClient; readonly record: AcmeAccountRecord },
+/** For the first time, or again with the same key where the CA has lost the account. */
+async function registered(
+  { record, client }: { readonly record: AcmeAccountRecord; readonly client: AccountClient },
   needs: AccountNeeds,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  if (sameContacts(record.contacts, needs.contacts)) return record.contacts;
-  try {
-    await client.api(signal).updateAccount({ contact: needs.contacts });
-    return needs.contacts;
-  } catch (error) {
-    signal.throwIfAborted();
-    const message = error instanceof Error ? error.message : String(error);
-    needs.log.warn(
-      { issuer: needs.issuer, error: message },
-      'the CA did not take the contacts of the account',
+): Promise<Complete> {
+  const { issuer, clock, accounts, log, contacts } = needs;
+  const isAgain = record.url !== undefined;
+  if (isAgain) refuseSoon(record, needs);
+  const url = await register(client, needs, signal);
+  const complete = {
+    ...record,
+    url,
+    contacts,
+    reregisteredAt: isAgain ? clock.now() : record.reregisteredAt,
+  };
+  await accounts.put(complete);
+  log.info(
+    { issuer, account: url },
+    isAgain ? 'registered the ACME account again' : 'registered an ACME account',
+  );
+  return complete;
+}
+
+function refuseSoon({ url, reregisteredAt }: AcmeAccountRecord, { issuer, clock }: AccountNeeds): void {
+  const age = clock.now() - (reregisteredAt ?? Number.NEGATIVE_INFINITY);
+  if (reregisteredAt === undefined || age < 0 || age >= reregisterMs) return;
+  throw new AgentError(
+    'acme.account',
+    `${issuer} refuses the account ${url} again, which was opened anew at ${new Date(reregisteredAt).toISOString()}`,
+    { retryAt: reregisteredAt + reregisterMs, facts: { issuer, account: url } },
+  );
+}
+
+/** The CA says that the account of this key is no more. */
+async function closed(
+  record: AcmeAccountRecord,
+  needs: AccountNeeds,
+  signal: AbortSignal,
+): Promise<Complete> {
+  const { accounts, clock, issuer, log } = needs;
+  const found = { ...record, deactivatedAt: clock.now() };
+  await accounts.put(found);
+  log.warn({ issuer, account: record.url }, 'the CA has closed the ACME account');
+  return replaced(found, needs, signal);
+}
+
+/** By an account with a key of its own, where the file allows it. Throws `acme.account`. */
+async function replaced(
+  record: AcmeAccountRecord,
+  needs: AccountNeeds,
+  signal: AbortSignal,
+): Promise<Complete> {
+  const { issuer } = needs;
+  const { url, deactivatedAt = 0 } = record;
+  if (!needs.replaceDeactivated)
+    throw new AgentError(
+      'acme.account',
+      `the account ${url ?? ''} at ${issuer} is deactivated (noted at ${new Date(deactivatedAt).toISOString()})`,
+      {
+        facts: { issuer, account: url },
+        advice: `Set "replaceDeactivatedAccount: true" at the issuer ${issuer} to open another account there.`,
+      },
     );
-    return record.contacts;
-  }
+  refuseSoon(record, needs);
+  needs.log.warn({ issuer, was: url }, 'a new account replaces the one that was deactivated');
+  const fresh = { ...(await freshRecord(undefined, needs)), reregisteredAt: needs.clock.now() };
+  return settle({ record: fresh, doubtful: undefined, isNew: true }, needs, signal);
 }
 
-function opened(record: AcmeAccountRecord, url: string, needs: AccountNeeds): OpenAccount {
-  const client = createClient(loadKey(record.key), needs);
-  client.setAccountUrl(url);
-  return { url, client, keyDer: record.key };
-}
-
-function locationOf(location: string | undefined): string {
-  if (location !== undefined) return location;
-  throw new AgentError('acme.response', 'the CA answered newAccount without the URL of the account');
-}
-
-function sameContacts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && [...a].sort().join('\n') === [...b].sort().join('\n');
+function opened(record: Complete, needs: AccountNeeds): OpenAccount {
+  return { url: record.url, client: clientOf(record, needs), keyDer: record.key };
 }

@@ -1,8 +1,9 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { Client } from 'acme-client';
-import { AgentError } from '../core/errors.ts';
+import { AgentError, isAgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
+import { publicJwk } from '../x509/jwk.ts';
 import type { DirectorySource } from './directory.ts';
 import type { Nonces } from './nonces.ts';
 import { errorOf, parseJson } from './problem.ts';
@@ -50,7 +51,7 @@ interface AcmeHttp {
   createSignedBody(
     url: string,
     payload: object | null,
-    options: { readonly nonce: string; readonly kid: string | null },
+    options: { readonly nonce?: string; readonly kid: string | null },
   ): object;
   createSignedHmacBody(
     key: string,
@@ -77,6 +78,8 @@ export interface AccountClient {
   /** Every request of the API returned here obeys the signal and rejects with AgentError. */
   api(signal: AbortSignal): AcmeApi;
   setAccountUrl(url: string): void;
+  /** Asks the CA to know the account by another key (RFC 8555 §7.3.5); once it does, make a client from that key. */
+  changeKey(next: KeyObject, signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -85,26 +88,32 @@ export interface AccountClient {
  * ones there that nobody hooked: after one, make a new client from the new key.
  */
 export function createClient(key: KeyObject, needs: ClientNeeds): AccountClient {
-  const client = new Client({ directoryUrl: 'unused:', accountKey: Buffer.alloc(0) }) as HookedClient;
-  useKey(client, key);
+  const client = clientWith(key);
   return {
     api: (signal) => hook(client, needs, signal),
     setAccountUrl(url) {
       client.api.accountUrl = url;
     },
+    changeKey: (next, signal) => changeKey(hook(client, needs, signal), next, needs),
   };
 }
 
-/** A parsed key: acme-client would decode the PEM for each signature, which takes ten times as long as signing. */
-function useKey(client: HookedClient, key: KeyObject): void {
+/** With a parsed key: acme-client would decode the PEM for each signature, which takes ten times as long as signing. */
+function clientWith(key: KeyObject): HookedClient {
+  const client = new Client({ directoryUrl: 'unused:', accountKey: Buffer.alloc(0) }) as HookedClient;
   client.http.accountKey = key;
   client.http.jwk = publicJwk(key);
+  return client;
 }
 
-/** Members in the order of RFC 7638, as thumbprints need them. */
-export function publicJwk(key: KeyObject): object {
-  const jwk = createPublicKey(key).export({ format: 'jwk' });
-  return Object.fromEntries(Object.entries(jwk).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** The new key signs a statement about the old one, and that the old key signs as any request. */
+async function changeKey(api: AcmeApi, next: KeyObject, { issuer }: ClientNeeds): Promise<void> {
+  const { keyChange } = await api.http.getDirectory();
+  if (keyChange === undefined)
+    throw new AgentError('command.conflict', `${issuer} does not let an account change its key`);
+  const statement = { account: api.getAccountUrl(), oldKey: api.http.getJwk() };
+  const signed = clientWith(next).http.createSignedBody(keyChange, statement, { kid: null });
+  await api.apiRequest(keyChange, signed);
 }
 
 /** A view on the client's own objects, so that a call carries its signal through acme-client, which knows none. */
@@ -119,7 +128,9 @@ function hook(client: HookedClient, needs: ClientNeeds, signal: AbortSignal): Ac
     const { includeJwsKid: withKid = true, includeExternalAccountBinding: bound = false } = options;
     const send = (to: string) => {
       const run = () => signedRequest(api, needs, { url: to, payload, withKid, bound });
-      return isAdvisory(payload) ? run() : withRetries(run, needs.clock, signal);
+      if (isAdvisory(payload)) return run();
+      const isOrder = to === needs.directory.latest()?.resources.newOrder;
+      return withRetries(isOrder ? losingOnce(run) : run, needs.clock, signal);
     };
     try {
       return await send(url);
@@ -135,6 +146,21 @@ function hook(client: HookedClient, needs: ClientNeeds, signal: AbortSignal): Ac
 /** An order with `replaces` that a CA stumbles over is worth repeating without it, which its caller does. */
 function isAdvisory(payload: object | null): boolean {
   return payload !== null && 'replaces' in payload;
+}
+
+/** Each lost answer may leave an order at the CA: after a second one the caller comes back later. */
+function losingOnce<T>(run: () => Promise<T>): () => Promise<T> {
+  let lost = 0;
+  return async () => {
+    try {
+      return await run();
+    } catch (cause) {
+      if (!isAgentError(cause, 'acme.network') || cause.facts.mayHaveArrived !== true || ++lost < 2)
+        throw cause;
+      const { code, message, facts, advice } = cause;
+      throw new AgentError(code, message, { retry: 'later', facts, advice, cause });
+    }
+  };
 }
 
 interface SignedCall {

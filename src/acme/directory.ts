@@ -6,6 +6,8 @@ import { withRetries } from './retry.ts';
 import type { Answer } from './transport.ts';
 
 const maxAgeMs = 24 * 60 * 60 * 1000;
+/** An old one serves until the CA can be asked again. */
+const tryAgainMs = 10 * 60 * 1000;
 
 /** RFC 8555 §7.1.1, RFC 9773 §3, and the profiles draft. */
 export interface Directory {
@@ -18,7 +20,7 @@ export interface Directory {
 }
 
 export interface DirectorySource {
-  /** Fetched once a day; by one caller, while the others go on with the old one. */
+  /** Fetched once a day; by one caller, while the others go on with the old one, as all do when it cannot be had. */
   get(signal: AbortSignal): Promise<Directory>;
   /** Fetched now: a URL of the directory is gone. */
   refresh(signal: AbortSignal): Promise<Directory>;
@@ -61,6 +63,10 @@ export function createDirectory({ issuer, url, clock, fetch }: DirectoryNeeds): 
       renewing = true;
       try {
         return await refresh(signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        held = { ...held, at: clock.now() - maxAgeMs + tryAgainMs };
+        return held.directory;
       } finally {
         renewing = false;
       }

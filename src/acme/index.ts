@@ -1,9 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { AgentError } from '../core/errors.ts';
-import type { Acme, AcmeSession, Ports } from '../core/ports.ts';
+import type { AccountChanges, Acme, AcmeSession, Ports } from '../core/ports.ts';
+import { chooseProfile } from '../core/profile-choice.ts';
 import type { Secret } from '../core/secret.ts';
+import type { ProfileWish } from '../core/types.ts';
+import { fetchRenewalInfo } from './ari.ts';
 import { createDirectory } from './directory.ts';
 import { createNonces } from './nonces.ts';
+import { deactivate, rollover } from './rollover.ts';
 import { openSession, type SessionNeeds } from './session.ts';
 import { createTransport, type Transport } from './transport.ts';
 
@@ -21,8 +25,10 @@ export interface IssuerConfig {
   readonly proxyUrl?: string | undefined;
   /** Common name of the CA at the top of the chain; a wish. */
   readonly preferredChain?: string | undefined;
-  /** For orders that name none. */
-  readonly profile?: string | undefined;
+  /** For lineages that want none. */
+  readonly profile?: ProfileWish | undefined;
+  /** A new account takes the place of one that was deactivated. */
+  readonly replaceDeactivatedAccount?: boolean | undefined;
 }
 
 /** What a CA says of itself, for people who check a configuration. */
@@ -37,7 +43,7 @@ export interface IssuerFacts {
   readonly account?: string | undefined;
 }
 
-export interface AcmeLayer extends Acme {
+export interface AcmeLayer extends Acme, AccountChanges {
   /**
    * Asks the CA for its directory, registers nothing. Rejects with what would keep an order from being made:
    * `acme.network`, `acme.response`, `acme.externalAccount`, `order.profile`, `order.issuer`.
@@ -72,6 +78,8 @@ export function createAcme(
     throw new AgentError('order.issuer', `no issuer "${name}" is configured`, { facts: { issuer: name } });
   }
 
+  const stopping = (signal: AbortSignal) => AbortSignal.any([signal, closing.signal]);
+
   return {
     async session(name, signal) {
       const issuer = find(name);
@@ -81,6 +89,12 @@ export function createAcme(
       });
       return orAborted(issuer.session, signal);
     },
+    renewalInfo: async (name, certId, signal) => {
+      const { needs: own, transport } = find(name);
+      return fetchRenewalInfo(certId, { ...own, transport }, signal);
+    },
+    rollover: async (name, signal) => rollover(find(name).needs, stopping(signal)),
+    deactivate: async (name, signal) => deactivate(find(name).needs, stopping(signal)),
     check: async (name, signal) => check(find(name), needs, signal),
     async close() {
       closing.abort(new AgentError('acme.network', 'the agent is stopping'));
@@ -107,9 +121,10 @@ function createIssuer(config: IssuerConfig, needs: AcmeNeeds, userAgent: string)
       issuer: name,
       directoryUrl,
       contacts,
+      replaceDeactivated: config.replaceDeactivatedAccount === true,
       eab,
       preferredChain,
-      profile,
+      usualProfile: profile,
       transport,
       directory,
       nonces: createNonces(clock),
@@ -126,15 +141,13 @@ async function check(issuer: Issuer, { accounts }: AcmeNeeds, signal: AbortSigna
   const directory = await issuer.needs.directory.refresh(signal);
   const account = await accounts.get(name);
   const isKnown = account?.url !== undefined && account.directoryUrl === directoryUrl;
+  if (isKnown && account.deactivatedAt !== undefined && issuer.config.replaceDeactivatedAccount !== true) {
+    throw new AgentError('acme.account', `the account ${account.url} at ${name} is deactivated`);
+  }
   if (directory.externalAccountRequired && !eab && !isKnown) {
     throw new AgentError('acme.externalAccount', `${name} only takes accounts that are bound to a customer`);
   }
-  if (profile !== undefined && !directory.profiles.includes(profile)) {
-    throw new AgentError(
-      'order.profile',
-      `${name} has no profile "${profile}"; it lists ${directory.profiles.join(', ') || 'none'}`,
-    );
-  }
+  chooseProfile(undefined, { issuer: name, profiles: directory.profiles, usualProfile: profile });
   return {
     issuer: name,
     directoryUrl,

@@ -1,3 +1,4 @@
+import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
 import { AgentError } from '../core/errors.ts';
 import type { AcmeAuthorization, AcmeChallenge, AcmeOrder, OrderStatus } from '../core/ports.ts';
 import type { ChallengeType, Instant } from '../core/types.ts';
@@ -15,7 +16,7 @@ const authorizationStatuses: readonly AcmeAuthorization['status'][] = [
   'revoked',
 ];
 const challengeStatuses: readonly AcmeChallenge['status'][] = ['pending', 'processing', 'valid', 'invalid'];
-const challengeTypes: readonly ChallengeType[] = ['http-01', 'dns-01', 'tls-alpn-01'];
+const challengeTypes: readonly ChallengeType[] = [...answeredChallenges, ...experimentalChallenges];
 
 export function readOrder(value: unknown, url: string, retryAfterMs: number | undefined): AcmeOrder {
   const document = record(value, url, 'order');
@@ -59,9 +60,15 @@ function readChallenge(value: unknown): readonly AcmeChallenge[] {
   if (!isRecord(value)) return [];
   const type = challengeTypes.find((one) => one === value.type);
   const status = challengeStatuses.find((one) => one === value.status);
-  const { url, token } = value;
-  if (!type || !status || typeof url !== 'string' || typeof token !== 'string' || token === '') return [];
-  return [{ type, url, status, token, error: readProblem(value.error) }];
+  const { url } = value;
+  if (!type || !status || typeof url !== 'string') return [];
+  const challenge = { type, url, status, token: '', error: readProblem(value.error) };
+  if (type === 'dns-persist-01') {
+    const issuerDomains = strings(value['issuer-domain-names']) ?? [];
+    return issuerDomains.length === 0 ? [] : [{ ...challenge, issuerDomains }];
+  }
+  const { token } = value;
+  return typeof token !== 'string' || token === '' ? [] : [{ ...challenge, token }];
 }
 
 function record(value: unknown, url: string, what: string): Readonly<Record<string, unknown>> {

@@ -24,12 +24,22 @@ export function problemType(error: unknown): string | undefined {
   return problem?.type.startsWith(prefix) ? problem.type.slice(prefix.length) : problem?.type;
 }
 
-/** Seconds or an HTTP date (RFC 9110 §10.2.3), as milliseconds from `now`, between 0 and 7 days. */
+/**
+ * Seconds or an HTTP date (RFC 9110 §10.2.3), as milliseconds from `now`, between 0 and 7 days. A date is read by the
+ * clock of the CA, as far as its answer shows that: ours may be an hour off.
+ */
 export function retryAfter(answer: Answer, now: Instant): number | undefined {
-  const value = answer.headers['retry-after'];
+  const { 'retry-after': value, date } = answer.headers;
   if (value === undefined) return undefined;
-  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  const theirs = Date.parse(date ?? '');
+  const from = Number.isNaN(theirs) ? now : theirs;
+  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : httpDate(value) - from;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), longestWaitMs);
+}
+
+/** Every form begins with the day of the week; `Date.parse` alone takes "-5" and "1.5" for dates. */
+function httpDate(value: string): number {
+  return /^\s*[a-z]{3,9},? /i.test(value) ? Date.parse(value) : Number.NaN;
 }
 
 /** The document without what is not of the expected shape; undefined when it has no type. */

@@ -12,13 +12,16 @@ const maxSleepMs = 10_000;
  * `retryAt` where the CA named one.
  */
 export async function withRetries<T>(run: () => Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
+  const beganAt = clock.now();
   let sleptMs = 0;
   for (let retries = 0; ; retries++) {
     try {
       return await run();
     } catch (error) {
       const pauseMs = pauseBefore(error, retries, maxSleepMs - sleptMs);
-      if (pauseMs === undefined) throw error;
+      // A CA that is silent for long holds a worker once, not five times.
+      const isSlow = clock.now() - beganAt - sleptMs > maxSleepMs;
+      if (pauseMs === undefined || isSlow) throw error;
       await clock.sleep(pauseMs, signal);
       sleptMs += pauseMs;
     }
@@ -30,9 +33,10 @@ function pauseBefore(error: unknown, retries: number, sleepLeftMs: number): numb
   const { status, retryAfterMs } = error.facts;
   const unreachable = error.code === 'acme.network' && error.retry === 'soon';
   const serverFault = unreachable || (typeof status === 'number' && status >= 500);
-  if (typeof retryAfterMs === 'number' && (serverFault || status === 429)) {
-    return retryAfterMs <= sleepLeftMs ? retryAfterMs : undefined;
-  }
-  if (!serverFault || sleepLeftMs <= 0) return undefined;
-  return Math.min(firstPauseMs * 2 ** retries, longestPauseMs, sleepLeftMs);
+  const isTold = typeof retryAfterMs === 'number' && (serverFault || status === 429);
+  if ((!isTold && !serverFault) || sleepLeftMs <= 0) return undefined;
+  const own = Math.min(firstPauseMs * 2 ** retries, longestPauseMs, sleepLeftMs);
+  if (!isTold) return own;
+  // "At once", or a date that has passed by our clock, is no leave to hurry.
+  return retryAfterMs <= sleepLeftMs ? Math.max(retryAfterMs, own) : undefined;
 }

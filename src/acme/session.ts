@@ -1,19 +1,22 @@
-import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { AgentError } from '../core/errors.ts';
 import type { AcmeOrder, AcmeSession, NewOrder } from '../core/ports.ts';
+import type { ProfileWish } from '../core/types.ts';
+import { thumbprint as thumbprintOf } from '../x509/jwk.ts';
 import { loadKey } from '../x509/key.ts';
-import { type AccountNeeds, type OpenAccount, openAccount } from './account.ts';
+import type { OpenAccount } from './account.ts';
+import type { AccountNeeds } from './account-record.ts';
 import { chooseChain } from './alternates.ts';
-import { type AcmeApi, type ApiAnswer, publicJwk } from './client.ts';
+import { type Call, openCaller } from './caller.ts';
+import type { AcmeApi, ApiAnswer } from './client.ts';
 import type { Directory } from './directory.ts';
 import { readAuthorization, readOrder } from './objects.ts';
 import { problemType, retryAfter } from './problem.ts';
+import { revoke } from './revoke.ts';
 
 export interface SessionNeeds extends AccountNeeds {
   readonly preferredChain?: string | undefined;
-  /** For orders that name none; left out where the CA does not list it. */
-  readonly profile?: string | undefined;
+  readonly usualProfile?: ProfileWish | undefined;
 }
 
 /** Makes exactly the requests of the protocol: no HEAD, no look at the account, no poll of its own. */
@@ -21,7 +24,7 @@ export async function openSession(needs: SessionNeeds, signal: AbortSignal): Pro
   const first = await needs.directory.get(signal);
   const directory = (): Directory => needs.directory.latest() ?? first;
   const { account, call } = await openCaller(needs, signal);
-  const thumbprint = thumbprintOf(account());
+  const thumbprint = createThumbprint(account);
   const orders = createOrders(needs, call);
   return {
     issuer: needs.issuer,
@@ -31,47 +34,31 @@ export async function openSession(needs: SessionNeeds, signal: AbortSignal): Pro
     get profiles() {
       return directory().profiles;
     },
+    usualProfile: needs.usualProfile,
     get hasRenewalInfo() {
       return directory().resources.renewalInfo !== undefined;
     },
     get caaIdentities() {
       return directory().caaIdentities;
     },
-    keyAuthorization: (token) => `${token}.${thumbprint}`,
-    newOrder(wanted, abort) {
-      const usual = directory().profiles.find((one) => one === needs.profile);
-      return orders.create({ ...wanted, profile: wanted.profile ?? usual }, abort);
-    },
+    keyAuthorization: (token) => `${token}.${thumbprint()}`,
+    newOrder: orders.create,
     order: orders.get,
     finalize: orders.finalize,
     async authorization(url, abort) {
       return readAuthorization((await call(abort, (api) => api.getAuthorization(url))).data, url);
     },
-    respond: (challengeUrl, abort) => call(abort, (api) => respond(api, challengeUrl)),
+    async respond(challengeUrl, abort) {
+      const presented = thumbprint();
+      await call(abort, async (api) => {
+        if (thumbprint() !== presented) throw answeredWithOldKey(needs.issuer);
+        await respond(api, challengeUrl);
+      });
+    },
     certificate: (issued, abort) => call(abort, (api) => download(api, issued, { needs, signal: abort })),
-  };
-}
-
-type Call = <T>(signal: AbortSignal, run: (api: AcmeApi) => Promise<T>) => Promise<T>;
-
-/** Calls as the account. When the CA has forgotten it, it is registered again; the key, and so the thumbprint, stays. */
-async function openCaller(
-  needs: SessionNeeds,
-  signal: AbortSignal,
-): Promise<{ readonly account: () => OpenAccount; readonly call: Call }> {
-  let account = await openAccount(needs, undefined, signal);
-  return {
-    account: () => account,
-    async call(abort, run) {
-      const { client, url } = account;
-      try {
-        return await run(client.api(abort));
-      } catch (error) {
-        if (problemType(error) !== 'accountDoesNotExist') throw error;
-        needs.log.warn({ issuer: needs.issuer, account: url }, 'the CA does not know the account any more');
-        if (account.url === url) account = await openAccount(needs, url, abort);
-        return run(account.client.api(abort));
-      }
+    revoke: async (leafDer, reason, abort) => {
+      const { revokeCert } = directory().resources;
+      await call(abort, (api) => revoke(api, { url: revokeCert, issuer: needs.issuer }, { leafDer, reason }));
     },
   };
 }
@@ -96,8 +83,14 @@ function createOrders({ issuer, clock }: SessionNeeds, call: Call): Orders {
     async create(wanted, signal) {
       const answer = await call(signal, (api) => api.createOrder(orderPayload(wanted)));
       const { location } = answer.headers;
-      if (location !== undefined) return orderFrom(location, answer);
-      throw new AgentError('acme.response', `${issuer} answered newOrder without the URL of the order`);
+      if (location === undefined)
+        throw new AgentError('acme.response', `${issuer} answered newOrder without the URL of the order`);
+      try {
+        return orderFrom(location, answer);
+      } catch {
+        // The order is there, whatever became of this answer; another one would count as well.
+        return get(location, signal);
+      }
     },
     async finalize({ url, finalize }, csrDer, signal) {
       const csr = Buffer.from(csrDer).toString('base64url');
@@ -155,8 +148,20 @@ async function download(
   });
 }
 
-function thumbprintOf({ keyDer }: OpenAccount): string {
-  return createHash('sha256')
-    .update(JSON.stringify(publicJwk(loadKey(keyDer))))
-    .digest('base64url');
+/** The CA would compare what was presented with the new key, and find it wrong. */
+function answeredWithOldKey(issuer: string): AgentError {
+  return new AgentError(
+    'store.conflict',
+    `the account at ${issuer} got another key in the middle of an order`,
+  );
+}
+
+/** RFC 7638, of the account's key as it is now. */
+function createThumbprint(account: () => OpenAccount): () => string {
+  let made: { readonly of: OpenAccount; readonly thumbprint: string } | undefined;
+  return () => {
+    const of = account();
+    if (made?.of !== of) made = { of, thumbprint: thumbprintOf(loadKey(of.keyDer)) };
+    return made.thumbprint;
+  };
 }

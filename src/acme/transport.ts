@@ -42,7 +42,7 @@ type RawRequest = Dispatcher.DispatchOptions & { readonly origin: string };
 export interface Transport {
   /**
    * One exchange over a kept connection. Any status but a redirect resolves. Rejects with `acme.network` when no whole
-   * answer came, `acme.response` for an answer that ACME has no place for, and with the signal's reason when aborted.
+   * answer came (fact `mayHaveArrived`: the CA may have acted), `acme.response` for an answer that ACME has no place for, and with the signal's reason when aborted.
    */
   send(request: Request, signal: AbortSignal): Promise<Answer>;
   /** Aborts what is under way. */
@@ -188,10 +188,20 @@ function networkError(url: string, cause: unknown): AgentError {
       cause,
     });
   }
-  return new AgentError('acme.network', `${new URL(url).host} did not answer: ${wordsOf(cause)}`, {
-    facts: { url },
+  const { host } = new URL(url);
+  const isUntrusted = cause instanceof Error && 'code' in cause && /CERT|VERIFY/.test(String(cause.code));
+  const what = isUntrusted ? `the certificate of ${host} is not trusted` : `${host} did not answer`;
+  return new AgentError('acme.network', `${what}: ${wordsOf(cause)}`, {
+    facts: { url, mayHaveArrived: !isUntrusted && !isUnsent(cause) },
+    advice: isUntrusted ? 'If this CA is your own, name its root under "trust" of the issuer.' : undefined,
     cause,
   });
+}
+
+/** No connection came about, so that the CA knows nothing of the request. */
+function isUnsent(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/.test(code);
 }
 
 /** Node's error for several refused addresses has a code and no message. */

@@ -1,33 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AcmeSession } from '../../src/core/ports.ts';
-import { type FakeCa, page, problem, reset, startFakeCa } from './fake-ca.ts';
-import { layer, never } from './kit.ts';
+import { describe, expect, test } from 'vitest';
+import { page, problem, reset } from './fake-ca.ts';
+import { never } from './kit.ts';
+import { ca, names, opened, postsTo, session, useFakeCa } from './with-fake-ca.ts';
 
-const names = ['a.example.com'];
 const dayMs = 86_400_000;
 
-let ca: FakeCa;
-let opened: ReturnType<typeof layer>;
-let session: AcmeSession;
-
-beforeEach(async () => {
-  ca = await startFakeCa();
-  opened = layer({
-    directoryUrl: ca.directoryUrl,
-    trustPem: ca.trustPem,
-    contacts: ['mailto:a@example.com'],
-  });
-  session = await opened.acme.session('ca', never);
-});
-
-afterEach(async () => {
-  await opened.acme.close();
-  await ca.stop();
-});
-
-function postsTo(path: string) {
-  return ca.requests.filter((request) => request.path === path);
-}
+useFakeCa();
 
 describe('answers that are none', () => {
   test('an error page is quoted without its markup', async () => {
@@ -118,7 +96,8 @@ describe('problems', () => {
       identifier: { type: 'dns', value: 'example.com' },
       wildcard: true,
       challenges: [
-        { type: 'dns-persist-01', url, status: 'pending', 'issuer-domain-names': ['ca.example'] },
+        { type: 'dns-future-01', url, status: 'pending', 'issuer-domain-names': ['ca.example'] },
+        { type: 'dns-persist-01', url, status: 'pending' },
         { type: 'http-01', url, status: 'pending' },
         { type: 'dns-01', url, status: 'pending', token: 't' },
         'nonsense',
@@ -163,6 +142,17 @@ describe('a directory that changed', () => {
     await session.newOrder({ names }, never);
     await session.newOrder({ names }, never);
     expect(postsTo('/dir')).toHaveLength(2);
+  });
+
+  test('serves on when it cannot be read again, and is asked for ten minutes later', async () => {
+    await opened.clock.sleep(dayMs);
+    ca.fail('/dir', page(403, 'no'), page(403, 'no'));
+    await session.newOrder({ names }, never);
+    await session.newOrder({ names }, never);
+    expect(postsTo('/dir')).toHaveLength(2);
+    await opened.clock.sleep(600_000);
+    await session.newOrder({ names }, never);
+    expect(postsTo('/dir')).toHaveLength(3);
   });
 
   test('is not read again for an order that is gone', async () => {

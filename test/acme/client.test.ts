@@ -2,8 +2,8 @@ import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { axios, Client } from 'acme-client';
 import { describe, expect, test } from 'vitest';
-import { publicJwk } from '../../src/acme/client.ts';
 import { secret } from '../../src/core/secret.ts';
+import { publicJwk } from '../../src/x509/jwk.ts';
 import { startFakeCa } from './fake-ca.ts';
 import { layer, never } from './kit.ts';
 

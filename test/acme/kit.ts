@@ -151,7 +151,16 @@ export function portOf(server: { address(): AddressInfo | string | null }): numb
 export async function issue(
   session: AcmeSession,
   names: readonly string[],
-  { answers, profile }: { readonly answers: Map<string, string>; readonly profile?: string | undefined },
+  {
+    answers,
+    profile,
+    key,
+  }: {
+    readonly answers: Map<string, string>;
+    readonly profile?: string | undefined;
+    /** Default: a new one. */
+    readonly key?: AcmeAccountRecord['key'] | undefined;
+  },
 ): Promise<CertificateFacts> {
   const created = await session.newOrder({ names, profile }, never);
   for (const url of created.authorizations) {
@@ -163,7 +172,7 @@ export async function issue(
     await session.respond(challenge.url, never);
   }
   const ready = await until(session, created, ['ready', 'valid']);
-  const privateKey = await pki.generateKey('p256');
+  const privateKey = key ?? (await pki.generateKey('p256'));
   const finalized = await session.finalize(ready, pki.createCsr(names, privateKey), never);
   const valid = await until(session, finalized, ['valid']);
   const pem = await session.certificate(valid, never);

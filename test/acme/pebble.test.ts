@@ -82,11 +82,15 @@ describe('an order at Pebble', () => {
     });
   });
 
-  test('takes the profile of the issuer when it names none', async () => {
-    const { pebble, answers } = await startCa({ nonceReject: 0 });
-    const { acme } = openLayer(pebble, { profile: 'shortlived' });
-    const got = await issue(await acme.session('ca', never), ['a.example.com'], { answers });
-    expect(got.notAfter - got.notBefore).toBeLessThan(7 * 86_400_000);
+  test('is checked for a profile that its issuer requires, and not for one that it would like', async () => {
+    const { pebble } = await startCa({ nonceReject: 0 });
+    const checked = (required: boolean) =>
+      openLayer(pebble, { profile: { name: 'gold', required } }).acme.check('ca', never);
+    expect(await checked(false)).toMatchObject({ issuer: 'ca' });
+    await expect(checked(true)).rejects.toMatchObject({
+      code: 'order.profile',
+      message: 'ca has no profile "gold"; it offers default, shortlived',
+    });
   });
 
   test('of a name that the CA refuses says so with the whole problem', async () => {

@@ -1,33 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { AcmeSession } from '../../src/core/ports.ts';
-import { type FakeCa, page, problem, reset, silence, startFakeCa } from './fake-ca.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { page, problem, reset, silence } from './fake-ca.ts';
 import { layer, never } from './kit.ts';
+import { ca, names, opened, postsTo, session, useFakeCa } from './with-fake-ca.ts';
 
-const names = ['a.example.com'];
 const dayMs = 86_400_000;
 
-let ca: FakeCa;
-let opened: ReturnType<typeof layer>;
-let session: AcmeSession;
-
-beforeEach(async () => {
-  ca = await startFakeCa();
-  opened = layer({
-    directoryUrl: ca.directoryUrl,
-    trustPem: ca.trustPem,
-    contacts: ['mailto:a@example.com'],
-  });
-  session = await opened.acme.session('ca', never);
-});
-
-afterEach(async () => {
-  await opened.acme.close();
-  await ca.stop();
-});
-
-function postsTo(path: string) {
-  return ca.requests.filter((request) => request.path === path);
-}
+useFakeCa();
 
 describe('on the wire', () => {
   test('one nonce serves one request, connections are kept, and the agent says who it is', async () => {
@@ -64,20 +42,51 @@ describe('on the wire', () => {
   });
 
   test('a broken connection is tried again, never with the same nonce', async () => {
-    ca.fail('/new-order', reset, reset);
-    await session.newOrder({ names }, never);
+    ca.fail('/order/1', reset, reset);
+    await session.order(`${ca.url}/order/1`, never);
     expect(opened.clock.pauses).toEqual([1000, 2000]);
-    const nonces = postsTo('/new-order').map((request) => request.protected.nonce);
+    const nonces = postsTo('/order/1').map((request) => request.protected.nonce);
     expect(new Set(nonces).size).toBe(3);
   });
 
   test('a CA that stays away is an error of the network after at most 10 s of waiting', async () => {
-    ca.fail('/new-order', ...Array.from({ length: 10 }, () => reset));
-    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({
+    ca.fail('/order/1', ...Array.from({ length: 10 }, () => reset));
+    await expect(session.order(`${ca.url}/order/1`, never)).rejects.toMatchObject({
       code: 'acme.network',
       message: expect.stringContaining('127.0.0.1'),
     });
     expect(opened.clock.pauses).toEqual([1000, 2000, 4000, 3000]);
+  });
+
+  test('a new order whose answer was lost is tried again once: each may be there at the CA', async () => {
+    ca.fail('/new-order', reset);
+    await session.newOrder({ names }, never);
+    ca.fail('/new-order', ...Array.from({ length: 5 }, () => reset));
+    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({ code: 'acme.network' });
+    expect(postsTo('/new-order')).toHaveLength(4);
+    expect(opened.clock.pauses).toEqual([1000, 1000]);
+  });
+
+  test('a new order whose answer is broken is looked up', async () => {
+    ca.fail('/new-order', (response) =>
+      response
+        .writeHead(201, { location: `${ca.url}/order/1`, 'content-type': 'application/json' })
+        .end('{"st'),
+    );
+    expect(await session.newOrder({ names }, never)).toMatchObject({ status: 'pending' });
+    expect(postsTo('/new-order')).toHaveLength(1);
+  });
+
+  test('a CA that is silent for long is not tried again in the same job', async () => {
+    const now = opened.clock.now;
+    let exchanges = 0;
+    opened.clock.now = () => now() + 25_000 * exchanges;
+    ca.fail('/order/1', (response) => {
+      exchanges++;
+      response.socket?.destroy();
+    });
+    await expect(session.order(`${ca.url}/order/1`, never)).rejects.toMatchObject({ code: 'acme.network' });
+    expect(postsTo('/order/1')).toHaveLength(1);
   });
 
   test('an abort reaches the socket at once', async () => {
@@ -165,6 +174,36 @@ describe('when the CA says later', () => {
     expect(error.retryAt - before).toBeGreaterThan(118_000);
     expect(error.retryAt - before).toBeLessThan(123_000);
     expect(opened.clock.pauses).toEqual([]);
+  });
+
+  test.each(['0', '00', new Date(0).toUTCString()])(
+    'a Retry-After of %s is no leave to hurry',
+    async (value) => {
+      ca.fail(
+        '/new-order',
+        problem(429, 'rateLimited', {}, { 'retry-after': value }),
+        problem(503, 'serverInternal', {}, { 'retry-after': value }),
+      );
+      await session.newOrder({ names }, never);
+      expect(opened.clock.pauses).toEqual([1000, 2000]);
+    },
+  );
+
+  test('a Retry-After as a date is read by the clock of the CA', async () => {
+    const theirs = opened.clock.now() - 3_600_000;
+    const headers = {
+      date: new Date(theirs).toUTCString(),
+      'retry-after': new Date(theirs + 120_000).toUTCString(),
+    };
+    ca.fail('/new-order', problem(429, 'rateLimited', {}, headers));
+    const error = await session.newOrder({ names }, never).catch((caught) => caught);
+    expect(Math.round((error.retryAt - opened.clock.now()) / 10_000)).toBe(12);
+  });
+
+  test.each(['soon', '-5', '1.5', '1e9', ''])('a Retry-After of %j counts as none', async (value) => {
+    ca.fail('/new-order', problem(429, 'rateLimited', {}, { 'retry-after': value }));
+    const error = await session.newOrder({ names }, never).catch((caught) => caught);
+    expect(error).toMatchObject({ code: 'acme.rateLimited', retryAt: undefined });
   });
 
   test('an absurd Retry-After is at most 7 days', async () => {

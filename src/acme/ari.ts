@@ -1,0 +1,58 @@
+import { AgentError } from '../core/errors.ts';
+import type { Clock, RenewalInfo } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
+import type { DirectorySource } from './directory.ts';
+import { errorOf, isRecord, parseJson, retryAfter } from './problem.ts';
+import { withRetries } from './retry.ts';
+import type { Answer, Transport } from './transport.ts';
+
+interface AriNeeds {
+  readonly issuer: string;
+  readonly directory: DirectorySource;
+  readonly transport: Transport;
+  readonly clock: Clock;
+}
+
+/** RFC 9773 §4.1: a plain GET, without nonce or account. undefined: the directory has no renewalInfo. */
+export async function fetchRenewalInfo(
+  certId: string,
+  { issuer, directory, transport, clock }: AriNeeds,
+  signal: AbortSignal,
+): Promise<RenewalInfo | undefined> {
+  const { renewalInfo } = (await directory.get(signal)).resources;
+  if (renewalInfo === undefined) return undefined;
+  const url = `${renewalInfo.replace(/\/$/, '')}/${certId}`;
+  const ask = async (): Promise<Answer> => {
+    const answer = await transport.send({ method: 'GET', url }, signal);
+    if (answer.status >= 400) throw errorOf(answer, issuer, clock.now());
+    return answer;
+  };
+  return readRenewalInfo(await withRetries(ask, clock, signal), clock.now());
+}
+
+function readRenewalInfo(answer: Answer, now: Instant): RenewalInfo {
+  const document = parseJson(answer);
+  const window = isRecord(document) && isRecord(document.suggestedWindow) ? document.suggestedWindow : {};
+  const [start, end] = [instant(window.start), instant(window.end)];
+  // A window that ends before it begins counts as no answer (RFC 9773 §4.2).
+  if (start === undefined || end === undefined || end <= start)
+    throw new AgentError('acme.response', `${answer.url} names no window in which to renew`, {
+      facts: { url: answer.url, status: answer.status },
+    });
+  const { explanationURL } = document as { readonly explanationURL?: unknown };
+  return { start, end, explanationUrl: webAddress(explanationURL), retryAfterMs: retryAfter(answer, now) };
+}
+
+/** RFC 3339, as ACME writes all its dates. */
+function instant(value: unknown): Instant | undefined {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d[Tt ]/.test(value)) return undefined;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** Shown to people: nothing but an address of the web. */
+function webAddress(value: unknown): string | undefined {
+  return typeof value === 'string' && value.length <= 500 && /^https?:\/\/[!-~]+$/.test(value)
+    ? value
+    : undefined;
+}

@@ -1,0 +1,140 @@
+import { limitText } from '../core/limit-words.ts';
+import type {
+  Admission,
+  BucketLevel,
+  Budget,
+  LimitLevel,
+  OrderIntent,
+  Outlook,
+  Ports,
+} from '../core/ports.ts';
+import type { BucketTake, Instant } from '../core/types.ts';
+import { allCharges, type Charge, charge, chargesOf, type LimitedIssuer } from './charges.ts';
+import { refusedLimit } from './refused-limit.ts';
+
+export type BudgetNeeds = Pick<Ports, 'buckets' | 'clock' | 'log'>;
+
+const chunk = 200;
+
+/**
+ * The ledger of the CAs' rate limits, shared by all agents on the store. It takes what an order will cost before the
+ * order is made, so that the CA never has less than we think; what the CA says corrects it.
+ */
+export function createBudget(issuers: readonly LimitedIssuer[], needs: BudgetNeeds): Budget {
+  const { buckets, clock } = needs;
+
+  function at(name: string, chargesAt: (issuer: LimitedIssuer) => readonly Charge[]): readonly Charge[] {
+    return issuers.filter((issuer) => issuer.name === name).flatMap(chargesAt);
+  }
+
+  function chargesFor(intent: OrderIntent): readonly Charge[] {
+    return at(intent.issuer, (issuer) => chargesOf(issuer, intent, clock.now()));
+  }
+
+  return {
+    admit: (intent) => admit(chargesFor(intent), intent.urgent, needs),
+    giveBack: (spent) => buckets.giveBack(spent, clock.now()),
+    async validationFailed(name, names) {
+      const failures = at(name, (issuer) => charge(issuer, 'failuresPerName', names));
+      const takes = failures.map(({ take }) => ({ ...take, cost: 1, mayOwe: true }));
+      await buckets.take(takes, clock.now());
+    },
+    async learn({ issuer: name, names }, error) {
+      const refused = refusedLimit(error, names);
+      if (refused === undefined) return;
+      const of = at(name, (issuer) => charge(issuer, refused.name, [refused.about]));
+      await drain(of, { issuer: name, until: refused.until }, needs);
+    },
+    levels(name, orders) {
+      const all = at(name, (issuer) => [
+        ...charge(issuer, 'ordersPerAccount', [undefined]),
+        ...orders.flatMap((names) => allCharges(issuer, names)),
+      ]);
+      return levelsOf([...new Map(all.map((one) => [one.take.key, one])).values()], needs);
+    },
+    foresee: (intent) => outlook(chargesFor(intent), needs),
+  };
+}
+
+async function admit(
+  charges: readonly Charge[],
+  urgent: boolean,
+  { buckets, clock }: BudgetNeeds,
+): Promise<Admission> {
+  if (charges.length === 0) return { admitted: true, spent: [], isProbe: false };
+  const now = clock.now();
+  const takes = charges.map(({ take }) => take);
+  const { taken, readyAt, lacking } = await buckets.take(takes, now);
+  const admitted = { admitted: true as const, spent: refundable(charges, now) };
+  if (taken) return { ...admitted, isProbe: false };
+  const [worst] = lacking;
+  const inTheWay = charges.find(({ take }) => take.key === worst?.key);
+  const limit = inTheWay === undefined ? '' : limitText(inTheWay.name, inTheWay.limit, inTheWay.about);
+  if (!urgent) return { admitted: false, readyAt, limit };
+  const probe = await buckets.take(probing(takes, lacking), now);
+  return probe.taken
+    ? { ...admitted, isProbe: true }
+    : { admitted: false, readyAt: Math.min(readyAt, probe.readyAt), limit };
+}
+
+/** Sent though there is no room: once per refill of each bucket in the way, which then owes what it gave. */
+function probing(takes: readonly BucketTake[], lacking: readonly BucketTake[]): readonly BucketTake[] {
+  const short = new Set(lacking.map(({ key }) => key));
+  const probes = lacking.map(({ key, perSecond }) => ({
+    key: `${key}/probe`,
+    capacity: 1,
+    perSecond,
+    cost: 1,
+  }));
+  return [...takes.map((take) => ({ ...take, mayOwe: short.has(take.key) })), ...probes];
+}
+
+/** An order counts once it is made; a certificate only when it is issued. */
+function refundable(charges: readonly Charge[], takenAt: Instant): readonly BucketTake[] {
+  return charges
+    .filter(({ name }) => name === 'certificatesPerDomain' || name === 'certificatesPerNames')
+    .map(({ take }) => ({ ...take, takenAt }));
+}
+
+async function drain(
+  charges: readonly Charge[],
+  { issuer, until }: { readonly issuer: string; readonly until: Instant },
+  { buckets, clock, log }: BudgetNeeds,
+): Promise<void> {
+  const now = clock.now();
+  for (const { name, limit, about, take } of charges) {
+    // No bucket takes longer to refill than its period, whatever is said of it.
+    await buckets.drain([take], Math.min(until, now + limit.perMs), now);
+    const text = limitText(name, limit, about);
+    log.info({ issuer, limit: text, until }, 'the CA named a limit; the ledger follows it');
+  }
+}
+
+async function levelsOf(
+  charges: readonly Charge[],
+  { buckets, clock }: BudgetNeeds,
+): Promise<readonly LimitLevel[]> {
+  const now = clock.now();
+  const found: LimitLevel[] = [];
+  for (let from = 0; from < charges.length; from += chunk) {
+    const part = charges.slice(from, from + chunk);
+    const levels = await buckets.levels(
+      part.map(({ take }) => take),
+      now,
+    );
+    found.push(...part.map((one, index) => levelOf(one, levels[index] ?? { tokens: 0, readyAt: now })));
+  }
+  return found;
+}
+
+function levelOf({ name, about, limit }: Charge, { tokens, readyAt }: BucketLevel): LimitLevel {
+  // As the script counts: what is missing by less than a rounding error is there.
+  return { name, about, ...limit, left: Math.max(0, Math.floor(tokens + 1e-9)), readyAt };
+}
+
+async function outlook(charges: readonly Charge[], needs: BudgetNeeds): Promise<Outlook> {
+  const levels = await levelsOf(charges, needs);
+  const [last] = levels.filter(({ left }) => left === 0).toSorted((a, b) => b.readyAt - a.readyAt);
+  if (last === undefined) return { readyAt: needs.clock.now() };
+  return { readyAt: last.readyAt, limit: limitText(last.name, last, last.about) };
+}

@@ -1,0 +1,253 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBudget } from '../../src/acme/budget.ts';
+import { systemClock } from '../../src/clock.ts';
+import { toAgentError } from '../../src/core/errors.ts';
+import type { Admission, Budget } from '../../src/core/ports.ts';
+import { secret } from '../../src/core/secret.ts';
+import type { Instant } from '../../src/core/types.ts';
+import { openStore, type Store } from '../../src/store/index.ts';
+import { createMemoryLog } from '../support/memory.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { createRateLimitedCa, type Order, type RateLimitedCa } from './rate-limited-ca.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const limits = {
+  ordersPerAccount: { count: 6, perMs: 6 * minute },
+  certificatesPerDomain: { count: 4, perMs: 8 * hour },
+  certificatesPerNames: { count: 2, perMs: 4 * hour },
+  failuresPerName: { count: 2, perMs: 2 * hour },
+};
+
+/** The CA hears of an order so soon after our ledger admitted it, and of its end. */
+const longestRequestMs = minute;
+const longestOrderMs = hour;
+
+let redis: TestRedis;
+let stores: Store[];
+let runs = 0;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  const clock = systemClock;
+  const masterKeys = [secret<Uint8Array>(randomBytes(32))];
+  stores = [];
+  for (let worker = 0; worker < 3; worker++)
+    stores.push(await openStore({ redis: { url: redis.url }, masterKeys, clock, log: createMemoryLog() }));
+});
+afterAll(async () => {
+  await Promise.all((stores ?? []).map((store) => store.close()));
+  await redis?.stop();
+});
+
+interface UnderWay extends Order {
+  readonly admission: Admission & { readonly admitted: true };
+  readonly admittedAt: Instant;
+  isOrdered: boolean;
+  /** Before the CA heard of it, a probe took what was meant for it, or the CA failed one of its names. */
+  isOvertaken: boolean;
+}
+
+/** Three workers, each with one order at a time, on one ledger and one CA. */
+interface Model {
+  now: Instant;
+  readonly ca: RateLimitedCa;
+  readonly budgets: readonly Budget[];
+  readonly underWay: (UnderWay | undefined)[];
+  admitted: number;
+  /** Orders that the CA refused and our ledger had not foreseen. */
+  readonly surprises: string[];
+  probesRefused: number;
+}
+
+function createModel(): Model {
+  const directoryUrl = `https://ca.test/${++runs}`;
+  const model: Model = {
+    now: Date.UTC(2026, 10, 20),
+    ca: createRateLimitedCa(limits),
+    budgets: stores.map(({ buckets }) =>
+      createBudget([{ name: 'ca', directoryUrl, limits }], {
+        buckets,
+        clock: { ...systemClock, now: () => model.now },
+        log: createMemoryLog(),
+      }),
+    ),
+    underWay: [undefined, undefined, undefined],
+    admitted: 0,
+    surprises: [],
+    probesRefused: 0,
+  };
+  return model;
+}
+
+async function begin(
+  model: Model,
+  worker: number,
+  order: Order & { readonly urgent: boolean },
+): Promise<void> {
+  const admission = await budgetOf(model, worker).admit({
+    issuer: 'ca',
+    names: order.names,
+    isAdvised: order.exempt === 'advised',
+    lastIssuedAt: order.exempt === 'renewal' ? model.now - 60 * 24 * hour : undefined,
+    urgent: order.urgent,
+  });
+  if (!admission.admitted) return;
+  model.admitted++;
+  if (admission.isProbe) overtake(model, () => true);
+  model.underWay[worker] = {
+    ...order,
+    admission,
+    admittedAt: model.now,
+    isOrdered: false,
+    isOvertaken: false,
+  };
+}
+
+function overtake({ underWay }: Model, concerns: (order: Order) => boolean): void {
+  for (const order of underWay)
+    if (order !== undefined && !order.isOrdered && concerns(order)) order.isOvertaken = true;
+}
+
+/** The next thing that happens to the order of a worker: the CA takes it, then ends it. */
+async function proceed(model: Model, worker: number, succeeds: boolean): Promise<void> {
+  const order = model.underWay[worker];
+  if (order === undefined) return;
+  const { ca, now } = model;
+  const budget = budgetOf(model, worker);
+  const { admission } = order;
+  if (!order.isOrdered) {
+    try {
+      ca.newOrder(order, now);
+      order.isOrdered = true;
+    } catch (error) {
+      const refusal = toAgentError(error);
+      if (admission.isProbe) model.probesRefused++;
+      else if (!order.isOvertaken) model.surprises.push(refusal.message);
+      model.underWay[worker] = undefined;
+      await budget.learn({ issuer: 'ca', names: order.names }, refusal);
+      await budget.giveBack(admission.spent);
+    }
+    return;
+  }
+  model.underWay[worker] = undefined;
+  if (succeeds) return ca.issue(order, now);
+  ca.fail(order, now);
+  overtake(model, ({ names }) => names.some((name) => order.names.includes(name)));
+  await budget.validationFailed('ca', order.names);
+  await budget.giveBack(admission.spent);
+}
+
+/** Time passes; what must have happened by then happens. */
+async function pass(model: Model, ms: number, succeeds: boolean): Promise<void> {
+  const end = model.now + ms;
+  for (;;) {
+    const deadlines = model.underWay.map((order) =>
+      order === undefined
+        ? Number.POSITIVE_INFINITY
+        : order.admittedAt + (order.isOrdered ? longestOrderMs : longestRequestMs),
+    );
+    const first = Math.min(...deadlines);
+    if (first > end) break;
+    model.now = Math.max(model.now, first);
+    await proceed(model, deadlines.indexOf(first), succeeds);
+  }
+  model.now = end;
+}
+
+function budgetOf(model: Model, worker: number): Budget {
+  const budget = model.budgets[worker];
+  if (budget === undefined) throw new Error(`no worker ${worker}`);
+  return budget;
+}
+
+const names = fc.constantFrom(
+  ['a.one.test'],
+  ['b.one.test'],
+  ['a.one.test', 'b.one.test'],
+  ['two.test', '*.two.test'],
+  ['a.one.test', 'two.test'],
+);
+const exempt = fc.constantFrom<Order['exempt']>('none', 'none', 'none', 'renewal', 'advised');
+const worker = fc.nat({ max: 2 });
+const isMostly = fc.constantFrom(true, true, true, false);
+
+type Action = (model: Model) => Promise<void>;
+
+const beginning = (urgent: fc.Arbitrary<boolean>) =>
+  fc.tuple(worker, fc.record({ names, exempt, urgent })).map(
+    ([who, order]): Action =>
+      async (model) => {
+        if (model.underWay[who] === undefined) await begin(model, who, order);
+      },
+  );
+const proceeding = fc.tuple(worker, isMostly).map(
+  ([who, succeeds]): Action =>
+    (model) =>
+      proceed(model, who, succeeds),
+);
+const passing = fc.tuple(fc.oneof(fc.nat({ max: 90_000 }), fc.nat({ max: 3 * hour })), isMostly).map(
+  ([ms, succeeds]): Action =>
+    (model) =>
+      pass(model, ms, succeeds),
+);
+
+const history = (urgent: fc.Arbitrary<boolean>) =>
+  fc.array(
+    fc.oneof(
+      { arbitrary: beginning(urgent), weight: 4 },
+      { arbitrary: proceeding, weight: 5 },
+      { arbitrary: passing, weight: 1 },
+    ),
+    { minLength: 20, maxLength: 80 },
+  );
+
+async function play(actions: readonly Action[]): Promise<Model> {
+  const model = createModel();
+  for (const action of actions) await action(model);
+  return model;
+}
+
+describe('three workers on one ledger, in any order of events', () => {
+  it('never have an order refused, nor a certificate beyond the limit', async () => {
+    let admitted = 0;
+    await fc.assert(
+      fc.asyncProperty(history(fc.constant(false)), async (actions) => {
+        const model = await play(actions);
+        admitted += model.admitted;
+        expect(model.surprises).toEqual([]);
+        expect(model.ca.exceeded).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+    expect(admitted).toBeGreaterThan(500);
+  }, 120_000);
+
+  it('have none refused but those that urgency sent as probes', async () => {
+    let probesRefused = 0;
+    await fc.assert(
+      fc.asyncProperty(history(fc.boolean()), async (actions) => {
+        const model = await play(actions);
+        probesRefused += model.probesRefused;
+        expect(model.surprises).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+    expect(probesRefused).toBeGreaterThan(10);
+  }, 120_000);
+
+  it('have all that the CA allows again once nothing was asked for its period', async () => {
+    await fc.assert(
+      fc.asyncProperty(history(fc.boolean()), async (actions) => {
+        const model = await play(actions);
+        // Debts of probes, and what failed late, take up to another period or two.
+        await pass(model, 40 * hour, true);
+        const levels = await budgetOf(model, 0).levels('ca', [['a.one.test'], ['two.test', '*.two.test']]);
+        for (const { left, count } of levels) expect(left).toBe(count);
+      }),
+      { numRuns: 30 },
+    );
+  }, 120_000);
+});
