@@ -1,24 +1,9 @@
 import { createHash } from 'node:crypto';
 import { AgentError } from '../core/errors.ts';
 import type { ChallengeToSolve, Ports, Solver } from '../core/ports.ts';
-import type { Instant, LineageId } from '../core/types.ts';
-
-/** Where TXT records are written, whoever hosts the zones. Ids are durable: any process can go on with them. */
-export interface TxtRecords {
-  /** Durable when it resolves; one id a wish, in order. */
-  present(
-    wishes: readonly {
-      readonly name: string;
-      readonly value: string;
-      readonly lineage: LineageId;
-      readonly account?: string | undefined;
-      readonly leaseUntil: Instant;
-    }[],
-    signal: AbortSignal,
-  ): Promise<readonly string[]>;
-  ready(id: string, signal: AbortSignal): Promise<true | { readonly checkAgainAt: Instant }>;
-  cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void>;
-}
+import type { ChallengeType } from '../core/types.ts';
+import { base32 } from './base32.ts';
+import { provenName, type TxtRecords } from './txt-records.ts';
 
 /** The record is of no use to the CA shortly before the authorization lapses. */
 const marginMs = 10 * 60_000;
@@ -31,14 +16,35 @@ const cleanUpMs = 30_000;
  * Answers dns-01 (RFC 8555 §8.4): the digest of the key authorization as a TXT record at `_acme-challenge.<name>`, or
  * where a CNAME from there leads. Apex and wildcard are two values at one name.
  */
-export function createDns01Solver(records: TxtRecords, { clock }: Pick<Ports, 'clock'>): Solver {
+export function createDns01Solver(records: TxtRecords, needs: Pick<Ports, 'clock'>): Solver {
+  const label = () => '_acme-challenge';
+  return createDigestSolver({ type: 'dns-01', label }, records, needs);
+}
+
+/**
+ * Answers dns-account-01 (draft-ietf-acme-dns-account-label): as dns-01, but at a name of the account's own, so that
+ * several of them, at one CA or more, can each have their CNAME.
+ */
+export function createDnsAccount01Solver(records: TxtRecords, needs: Pick<Ports, 'clock'>): Solver {
+  const label = ({ accountUrl }: ChallengeToSolve) => {
+    const digest = createHash('sha256').update(accountUrl).digest().subarray(0, 10);
+    return `_${base32(digest).toLowerCase()}._acme-challenge`;
+  };
+  return createDigestSolver({ type: 'dns-account-01', label }, records, needs);
+}
+
+function createDigestSolver(
+  { type, label }: { readonly type: ChallengeType; readonly label: (of: ChallengeToSolve) => string },
+  records: TxtRecords,
+  { clock }: Pick<Ports, 'clock'>,
+): Solver {
   async function present(
     challenges: readonly ChallengeToSolve[],
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const now = clock.now();
     const wishes = challenges.map((challenge) => ({
-      name: recordName(challenge),
+      name: `${label(challenge)}.${provenName(challenge, type)}`,
       value: createHash('sha256').update(challenge.keyAuthorization).digest('base64url'),
       lineage: challenge.lineage,
       account: challenge.dnsAccount,
@@ -63,13 +69,5 @@ export function createDns01Solver(records: TxtRecords, { clock }: Pick<Ports, 'c
     }
   }
 
-  return { type: 'dns-01', present, ready: (id, signal) => records.ready(id, signal), cleanUp };
-}
-
-/** The identifier of a wildcard's authorization comes without `*.` (RFC 8555 §7.1.4). */
-function recordName({ identifier }: ChallengeToSolve): string {
-  if (identifier.type === 'dns') return `_acme-challenge.${identifier.value.replace(/^\*\./, '')}`;
-  throw new AgentError('order.noChallenge', `dns-01 cannot prove the IP address ${identifier.value}`, {
-    facts: { identifier: identifier.value },
-  });
+  return { type, present, ready: (id, signal) => records.ready(id, signal), cleanUp };
 }

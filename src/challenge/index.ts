@@ -1,18 +1,21 @@
+import { type AnsweredChallenge, type ExperimentalChallenge, unansweredReason } from '../core/challenges.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Solver, Solvers } from '../core/ports.ts';
+import type { ChallengeType } from '../core/types.ts';
 
-/** The solvers of this agent, by challenge type. `get` throws `order.noChallenge` for a type that none of them answers. */
-export function createSolvers(list: readonly Solver[]): Solvers {
-  const byType = new Map(list.map((solver) => [solver.type, solver]));
-
+/**
+ * The solvers of this agent, one for each challenge that the file and the commands take: the compiler asks for it.
+ * `get` throws `order.noChallenge` for one of a draft that is not in `enabled`.
+ */
+export function createSolvers(
+  solvers: Readonly<Record<AnsweredChallenge | ExperimentalChallenge, Solver>>,
+  enabled: readonly ChallengeType[] = [],
+): Solvers {
   return {
     get(type) {
-      const solver = byType.get(type);
-      if (solver !== undefined) return solver;
-      const known = [...byType.keys()].join(', ') || 'none';
-      throw new AgentError('order.noChallenge', `this agent does not answer ${type} (it answers: ${known})`, {
-        facts: { challenge: type },
-      });
+      const reason = unansweredReason(type, { experimental: enabled, answersTlsAlpn: true });
+      if (reason === undefined) return solvers[type];
+      throw new AgentError('order.noChallenge', reason, { facts: { challenge: type } });
     },
   };
 }

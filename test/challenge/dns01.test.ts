@@ -10,8 +10,10 @@ function challenge(name: string, token: string, more: Partial<ChallengeToSolve> 
     lineage: 'example.test/*.example.test/ec',
     domain: 'example.test',
     identifier: { type: 'dns', value: name },
+    wildcard: false,
     token,
     keyAuthorization: `${token}.thumbprint`,
+    accountUrl: 'https://ca.test/account/1',
     dnsAccount: 'main',
     expiresAt: Date.now() + 3_600_000,
     ...more,
@@ -38,6 +40,45 @@ describe('dns-01', () => {
     expect(stage.vendor.calls).toHaveLength(1);
     await solver.cleanUp(ids, never);
     await until(() => stage.zones.txt('_acme-challenge.example.test').length === 0);
+  });
+
+  test('apex and wildcard at a vendor with room for one value come one after the other', async () => {
+    const stage = await createStage({ traits: { maxValuesPerName: 1 } });
+    const dns = stage.agent();
+    const solver = createDns01Solver(dns, { clock: systemClock });
+    const [first = '', second = ''] = await solver.present(
+      [challenge('example.test', 'one'), challenge('example.test', 'two')],
+      never,
+    );
+    await untilReady(dns, [first]);
+    expect(await solver.ready(second, never)).toEqual({ checkAgainAt: expect.any(Number) });
+    expect(stage.zones.txt('_acme-challenge.example.test')).toEqual([digest('one')]);
+
+    // The CA has accepted the first one.
+    await solver.cleanUp([first], never);
+    await untilReady(dns, [second]);
+    expect(stage.zones.txt('_acme-challenge.example.test')).toEqual([digest('two')]);
+  });
+
+  test('a place at a full name is waited for as long as a CA may take to judge, and no longer', async () => {
+    const stage = await createStage({ traits: { maxValuesPerName: 1 } });
+    let aheadMs = 0;
+    const clock = { ...systemClock, now: () => Date.now() + aheadMs };
+    const dns = stage.agent({ clock });
+    const solver = createDns01Solver(dns, { clock });
+    const inTwoHours = { expiresAt: Date.now() + 7_800_000 };
+    const [first = '', second = ''] = await solver.present(
+      [challenge('example.test', 'one', inTwoHours), challenge('example.test', 'two', inTwoHours)],
+      never,
+    );
+    await untilReady(dns, [first]);
+    aheadMs = 3_500_000;
+    expect(await solver.ready(second, never)).toEqual({ checkAgainAt: expect.any(Number) });
+    aheadMs = 3_700_000;
+    expect(await errorOf(solver.ready(second, never))).toMatchObject({
+      code: 'dns.propagation',
+      message: expect.stringContaining('holds at most 1 TXT value(s) at _acme-challenge.example.test'),
+    });
   });
 
   test('clean-up goes on though the order was aborted, and may run twice', async () => {

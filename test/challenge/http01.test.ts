@@ -12,8 +12,10 @@ function challenge(token: string, expiresAt: number): ChallengeToSolve {
     lineage: 'example.com/www.example.com/ec',
     domain: 'example.com',
     identifier: { type: 'dns', value: 'www.example.com' },
+    wildcard: false,
     token,
     keyAuthorization: `${token}.thumbprint`,
+    accountUrl: 'https://ca.test/account/1',
     expiresAt,
   };
 }
@@ -85,15 +87,26 @@ describe('the http-01 solver', () => {
 });
 
 describe('the solvers of an agent', () => {
-  it('are found by challenge type; a missing one is named with those there are', () => {
+  it('are found by challenge type; those of drafts only where the file allows them', () => {
     const http01 = createHttp01Solver({ tokens: createTokens(), clock: fixedClock(0) });
-    const solvers = createSolvers([http01]);
+    const persist = { ...http01, type: 'dns-persist-01' as const };
+    const all = {
+      'http-01': http01,
+      'dns-01': http01,
+      'tls-alpn-01': http01,
+      'dns-account-01': http01,
+      'dns-persist-01': persist,
+    };
+    const solvers = createSolvers(all, ['dns-persist-01']);
     expect(solvers.get('http-01')).toBe(http01);
-    expect(() => solvers.get('dns-01')).toThrow(
+    expect(solvers.get('dns-persist-01')).toBe(persist);
+    expect(() => solvers.get('dns-account-01')).toThrow(
       expect.objectContaining({
         code: 'order.noChallenge',
-        message: 'this agent does not answer dns-01 (it answers: http-01)',
+        message:
+          'dns-account-01 is of a draft that may still change: to use it, name it under "experimental" in the configuration file',
       }),
     );
+    expect(() => createSolvers(all).get('dns-persist-01')).toThrow('dns-persist-01');
   });
 });
