@@ -1,13 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { AgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
+import { listenAt, type Place, type Purpose } from './listen.ts';
 
-export interface Port80Options {
-  /** 0: any free one. */
-  readonly port: number;
-  /** Address to listen on; undefined: all, IPv6 and IPv4. */
-  readonly address?: string | undefined;
+export interface Port80Options extends Place {
   readonly limits?: Partial<Port80Limits> | undefined;
 }
 
@@ -26,6 +21,11 @@ export interface Port80 {
   /** Answers what was asked before, then closes every connection. */
   close(): Promise<void>;
 }
+
+export const port80Purpose: Purpose = {
+  usualPort: 80,
+  instead: 'choose another port and pass /.well-known/acme-challenge/ on to it',
+};
 
 const defaultLimits: Port80Limits = {
   connections: 2048,
@@ -75,18 +75,11 @@ export function createPort80(options: Port80Options, needs: Pick<Ports, 'tokens'
     }
   }
 
-  function listen(): Promise<{ readonly port: number }> {
-    return new Promise((resolve, reject) => {
-      const refuse = (error: NodeJS.ErrnoException) => reject(portError(error, options));
-      server.once('error', refuse);
-      server.listen({ port: options.port, host: options.address }, () => {
-        server.off('error', refuse);
-        server.on('error', (error) => log.error({ error }, 'port 80 listener failed'));
-        const { port } = server.address() as AddressInfo;
-        log.info({ port, address: options.address }, 'answering http-01 challenges');
-        resolve({ port });
-      });
-    });
+  async function listen(): Promise<{ readonly port: number }> {
+    const { port } = await listenAt(server, options, port80Purpose);
+    server.on('error', (error) => log.error({ error }, 'port 80 listener failed'));
+    log.info({ port, address: options.address }, 'answering http-01 challenges');
+    return { port };
   }
 
   async function close(): Promise<void> {
@@ -98,16 +91,6 @@ export function createPort80(options: Port80Options, needs: Pick<Ports, 'tokens'
   }
 
   return { listen, close };
-}
-
-/** Rejects with `config.port` when the port cannot be had now; does not keep it. */
-export async function tryPort(options: Pick<Port80Options, 'port' | 'address'>): Promise<void> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(portError(error, options)));
-    server.listen({ port: options.port, host: options.address }, resolve);
-  });
-  await new Promise((resolve) => server.close(resolve));
 }
 
 function tokenOf(request: IncomingMessage): string | undefined {
@@ -125,29 +108,4 @@ function reply(response: ServerResponse, status: number, body: string): void {
     connection: 'close',
   });
   response.end(body);
-}
-
-function portError(
-  error: NodeJS.ErrnoException,
-  options: Pick<Port80Options, 'port' | 'address'>,
-): AgentError {
-  const place = `port ${options.port} of ${options.address ?? 'all addresses'}`;
-  const facts = { port: options.port, address: options.address, errno: error.code };
-  return new AgentError('config.port', `cannot listen on ${place}: ${remedy(error)}`, {
-    facts,
-    cause: error,
-  });
-}
-
-function remedy(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return 'another program has it; stop that one, or choose another port and pass /.well-known/acme-challenge/ on to it';
-    case 'EACCES':
-      return 'this user may not open ports below 1024; allow it with "setcap cap_net_bind_service=+ep" on the node binary, AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, or authbind, or choose a higher port and forward 80 to it';
-    case 'EADDRNOTAVAIL':
-      return 'this machine has no such address';
-    default:
-      return error.message;
-  }
 }

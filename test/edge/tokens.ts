@@ -1,6 +1,6 @@
 import type { ChallengeTokens, Clock } from '../../src/core/ports.ts';
 
-interface HeldToken {
+export interface HeldToken {
   readonly keyAuthorization: string;
   readonly expiresAt: number;
 }
@@ -34,6 +34,7 @@ export function createTokens(): ChallengeTokens & {
       listeners.set(token, those.add(seen));
       return () => void those.delete(seen);
     },
+    trial: () => ({ token: 'trial', keyAuthorization: 'trial.answer' }),
     held: () => Object.fromEntries(held),
     fetched,
     asked,
