@@ -1,8 +1,6 @@
-import { dueOfLineage } from './next-action.ts';
-import { pointOf } from './outcome.ts';
 import { slotOf } from './policies.ts';
 import type { Ports } from './ports.ts';
-import { editRenewal } from './records.ts';
+import { takeOver } from './take-over.ts';
 import type { Bundle, Certificate, Domain, Lineage, Settings } from './types.ts';
 
 export type AdoptNeeds = Pick<
@@ -62,18 +60,7 @@ async function find(
 
 async function take(lineage: Lineage, generation: Bundle, needs: AdoptNeeds): Promise<void> {
   const { certificate } = generation;
-  await editRenewal(lineage.id, needs, (before) => {
-    const state = { ...before, renewAt: pointOf(certificate, needs) };
-    const due = dueOfLineage({ lineage, certificate, state, now: needs.clock.now() });
-    const facts = {
-      reason: 'adopted',
-      serial: certificate.serial,
-      notAfter: certificate.notAfter,
-      names: certificate.names,
-    };
-    const event = { type: 'certificate.issued' as const, domain: lineage.domain, lineage: lineage.id, facts };
-    return { generation, putRenewals: [state], due, events: [event], durable: true };
-  });
+  await takeOver({ lineage, generation, reason: 'adopted' }, needs);
   needs.log.info(
     { lineage: lineage.id, serial: certificate.serial },
     'certificate taken over from its target',

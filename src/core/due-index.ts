@@ -2,7 +2,7 @@ import { dueOfLineage, nextDeploy } from './next-action.ts';
 import { fallbackId } from './policies.ts';
 import type { Ports } from './ports.ts';
 import { deploymentId, freshDeployment, freshRenewal } from './records.ts';
-import type { Domain, DueEntry, Lineage } from './types.ts';
+import type { Domain, DueEntry, Lineage, RenewalState } from './types.ts';
 
 export type RefreshNeeds = Pick<
   Ports,
@@ -40,14 +40,16 @@ async function entriesOf(domain: Domain, needs: RefreshNeeds): Promise<readonly 
     return dueOfLineage({ lineage, state, certificate: currents[index], now });
   });
   const deploys = await Promise.all(
-    domain.deploy.flatMap((target) => lineages.map((lineage) => deployOf(target, lineage, needs))),
+    domain.deploy.flatMap((target) =>
+      lineages.map((lineage, index) => deployOf(target, { lineage, state: states[index] }, needs)),
+    ),
   );
   return [...own, ...deploys].flatMap(({ job, id, at }) => (at === undefined ? [] : [{ job, id, at }]));
 }
 
 async function deployOf(
   target: string,
-  lineage: Lineage,
+  { lineage, state }: { readonly lineage: Lineage; readonly state: RenewalState | undefined },
   { certificates, deployments, clock }: RefreshNeeds,
 ): Promise<{ job: 'deploy'; id: string; at: number | undefined }> {
   const [stored, certificate, fallback] = await Promise.all([
@@ -56,6 +58,7 @@ async function deployOf(
     certificates.certificate(fallbackId(lineage.policy ?? lineage.id)),
   ]);
   const deployment = stored ?? freshDeployment(target, lineage.id);
-  const at = nextDeploy({ deployment, certificate, fallback, now: clock.now() });
+  const { revokedAt } = state ?? {};
+  const at = nextDeploy({ deployment, certificate, fallback, revokedAt, now: clock.now() });
   return { job: 'deploy', id: deploymentId(target, lineage.id), at };
 }

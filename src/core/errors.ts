@@ -26,7 +26,12 @@ export const errorTable = kinds({
   },
   'config.unreadable': {
     retry: 'blocked',
-    advice: 'Check that the file exists and that the agent may read it.',
+    advice:
+      'See that what the message names exists, and that the user who runs acme-agent may read it, or run it if it is a program.',
+  },
+  'config.unwritable': {
+    retry: 'blocked',
+    advice: 'Give this user the right to write there and the disk some space, or choose another path.',
   },
   'config.plugin': {
     retry: 'blocked',
@@ -77,7 +82,7 @@ export const errorTable = kinds({
   'acme.paused': {
     retry: 'blocked',
     advice:
-      'Open the URL in the message to unpause the name at the CA, after its DNS or web server is mended.',
+      'Mend the DNS or web server of the name, open the URL in the message to unpause it at the CA, then run "acme-agent retry NAME".',
   },
   'acme.account': {
     retry: 'blocked',
@@ -209,7 +214,8 @@ export const errorTable = kinds({
   'provider.invalid': { retry: 'blocked', advice: 'The DNS vendor refused the record; read its message.' },
   'provider.unavailable': {
     retry: 'later',
-    advice: "The DNS vendor's API did not answer; see its status page if it lasts.",
+    advice:
+      "Check that this machine reaches the DNS vendor's API or server; if it lasts, see the vendor's status page.",
   },
 
   'net.failed': {
@@ -251,15 +257,24 @@ export const errorTable = kinds({
   },
   'store.running': {
     retry: 'blocked',
-    advice: 'An agent already owns this data directory; set redis.url to run several agents.',
+    advice: 'Stop it first, or set redis.url to run several agents.',
   },
   'store.notRunning': {
     retry: 'blocked',
-    advice: 'The agent is not running; start it with "acme-agent start".',
+    advice: 'Start it with "acme-agent start".',
   },
   'store.noServer': {
     retry: 'blocked',
     advice: 'Install Redis (Debian: apt-get install redis-server) or set redis.url.',
+  },
+  'store.inUse': {
+    retry: 'blocked',
+    advice: 'Stop every agent on this store and try again; one that was killed counts for 90 seconds.',
+  },
+  'store.notEmpty': {
+    retry: 'blocked',
+    advice:
+      'Take a backup of what is there, then give --force to put the other one in its place; or restore to another Redis or prefix.',
   },
   'store.backup': {
     retry: 'blocked',
@@ -267,7 +282,11 @@ export const errorTable = kinds({
   },
 
   'deploy.target': { retry: 'later', advice: 'Check the deploy target: its path, rights and disk space.' },
-  'deploy.reload': { retry: 'later', advice: 'Run the reload command by hand and mend what it says.' },
+  'deploy.reload': {
+    retry: 'later',
+    advice:
+      'Run the reload command by hand, as the user of the agent, and mend what it says. The files are in place; the agent runs the command again by itself.',
+  },
   'deploy.mismatch': {
     retry: 'later',
     advice: 'The target shows another certificate than was deployed; look for another writer.',
@@ -293,6 +312,8 @@ export interface ErrorDetail {
   readonly retryAt?: Instant | undefined;
   /** Public facts for the log. Never a secret. */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
+  /** What to do, where more is known than the table says of the code; a sentence. */
+  readonly advice?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -302,6 +323,7 @@ export class AgentError extends Error {
   readonly retry: Retry;
   readonly retryAt: Instant | undefined;
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly advice: string;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -310,10 +332,7 @@ export class AgentError extends Error {
     this.retry = detail.retry ?? errorTable[code].retry;
     this.retryAt = detail.retryAt;
     this.facts = detail.facts ?? {};
-  }
-
-  get advice(): string {
-    return errorTable[this.code].advice;
+    this.advice = detail.advice ?? errorTable[code].advice;
   }
 }
 

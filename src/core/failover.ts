@@ -1,5 +1,5 @@
 import type { AgentError, ErrorCode } from './errors.ts';
-import type { Instant, Lineage, RenewalState, Settings } from './types.ts';
+import type { Instant, Lineage, RenewalState, Settings, WantedSpec } from './types.ts';
 
 /** Faults in a row after which the next issuer is tried, and after which an issuer's breaker opens. */
 export const patience = 3;
@@ -24,6 +24,7 @@ const pointless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'acme.network',
   'acme.server',
+  'acme.badNonce',
   'acme.response',
   'acme.rateLimited',
   'acme.malformed',
@@ -45,7 +46,14 @@ export function weightOf(error: AgentError, now: Instant, validUntil: Instant | 
 
 /** True if the fault says that the issuer itself is in trouble, for all lineages. */
 export function isOutage(error: AgentError): boolean {
-  return error.code === 'acme.network' || error.code === 'acme.server' || error.code === 'acme.response';
+  const codes: readonly ErrorCode[] = ['acme.network', 'acme.server', 'acme.badNonce', 'acme.response'];
+  return codes.includes(error.code);
+}
+
+/** False only where `issuer` stands for another CA in one of the two wishes than in the other. */
+export function isSameCa(a: WantedSpec, b: WantedSpec, issuer: string): boolean {
+  const [one, other] = [a, b].map(({ issuers, directories }) => directories?.[issuers.indexOf(issuer)] ?? '');
+  return one === '' || other === '' || one === other;
 }
 
 /** Those of a lineage's issuers that the configuration file defines now. */

@@ -1,17 +1,28 @@
+import { adviceDueAt } from './advice.ts';
 import { believable } from './backoff.ts';
 import { type Case, decide, isAbandoned } from './decide.ts';
-import { fallbackRenewAt, served } from './fallback.ts';
+import { fallbackRenewAt, served, servedUntil } from './fallback.ts';
+import { leftOutDueAt } from './left-out.ts';
 import { nextReminder } from './reminders.ts';
+import { revocationDueAt } from './revoking.ts';
 import type { Certificate, Deployment, DueEntry, Instant } from './types.ts';
 
 /** The only place that computes scores of the due index. undefined: nothing to do until something changes. */
 export function nextIssue(given: Case): Instant | undefined {
+  return earliest([nextOrder(given), revocationDueAt(given.state, given)]);
+}
+
+function nextOrder(given: Case): Instant | undefined {
   const { lineage, state, certificate, now } = given;
   if (isAbandoned(lineage, now)) return undefined;
   if (state.requested !== undefined) return believable(state.requested.at, now);
   const reason = decide(given);
   if (reason !== undefined) return believable(state.retryAt, now) ?? now;
-  return earliest([state.renewAt ?? certificate?.notAfter, state.ariCheckAt]);
+  return earliest([
+    state.renewAt ?? certificate?.notAfter,
+    adviceDueAt(state, now),
+    leftOutDueAt(state.leftOut, now),
+  ]);
 }
 
 export interface DeploymentCase {
@@ -19,19 +30,22 @@ export interface DeploymentCase {
   /** Current generation of the lineage itself. */
   readonly certificate: Certificate | undefined;
   readonly fallback: Certificate | undefined;
+  /** When the certificate was revoked. */
+  readonly revokedAt?: Instant | undefined;
   readonly now: Instant;
 }
 
 /** Something else is served than should be: now, or on the deployment's own ladder. Else when the choice changes by itself. */
-export function nextDeploy({ deployment, certificate, fallback, now }: DeploymentCase): Instant | undefined {
-  const wanted = served({ certificate, fallback, now });
+export function nextDeploy(given: DeploymentCase): Instant | undefined {
+  const { deployment, certificate, revokedAt, now } = given;
+  const wanted = served(given);
   if (
     wanted === undefined ||
     deployment.observed?.fingerprint !== wanted.fingerprint ||
     deployment.failures > 0
   )
     return believable(deployment.retryAt, now) ?? now;
-  return wanted === certificate ? wanted.notAfter : fallbackRenewAt(wanted);
+  return wanted === certificate ? servedUntil(wanted, revokedAt) : fallbackRenewAt(wanted);
 }
 
 /** Due entries of a lineage: its next order and its next reminder. */

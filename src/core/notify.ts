@@ -2,29 +2,21 @@ import { dueOfLineage } from './next-action.ts';
 import { noticeOf } from './notices.ts';
 import type { Notice, Notifier, Ports } from './ports.ts';
 import { editRenewal } from './records.ts';
+import { send } from './sending.ts';
+import { standIns, type TakersNeeds, takersOf } from './takers.ts';
 import type { Event, Instant } from './types.ts';
 
-export type NotifyNeeds = Pick<
-  Ports,
-  | 'events'
-  | 'wishes'
-  | 'certificates'
-  | 'renewals'
-  | 'outbox'
-  | 'notifiers'
-  | 'changes'
-  | 'locks'
-  | 'clock'
-  | 'log'
->;
+export type NotifyNeeds = TakersNeeds &
+  Pick<Ports, 'events' | 'wishes' | 'certificates' | 'renewals' | 'outbox' | 'changes' | 'locks' | 'clock'>;
 
 /** The group under which notifications read the event stream, and the entry of the due index that wakes them. */
 export const fanOutId = 'events';
 
 const batch = 100;
-const lockMs = 120_000;
-const retryMs = 300_000;
-const digestMs = 3_600_000;
+/** So long nobody goes on with the delivery of a killed worker; a living one prolongs it. */
+const lockMs = 15_000;
+/** Whoever is left after this waits for the next tick, so that a notifier that hangs frees its worker. */
+const roundMs = 60_000;
 /** A notice that nobody took for this long is dropped: it would only mislead. */
 const staleMs = 7 * 86_400_000;
 
@@ -53,27 +45,30 @@ async function offer(event: Event, needs: NotifyNeeds): Promise<readonly string[
   const domain = event.domain === undefined ? undefined : await needs.wishes.domain(event.domain);
   const notice = domain === undefined ? undefined : noticeOf(event, domain);
   if (domain === undefined || notice === undefined) return [];
-  const takers = domain.notify.flatMap((name) => needs.notifiers.get(name) ?? []);
-  for (const taker of takers) {
-    await needs.outbox.add(taker.name, taker.digest ? addressed(notice) : [notice]);
-    await needs.changes.commit({ due: [{ job: 'notify', id: taker.name, at: needs.clock.now() }] });
-  }
+  const takers = takersOf(domain, needs);
+  for (const taker of takers) await put(taker, [notice], needs);
   return takers.map(({ name }) => name);
+}
+
+async function put(taker: Notifier, notices: readonly Notice[], needs: NotifyNeeds): Promise<void> {
+  await needs.outbox.add(taker.name, taker.digest ? notices.flatMap(addressed) : notices);
+  await needs.changes.commit({ due: [{ job: 'notify', id: taker.name, at: needs.clock.now() }] });
 }
 
 /** One notice a recipient, so that each is delivered, limited and retried alone; without recipients the notifier's own. */
 function addressed(notice: Notice): readonly Notice[] {
   if (notice.recipients.length === 0) return [notice];
+  const [event = ''] = notice.id.split(' ');
   return notice.recipients.map((recipient) => ({
     ...notice,
-    id: `${notice.id} ${recipient}`,
+    id: `${event} ${recipient}`,
     recipients: [recipient],
   }));
 }
 
 /**
  * Sends what waits for one notifier: people get one message with a list, and at most one an hour each; programs get
- * everything at once. What was not taken stays for the next try.
+ * everything at once, in the order of the events. What was not taken stays for the next try.
  */
 export async function deliver(name: string, needs: NotifyNeeds, signal: AbortSignal): Promise<void> {
   const lock = await needs.locks.tryAcquire(`notify:${name}`, lockMs);
@@ -82,7 +77,10 @@ export async function deliver(name: string, needs: NotifyNeeds, signal: AbortSig
     const notifier = needs.notifiers.get(name);
     for (;;) {
       const waiting = await fresh(name, needs);
-      const next = notifier === undefined ? undefined : await deliverAll(notifier, waiting, needs, signal);
+      const next =
+        notifier === undefined
+          ? await handOver(name, waiting, needs)
+          : await deliverAll(notifier, waiting, needs, signal);
       await needs.changes.commit({ due: [{ job: 'notify', id: name, at: next }] });
       const seen = new Set(waiting.map(({ id }) => id));
       // A notice that came since the look at the outbox found this job running, and its due entry was just overwritten.
@@ -103,6 +101,17 @@ async function fresh(name: string, { outbox, clock, log }: NotifyNeeds): Promise
   return all.filter(({ id }) => !gone.has(id));
 }
 
+/** The file no longer defines the notifier: those who stand in for it get what waited there. */
+async function handOver(name: string, waiting: readonly Notice[], needs: NotifyNeeds): Promise<undefined> {
+  const takers = standIns(needs);
+  if (takers.length === 0 || waiting.length === 0) return;
+  for (const taker of takers) await put(taker, waiting, needs);
+  await needs.outbox.remove(
+    name,
+    waiting.map(({ id }) => id),
+  );
+}
+
 /** Of the reminders about one lineage for one recipient the newest says it all. */
 function superseded(notices: readonly Notice[]): readonly Notice[] {
   const reminders = notices.filter(({ kind }) => kind === 'reminder');
@@ -118,9 +127,10 @@ async function deliverAll(
   signal: AbortSignal,
 ): Promise<Instant | undefined> {
   const waits: Instant[] = [];
+  const endAt = needs.clock.now() + roundMs;
   for (const [recipient, notices] of byRecipient(notifier, waiting)) {
-    const openAt = notifier.digest ? await openFrom(notifier.name, recipient, needs) : undefined;
-    const wait = openAt ?? (await send(notifier, { notices, recipient }, needs, signal));
+    const isOver = needs.clock.now() >= endAt;
+    const wait = isOver ? endAt : await send(notifier, { notices, recipient }, needs, signal);
     if (wait !== undefined) waits.push(wait);
     else await settle(notifier, notices, needs);
   }
@@ -146,35 +156,6 @@ async function settle(notifier: Notifier, notices: readonly Notice[], needs: Not
     notifier.name,
     notices.map(({ id }) => id),
   );
-}
-
-async function openFrom(
-  notifier: string,
-  recipient: string | undefined,
-  needs: NotifyNeeds,
-): Promise<Instant | undefined> {
-  const last = await needs.outbox.lastSentAt(notifier, recipient ?? '');
-  const now = needs.clock.now();
-  // A delivery that lies well ahead was noted by a clock that jumped.
-  const isSoon = last !== undefined && last > now - digestMs && last < now + digestMs;
-  return isSoon ? last + digestMs : undefined;
-}
-
-/** undefined: taken. Otherwise when to try again. */
-async function send(
-  notifier: Notifier,
-  { notices, recipient }: { notices: readonly Notice[]; recipient: string | undefined },
-  needs: NotifyNeeds,
-  signal: AbortSignal,
-): Promise<Instant | undefined> {
-  try {
-    await notifier.send(notices, recipient, signal);
-    if (notifier.digest) await needs.outbox.setLastSentAt(notifier.name, recipient ?? '', needs.clock.now());
-    return undefined;
-  } catch (err) {
-    needs.log.warn({ notifier: notifier.name, err }, 'notice not delivered');
-    return needs.clock.now() + retryMs;
-  }
 }
 
 /** A reminder counts when at least one notifier took it; a second one that takes the same changes nothing. */

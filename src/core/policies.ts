@@ -1,3 +1,5 @@
+import { addressRefusal, isAddress } from './address.ts';
+import { isDnsChallenge } from './challenges.ts';
 import { AgentError } from './errors.ts';
 import { isWildcard, parentOf } from './names.ts';
 import type {
@@ -10,6 +12,7 @@ import type {
   KeyType,
   Lineage,
   Policy,
+  Settings,
   WantedSpec,
 } from './types.ts';
 
@@ -39,9 +42,15 @@ export function effectiveMode(
   domain: Domain,
   account: DnsAccountFacts | undefined,
 ): 'wildcard' | 'individual' | 'custom' {
+  if (isAddress(domain.name)) return domain.mode === 'custom' ? 'custom' : 'individual';
   if (domain.mode !== 'auto') return domain.mode;
-  const dns = domain.challenge === undefined || domain.challenge === 'dns-01';
-  return dns && account?.programmable === true ? 'wildcard' : 'individual';
+  const dns = domain.challenge === undefined || isDnsChallenge(domain.challenge);
+  return dns && canWrite(domain, account) ? 'wildcard' : 'individual';
+}
+
+/** A DNS account that left the file does not change which certificates there are; their orders say what is missing. */
+function canWrite(domain: Domain, account: DnsAccountFacts | undefined): boolean {
+  return account?.programmable ?? domain.dnsAccount !== undefined;
 }
 
 export function keyClassOf(keyType: KeyType): KeyClass {
@@ -71,11 +80,18 @@ export function slotOf(lineage: Lineage): {
   };
 }
 
-export function wantedOf(policy: Policy, keyType: KeyType, domain: Domain): WantedSpec {
+export function wantedOf(
+  policy: Policy,
+  keyType: KeyType,
+  { domain, settings }: { readonly domain: Domain; readonly settings: Settings },
+): WantedSpec {
+  const { issuers } = domain;
   return {
     names: policy.names,
     keyType,
-    issuers: domain.issuers,
+    issuers,
+    directories:
+      settings.issuerFacts && issuers.map((name) => settings.issuerFacts?.[name]?.directoryUrl ?? ''),
     challenge: policy.challenge,
     profile: domain.profile,
   };
@@ -113,9 +129,12 @@ function challengeOf(
   names: readonly string[],
   account: DnsAccountFacts | undefined,
 ): ChallengeType {
-  const challenge = domain.challenge ?? (account?.programmable === true ? 'dns-01' : 'http-01');
+  const refusal = addressRefusal(domain);
+  if (refusal !== undefined) throw new AgentError('command.invalid', refusal.message);
+  if (isAddress(domain.name)) return domain.challenge ?? 'http-01';
+  const challenge = domain.challenge ?? (canWrite(domain, account) ? 'dns-01' : 'http-01');
   const wildcard = names.find(isWildcard);
-  if (wildcard !== undefined && challenge !== 'dns-01')
+  if (wildcard !== undefined && !isDnsChallenge(challenge))
     throw new AgentError(
       'command.invalid',
       `${wildcard} needs dns-01, but ${domain.name} uses ${challenge}: give the domain a DNS account`,

@@ -3,8 +3,10 @@
  * `Pick<Ports, 'acme' | 'clock'>`. Implementations reject with AgentError only.
  */
 
+import type { AgentError, ErrorCode } from './errors.ts';
 import type { Secret } from './secret.ts';
 import type {
+  BucketTake,
   Bundle,
   Certificate,
   ChallengeType,
@@ -18,10 +20,13 @@ import type {
   Instant,
   Issuance,
   KeyType,
+  LimitName,
   Lineage,
   LineageId,
   NewEvent,
+  ProfileWish,
   RenewalState,
+  RevocationReason,
   Task,
 } from './types.ts';
 
@@ -116,6 +121,7 @@ export interface Change {
   readonly putHosts?: readonly Host[] | undefined;
   readonly removeHosts?: readonly Host[] | undefined;
   readonly putGroups?: readonly Group[] | undefined;
+  readonly removeGroups?: readonly Group[] | undefined;
   /** Without touching `current` and `generations`, which only `generation` changes. */
   readonly putLineages?: readonly Lineage[] | undefined;
   readonly removeLineages?: readonly LineageId[] | undefined;
@@ -131,9 +137,16 @@ export interface Change {
   readonly due?:
     | readonly { readonly job: DueJob; readonly id: string; readonly at: Instant | undefined }[]
     | undefined;
+  readonly putOff?: PutOff | undefined;
   readonly events?: readonly NewEvent[] | undefined;
   /** true: return only once the write is safe on disk. */
   readonly durable?: boolean | undefined;
+}
+
+/** Moves one entry of the due index to `at`; if it is not at `from` any more, an earlier one of somebody else stays. */
+export interface PutOff extends DueEntry {
+  /** As read before the work; undefined: there was none. */
+  readonly from: Instant | undefined;
 }
 
 export interface Changes {
@@ -162,18 +175,27 @@ export interface Locks {
 /** Token buckets shared by all agents; one atomic script. */
 export interface Buckets {
   /** Takes `cost` tokens from each bucket or from none; the answer says when all will have enough. */
-  take(
-    buckets: readonly BucketTake[],
-    now: Instant,
-  ): Promise<{ readonly taken: boolean; readonly readyAt: Instant }>;
+  take(buckets: readonly BucketTake[], now: Instant): Promise<Taking>;
+  /** What was taken and has not settled; the rest counts as spent. */
+  giveBack(takes: readonly BucketTake[], now: Instant): Promise<void>;
+  /** They have one token at `until`, and no more: the other side says so. */
+  drain(buckets: readonly BucketTake[], until: Instant, now: Instant): Promise<void>;
+  /** In the order asked. Changes nothing. */
+  levels(buckets: readonly BucketTake[], now: Instant): Promise<readonly BucketLevel[]>;
 }
 
-export interface BucketTake {
-  readonly key: string;
-  readonly capacity: number;
-  /** Tokens regained a second. */
-  readonly perSecond: number;
-  readonly cost: number;
+export interface BucketLevel {
+  /** Less than none where it owes. */
+  readonly tokens: number;
+  /** When it has enough for what was asked about. */
+  readonly readyAt: Instant;
+}
+
+export interface Taking {
+  readonly taken: boolean;
+  readonly readyAt: Instant;
+  /** Those that had too little, the one with the longest wait first. */
+  readonly lacking: readonly BucketTake[];
 }
 
 /** HTTP-01 answers, readable by every agent on the store. */
@@ -185,6 +207,32 @@ export interface ChallengeTokens {
   announceFetched(token: string): void;
   /** Calls `seen` at each fetch of `token` that any agent answered; returns the function that stops it. */
   onFetched(token: string, seen: () => void): () => void;
+  /** A new token that every agent on the store answers, without having been told of it. No CA makes such a one. */
+  trial(): { readonly token: string; readonly keyAuthorization: string };
+}
+
+/** What a TLS-ALPN-01 handshake for one server name is answered with (RFC 8737 §3). */
+export interface TlsAnswer {
+  readonly serverName: string;
+  /** DNS name or IP address that the certificate is for. */
+  readonly identifier: string;
+  readonly token: string;
+  readonly keyAuthorization: string;
+  readonly putAt: Instant;
+  readonly expiresAt: Instant;
+}
+
+/**
+ * TLS-ALPN-01 answers, readable by every agent on the store. A handshake shows one: those for the same name are a queue.
+ * That the CA has seen one is told through the tokens.
+ */
+export interface TlsAnswers {
+  /** All at once, each behind those of its name: so two orders never wait for each other. Does nothing for a token that is there. */
+  put(answers: readonly TlsAnswer[]): Promise<void>;
+  /** Those whose time is not over; the first one is shown. */
+  of(serverName: string): Promise<readonly TlsAnswer[]>;
+  /** Does nothing for one that is not there. */
+  remove(serverName: string, token: string): Promise<void>;
 }
 
 export type JournalState = 'intent' | 'added' | 'removing';
@@ -208,7 +256,7 @@ export interface JournalEntry {
   readonly createdAt: Instant;
   /** When the vendor accepted it. */
   readonly addedAt?: Instant | undefined;
-  /** After this instant nobody waits for it any more: any process removes it. */
+  /** After this instant nobody waits for it any more: any process removes it. `forever`: it stays while it is wanted. */
   readonly leaseUntil: Instant;
 }
 
@@ -242,6 +290,25 @@ export interface AcmeAccountRecord {
   /** What we last sent, never what the CA echoed. */
   readonly contacts: readonly string[];
   readonly createdAt: Instant;
+  /** The key that is to replace `key`: both are kept until the CA has confirmed it. PKCS #8 DER. */
+  readonly nextKey?: Secret<Uint8Array> | undefined;
+  /** When the CA took the key in place of an earlier one. */
+  readonly rolledAt?: Instant | undefined;
+  /** When the account was closed for good, or was found to be. */
+  readonly deactivatedAt?: Instant | undefined;
+  /** When a CA that had forgotten the account last got it again. */
+  readonly reregisteredAt?: Instant | undefined;
+}
+
+/** What a person asks to be done to the account of an issuer. Resolves with the record as it then is. */
+export interface AccountChanges {
+  /**
+   * Gives the account a new key (RFC 8555 §7.3.5). Throws `command.conflict` without an account that is open; what the
+   * CA refused leaves the old key, and after any other failure the next run finds which of the two the CA knows.
+   */
+  rollover(issuer: string, signal: AbortSignal): Promise<AcmeAccountRecord>;
+  /** Closes the account for good (RFC 8555 §7.3.6); again is as good as once. */
+  deactivate(issuer: string, signal: AbortSignal): Promise<AcmeAccountRecord>;
 }
 
 /** The event stream, for readers in a consumer group: each event reaches each group at least once. */
@@ -262,6 +329,17 @@ export interface Outbox {
   /** When something was last delivered to this recipient through this notifier. */
   lastSentAt(notifier: string, recipient: string): Promise<Instant | undefined>;
   setLastSentAt(notifier: string, recipient: string, at: Instant): Promise<void>;
+  /** undefined: what was last sent to this recipient through this notifier was taken. */
+  trouble(notifier: string, recipient: string): Promise<DeliveryTrouble | undefined>;
+  setTrouble(notifier: string, recipient: string, trouble: DeliveryTrouble | undefined): Promise<void>;
+}
+
+/** A notifier that takes nothing for a recipient. */
+export interface DeliveryTrouble {
+  readonly since: Instant;
+  /** Tries that failed in a row. */
+  readonly tries: number;
+  readonly retryAt: Instant;
 }
 
 export type NoticeKind =
@@ -271,6 +349,10 @@ export type NoticeKind =
   | 'recovered'
   | 'deploy-failed'
   | 'deploy-recovered'
+  | 'revoked'
+  | 'revocation-late'
+  /** The CA wants a certificate renewed at another time than usual, and says why. */
+  | 'advice'
   | 'expiring'
   | 'store';
 
@@ -291,8 +373,8 @@ export interface Notice {
   readonly issuer?: string | undefined;
   readonly expiresAt?: Instant | undefined;
   readonly nextAttemptAt?: Instant | undefined;
-  /** Of a reminder: "n of 30". */
-  readonly reminder?: { readonly number: number; readonly of: number } | undefined;
+  /** Of a reminder: "n of 30"; without `of` it is one of those that follow the series once a week. */
+  readonly reminder?: { readonly number: number; readonly of?: number | undefined } | undefined;
 }
 
 /** Answers of commands that carried an idempotency key, kept for a day. */
@@ -310,6 +392,8 @@ export interface Jobs {
 export interface Pki {
   generateKey(keyType: KeyType): Promise<Secret<Uint8Array>>;
   keyType(privateKey: Secret<Uint8Array>): KeyType;
+  /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex: tells keys apart, whatever they are encoded in. */
+  keyId(privateKey: Secret<Uint8Array>): string;
   /** PKCS #10 DER with the names as SAN; no common name; IP addresses as iPAddress. */
   createCsr(names: readonly string[], privateKey: Secret<Uint8Array>): Uint8Array;
   /**
@@ -342,6 +426,7 @@ export interface CertificateFacts {
   readonly keyType: KeyType;
   readonly serial: string;
   readonly ariCertId?: string | undefined;
+  readonly crlUrl?: string | undefined;
   readonly notBefore: Instant;
   readonly notAfter: Instant;
   readonly fingerprint: string;
@@ -393,7 +478,10 @@ export interface AcmeChallenge {
   readonly type: ChallengeType;
   readonly url: string;
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid';
+  /** Empty for dns-persist-01, which has none. */
   readonly token: string;
+  /** dns-persist-01: names of the CA, each good for the record. */
+  readonly issuerDomains?: readonly string[] | undefined;
   readonly error?: Problem | undefined;
 }
 
@@ -408,6 +496,8 @@ export interface AcmeSession {
   readonly issuer: string;
   readonly accountUrl: string;
   readonly profiles: readonly string[];
+  /** As the file has it for this issuer, for lineages that want none. */
+  readonly usualProfile?: ProfileWish | undefined;
   readonly hasRenewalInfo: boolean;
   readonly caaIdentities: readonly string[];
   keyAuthorization(token: string): string;
@@ -419,32 +509,149 @@ export interface AcmeSession {
   finalize(order: AcmeOrder, csrDer: Uint8Array, signal: AbortSignal): Promise<AcmeOrder>;
   /** PEM chain as delivered; the alternate whose topmost issuer matches `preferredChain` if there is one. */
   certificate(order: AcmeOrder, signal: AbortSignal): Promise<string>;
+  /** RFC 8555 §7.6, as the account that ordered it. One that is revoked already counts as done. */
+  revoke(leafDer: Uint8Array, reason: RevocationReason, signal: AbortSignal): Promise<void>;
+}
+
+/** An answer of the renewalInfo resource, RFC 9773 §4.2; `start` is before `end`. */
+export interface RenewalInfo {
+  readonly start: Instant;
+  readonly end: Instant;
+  readonly explanationUrl?: string | undefined;
+  /** Absent: the CA gave none that can be used, which counts as a long-term error (RFC 9773 §4.3.3). */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export interface Acme {
+  /**
+   * The CA's advice on one of its certificates; needs no account. undefined: this CA gives none. Throws `acme.response`
+   * for an answer that is no advice.
+   */
+  renewalInfo(issuer: string, certId: string, signal: AbortSignal): Promise<RenewalInfo | undefined>;
   /** Directory fetched and account found or made on first use; one flight at a time. Throws `order.issuer` if unknown. */
   session(issuer: string, signal: AbortSignal): Promise<AcmeSession>;
 }
 
-/** Admission by the CA's rate limits. */
+/** What a list of revoked certificates says of one of them. */
+export interface RevokedEntry {
+  readonly serial: string;
+  readonly revokedAt: Instant;
+  /** As RFC 5280 §5.3.1 names it. */
+  readonly reason: string;
+}
+
+export interface CrlQuery {
+  readonly url: string;
+  /** Certificate of the CA that signs the list. */
+  readonly issuerDer: Uint8Array;
+  readonly serials: readonly string[];
+}
+
+/** Lists of revoked certificates that CAs publish (RFC 5280 §5), fetched as seldom as will do. */
+export interface Crls {
+  /**
+   * Calls `found` with those of the serials that the list names, unless the list is known to be the one of the last look.
+   * A look counts once `found` is through. Rejects with `net.*`, or `acme.response` for what is not the list of this CA.
+   */
+  look(
+    query: CrlQuery,
+    found: (revoked: readonly RevokedEntry[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/** An order about to be made, as the CA's rate limits see it. */
+export interface OrderIntent {
+  readonly issuer: string;
+  readonly names: readonly string[];
+  /** It replaces a certificate, now, inside the window that the CA named for it. */
+  readonly isAdvised: boolean;
+  /** When a certificate for exactly these names was last issued. */
+  readonly lastIssuedAt?: Instant | undefined;
+  /** The CA's limits must not delay it any more than one refill of the bucket in the way. */
+  readonly urgent: boolean;
+}
+
+export type Admission =
+  | {
+      readonly admitted: true;
+      /** What the certificate costs, given back if there will be none. */
+      readonly spent: readonly BucketTake[];
+      /** By our ledger there is no room: what the CA answers is no surprise. */
+      readonly isProbe: boolean;
+    }
+  | { readonly admitted: false; readonly readyAt: Instant; readonly limit: string };
+
+/** Admission by the CA's rate limits, as far as a ledger shared by all agents knows them. */
 export interface Budget {
-  admit(order: {
-    readonly issuer: string;
-    readonly names: readonly string[];
-    readonly replaces: boolean;
-    readonly urgent: boolean;
-  }): Promise<
-    | { readonly admitted: true }
-    | { readonly admitted: false; readonly readyAt: Instant; readonly limit: string }
-  >;
+  admit(intent: OrderIntent): Promise<Admission>;
+  /** The order came to nothing before it was finalized. */
+  giveBack(spent: readonly BucketTake[]): Promise<void>;
+  /** The CA could not validate these names. */
+  validationFailed(issuer: string, names: readonly string[]): Promise<void>;
+  /** What a `rateLimited` answer tells of the limits. */
+  learn(intent: Pick<OrderIntent, 'issuer' | 'names'>, error: AgentError): Promise<void>;
+  /** What is left of each limit that orders of these names meet at an issuer; changes nothing. */
+  levels(issuer: string, orders: readonly (readonly string[])[]): Promise<readonly LimitLevel[]>;
+  /** When such an order could go; `limit` where one is in its way now. Changes nothing. */
+  foresee(intent: OrderIntent): Promise<Outlook>;
+}
+
+/** One limit of a CA as our ledger has it. */
+export interface LimitLevel {
+  readonly name: LimitName;
+  /** Registered domain, name, or names with a comma between; absent: the whole account. */
+  readonly about?: string | undefined;
+  readonly count: number;
+  readonly perMs: number;
+  /** That may go now: 0 to `count`. */
+  readonly left: number;
+  /** When the next may go; not after now: at once. */
+  readonly readyAt: Instant;
+}
+
+export interface Outlook {
+  readonly readyAt: Instant;
+  readonly limit?: string | undefined;
+}
+
+/** An order about to be made, as the CA would look at its names. */
+export interface PreflightQuestion {
+  readonly issuer: string;
+  /** What the CA says of itself, and our account there; absent: it is asked. */
+  readonly ca?: { readonly identities: readonly string[]; readonly account?: string | undefined } | undefined;
+  readonly names: readonly string[];
+  readonly challenge: ChallengeType;
+}
+
+/** What was seen of one name before anything was asked of a CA. */
+export interface Finding {
+  readonly name: string;
+  /** stop: this CA is sure to refuse; warning: it may; fine: nothing is in the way. */
+  readonly level: 'stop' | 'warning' | 'fine';
+  /** Under which the CA would refuse. */
+  readonly code: ErrorCode;
+  /** With what to do, and the record to add or remove in zone-file form. */
+  readonly message: string;
+}
+
+/** Looks at names from outside, as a CA would, and spends nothing there. */
+export interface Preflight {
+  /** Within a few seconds, whatever does not answer. Rejects with the signal's reason only. */
+  look(question: PreflightQuestion, signal: AbortSignal): Promise<readonly Finding[]>;
 }
 
 export interface ChallengeToSolve {
   readonly lineage: LineageId;
   readonly domain: string;
   readonly identifier: Identifier;
+  /** It is for `*.` and the identifier. */
+  readonly wildcard: boolean;
+  /** As in AcmeChallenge; so is the key authorization. */
   readonly token: string;
   readonly keyAuthorization: string;
+  readonly issuerDomains?: readonly string[] | undefined;
+  readonly accountUrl: string;
   readonly dnsAccount?: string | undefined;
   /** When the authorization lapses at the CA. */
   readonly expiresAt: Instant;
@@ -488,8 +695,14 @@ export interface DeployedPem {
 /** A configured deploy target. */
 export interface Deployer {
   readonly name: string;
-  /** Idempotent. Resolves with the leaf fingerprint observed at the target afterwards. */
-  deploy(request: DeployRequest, signal: AbortSignal): Promise<{ readonly observed: string }>;
+  /**
+   * Idempotent. Resolves with the leaf fingerprint observed at the target afterwards; or, when all is in place but its
+   * readers have yet to take it up, with the instant of the next call. A wait of more than a moment is told, not waited.
+   */
+  deploy(
+    request: DeployRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly observed: string } | { readonly again: Instant }>;
   /** What is there now, without changing it; undefined: nothing. */
   observe(slot: DeployRequest['slot'], signal: AbortSignal): Promise<string | undefined>;
   /** What lies there, whole, for a store that was lost; undefined: nothing, or not to be read back. */
@@ -532,8 +745,10 @@ export interface Ports {
   readonly locks: Locks;
   readonly buckets: Buckets;
   readonly tokens: ChallengeTokens;
+  readonly tlsAnswers: TlsAnswers;
   readonly journal: Journal;
   readonly accounts: Accounts;
+  readonly accountChanges: AccountChanges;
   readonly events: Events;
   readonly outbox: Outbox;
   readonly answers: CommandAnswers;
@@ -541,6 +756,7 @@ export interface Ports {
   readonly pki: Pki;
   readonly acme: Acme;
   readonly budget: Budget;
+  readonly preflight: Preflight;
   readonly solvers: Solvers;
   readonly deployers: Deployers;
   readonly notifiers: Notifiers;

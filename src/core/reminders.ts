@@ -1,6 +1,7 @@
 import type { Case } from './decide.ts';
 import { isAbandoned } from './decide.ts';
 import { type ErrorCode, errorTable } from './errors.ts';
+import type { Notice } from './ports.ts';
 import type { Instant, RenewalState } from './types.ts';
 
 const day = 86_400_000;
@@ -27,6 +28,11 @@ export function nextReminder({ lineage, certificate, state, now }: Case): Instan
   const loudFrom =
     certificate === undefined || certificate.notAfter <= now ? undefined : certificate.notAfter - loudMs;
   return loudFrom === undefined ? silencedUntil : Math.max(next, Math.min(silencedUntil, loudFrom));
+}
+
+/** What people are told of the number: a place in the series, and none after it. */
+export function numbered(number: number): Notice['reminder'] {
+  return number <= remindersInSeries ? { number, of: remindersInSeries } : { number };
 }
 
 /** The silence granted for a wish: at most seven days from now. */

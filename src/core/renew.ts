@@ -1,27 +1,30 @@
 import { believable } from './backoff.ts';
+import { consult } from './consult.ts';
 import { decide, isAbandoned, type Reason } from './decide.ts';
 import { isAgentError, toAgentError } from './errors.ts';
 import { configuredIssuers, issuersInTurn, patience } from './failover.ts';
-import { abandon, type IssueNeeds, issue } from './issue.ts';
+import { forget } from './forget.ts';
+import { answered, type Held, type OutcomeNeeds, pointOf, settle, toCase } from './held.ts';
+import { abandon } from './issuance.ts';
+import { type IssueNeeds, issue } from './issue.ts';
+import { namesToOrder, stillLeftOut } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
-import {
-  answered,
-  type Held,
-  type OutcomeNeeds,
-  pointOf,
-  recoveredEvents,
-  rememberFailure,
-  settle,
-  storeIssued,
-  toCase,
-} from './outcome.ts';
+import { recoveredEvents, storeIssued } from './outcome.ts';
+import { pausedUntil, unpaused } from './pause.ts';
 import type { Change, Fence, Ports } from './ports.ts';
+import { preflightMode } from './preflight.ts';
 import { editRenewal } from './records.ts';
 import { renewalLead } from './renewal.ts';
+import { reuse } from './reuse.ts';
+import { revokeDue } from './revocation.ts';
+import { isHeld } from './revoking.ts';
+import { rememberFailure } from './setback.ts';
 import type { Certificate, Instant, Issuance, Lineage, NewEvent, RenewalState } from './types.ts';
 import type { Again } from './wait.ts';
 
-export type RenewNeeds = IssueNeeds & OutcomeNeeds & Pick<Ports, 'wishes' | 'buckets' | 'locks'>;
+export type RenewNeeds = IssueNeeds &
+  OutcomeNeeds &
+  Pick<Ports, 'wishes' | 'deployments' | 'buckets' | 'locks'>;
 
 /** So long nobody goes on with the order of a killed worker. */
 const lockMs = 15_000;
@@ -57,12 +60,19 @@ async function renewOnce(
   needs: RenewNeeds,
   signal: AbortSignal,
 ): Promise<Again | 'look again' | undefined> {
-  const held = await load(lineageId, fence, needs);
-  if (held === undefined) return forget(lineageId, fence, needs);
-  if (held.open?.stored !== undefined) return conclude(held, held.open, needs);
+  const loaded = await load(lineageId, fence, needs);
+  if (loaded === undefined) return forget(lineageId, fence, needs, signal);
+  if (loaded.open?.stored !== undefined) return conclude(loaded, loaded.open, needs);
+  if (hasCompromisedKey(loaded, needs)) return drop(loaded, needs);
+  const held = await consult(await afterRevocations(loaded, needs, signal), needs, signal);
   const reason = decide(toCase(held, needs));
   if (reason === undefined && held.open !== undefined) await abandon(held.open, fence, needs);
-  if (reason === undefined || onLadder(held.state, needs.clock.now())) return rest(held, needs);
+  if (reason === undefined || onLadder(held.state, needs.clock.now())) return rest(held, undefined, needs);
+  const isPlain = held.open === undefined && held.state.requested?.force !== true;
+  if (reason === 'missing' && isPlain && (await reuse(held, needs))) return 'look again';
+  const configured = configuredIssuers(held.lineage, needs.settings());
+  const until = pausedUntil(configured, held.state.paused, needs.clock.now());
+  if (until !== undefined) return rest(held, until, needs);
   const issuer = await issuerFor(held, needs);
   // Not a failure of this lineage: the breakers are open, and others are probing.
   if (issuer === undefined) return { again: needs.clock.now() + breakerMs };
@@ -83,15 +93,19 @@ async function conclude(held: Held, open: Issuance, needs: RenewNeeds): Promise<
   return 'look again';
 }
 
-/** Its domain is gone or disabled, or it is no lineage that we order for: whoever waits for it is told. */
-async function forget(lineageId: string, fence: Fence, needs: RenewNeeds): Promise<undefined> {
-  const open = await needs.issuances.get(lineageId);
+/** An order whose key somebody else has is not gone on with. */
+function hasCompromisedKey({ open, state }: Held, { pki }: RenewNeeds): boolean {
+  return open !== undefined && state.compromised?.includes(pki.keyId(open.privateKey)) === true;
+}
+
+async function drop({ open, fence }: Held, needs: RenewNeeds): Promise<'look again'> {
   if (open !== undefined) await abandon(open, fence, needs);
-  const { requested } = await needs.renewals.get(lineageId);
-  if (requested?.task !== undefined)
-    await needs.tasks.settle(requested.task, { id: lineageId, state: 'skipped', note: 'no longer wanted' });
-  const gone = (['issue', 'remind'] as const).map((job) => ({ job, id: lineageId, at: undefined }));
-  await needs.changes.commit({ due: gone });
+  return 'look again';
+}
+
+/** What is to be revoked, and can be, is. */
+async function afterRevocations(held: Held, needs: RenewNeeds, signal: AbortSignal): Promise<Held> {
+  return held.state.revoking === undefined ? held : { ...held, state: await revokeDue(held, needs, signal) };
 }
 
 async function load(lineageId: string, fence: Fence, needs: RenewNeeds): Promise<Held | undefined> {
@@ -106,18 +120,24 @@ async function load(lineageId: string, fence: Fence, needs: RenewNeeds): Promise
   return lineage.source === 'acme' ? { lineage, domain, state, certificate, open, fence } : undefined;
 }
 
-/** Nothing to order: a request that asked for no more than what is due is answered, the next instant written. */
-async function rest(held: Held, needs: RenewNeeds): Promise<undefined> {
+/**
+ * Nothing to order: a request that asked for no more than what is due is answered, the next instant written. `until`:
+ * every issuer has paused it, and nothing but a person's word ends that sooner.
+ */
+async function rest(held: Held, until: Instant | undefined, needs: RenewNeeds): Promise<undefined> {
   const { lineage, certificate, fence } = held;
   const now = needs.clock.now();
   const abandoned = isAbandoned(lineage, now);
   // A forced wish that failed stands until its turn comes.
   const stands = !abandoned && held.state.requested !== undefined && held.state.requested.at > now;
   await editRenewal(lineage.id, needs, (state): Change => {
-    const renewAt = certificate === undefined || abandoned ? undefined : pointOf(certificate, needs);
+    const renewAt =
+      certificate === undefined || abandoned ? undefined : pointOf(certificate, needs, state.window);
     const requested = stands ? state.requested : answered(state, held.state);
-    const seen = { ...state, renewAt, requested };
-    const isWell = decide({ ...toCase(held, needs), state: seen }) === undefined;
+    const leftOut = stillLeftOut(state.leftOut, lineage.wanted.names, certificate?.names ?? []);
+    const retryAt = until ?? state.retryAt;
+    const seen = { ...state, renewAt, requested, leftOut, retryAt };
+    const isWell = leftOut === undefined && decide({ ...toCase(held, needs), state: seen }) === undefined;
     const next = isWell ? well(seen) : seen;
     const due = dueOfLineage({ ...toCase(held, needs), state: next });
     const events = abandoned && state.renewAt !== undefined ? [unwantedEvent(lineage)] : [];
@@ -125,7 +145,16 @@ async function rest(held: Held, needs: RenewNeeds): Promise<undefined> {
     const told = mended ? recoveredEvents(state, certificate, lineage.domain) : [];
     return { fence, putRenewals: [next], due, events: [...events, ...told] };
   });
-  if (!stands) await settle(held, { state: 'skipped', note: 'not due' }, needs);
+  const answer =
+    until === undefined
+      ? { state: 'skipped' as const, note: 'not due' }
+      : { state: 'failed' as const, note: pauseNote(held) };
+  if (!stands) await settle(held, answer, needs);
+}
+
+function pauseNote({ lineage, state }: Held): string {
+  const [pause] = Object.values(state.paused ?? {});
+  return `${pause?.message ?? 'paused'} (then: acme-agent retry ${lineage.id})`;
 }
 
 /** What failed is not asked for any more. */
@@ -142,7 +171,8 @@ function unwantedEvent({ id, domain, wanted }: Lineage): NewEvent {
  * lineages are probing them.
  */
 async function issuerFor({ lineage, state, open }: Held, needs: RenewNeeds): Promise<string | undefined> {
-  const issuers = issuersInTurn(configuredIssuers(lineage, needs.settings()), state.issuerFailures);
+  const configured = configuredIssuers(lineage, needs.settings());
+  const issuers = issuersInTurn(unpaused(configured, state.paused, needs.clock.now()), state.issuerFailures);
   if (issuers.length === 0) return lineage.wanted.issuers[0];
   const at = open?.orderUrl === undefined ? undefined : open.issuer;
   if (at !== undefined && issuers.includes(at) && (state.issuerFailures[at] ?? 0) < patience) return at;
@@ -165,10 +195,13 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Again | 'look again' | undefined> {
   const { lineage, domain, certificate, fence } = held;
+  const names = namesToOrder(lineage.wanted.names, held.state, needs.clock.now());
+  const { state } = held;
   const urgent = certificate !== undefined && isUrgent(certificate, held.state, needs);
+  const preflight = preflightMode(held, needs);
   try {
     const outcome = await issue(
-      { lineage, domain, issuer, predecessor: certificate, fence, urgent },
+      { lineage, domain, names, issuer, predecessor: certificate, state, fence, urgent, preflight },
       needs,
       signal,
     );
@@ -177,10 +210,17 @@ async function attempt(
   } catch (error) {
     if (signal.aborted || isAgentError(error, 'store.fenced') || isAgentError(error, 'store.unavailable'))
       throw error;
-    await rememberFailure(held, { error: toAgentError(error), issuer }, needs);
+    await rememberFailure(
+      held,
+      { error: toAgentError(error), issuer, ordered: held.open?.names ?? names },
+      needs,
+    );
   }
   const after = await needs.renewals.get(lineage.id);
-  return isAsked(after, needs.clock.now()) || dueNow(after, needs.clock.now()) ? 'look again' : undefined;
+  const now = needs.clock.now();
+  // What the new certificate was waited for: a deployment that is through already found this job running.
+  const isNews = after.revoking !== undefined;
+  return isAsked(after, now) || dueNow(after, now) || isNews ? 'look again' : undefined;
 }
 
 /** A wish that came while we worked found the job running, and would sleep as long as the order does. */
@@ -193,13 +233,14 @@ function isAsked({ requested }: RenewalState, now: Instant): boolean {
   return requested !== undefined && requested.at <= now;
 }
 
-/** True right after a failure whose next issuer stands ready, or for a wish that came while we worked. */
-function dueNow(state: RenewalState, now: Instant): boolean {
-  return state.failures > 0 && (state.retryAt ?? now) <= now;
+/** True right after a failure that another order can mend at once: at the next issuer, or without the names refused. */
+function dueNow({ retryAt }: RenewalState, now: Instant): boolean {
+  return retryAt !== undefined && retryAt <= now;
 }
 
 /** Past half of its renewal period a renewal does not wait for our own books any more. */
 function isUrgent(certificate: Certificate, state: RenewalState, needs: RenewNeeds): boolean {
   const lead = renewalLead(certificate, needs.settings().renewalCeilingMs);
-  return state.revokedAt !== undefined || needs.clock.now() > certificate.notAfter - lead / 2;
+  const isDoomed = state.revokedAt !== undefined || state.revoking?.some((one) => isHeld(one, certificate));
+  return isDoomed === true || needs.clock.now() > certificate.notAfter - lead / 2;
 }

@@ -10,7 +10,7 @@ import type { Secret } from './secret.ts';
 export type Instant = number;
 
 export type DomainMode = 'auto' | 'wildcard' | 'individual' | 'custom';
-export type ChallengeType = 'http-01' | 'dns-01' | 'tls-alpn-01';
+export type ChallengeType = 'http-01' | 'dns-01' | 'tls-alpn-01' | 'dns-account-01' | 'dns-persist-01';
 export type KeyType = 'p256' | 'p384' | 'rsa2048' | 'rsa3072' | 'rsa4096';
 export type KeyClass = 'ec' | 'rsa';
 
@@ -36,6 +36,10 @@ export interface Domain {
   /** At least one; one lineage per key class. */
   readonly keyTypes: readonly KeyType[];
   readonly profile?: ProfileWish | undefined;
+  /** Names that the CA refuses are left out of an order, so that the others have their certificate. */
+  readonly partial?: boolean | undefined;
+  /** A renewal keeps the key of the certificate that it replaces, unless that is of another type or compromised. */
+  readonly reuseKey?: boolean | undefined;
   /** Names of configured deploy targets. */
   readonly deploy: readonly string[];
   /** Names of configured notifiers. */
@@ -43,9 +47,32 @@ export interface Domain {
   /** E-mail addresses of the people who answer for this domain, passed to the notifiers. */
   readonly contacts: readonly string[];
   readonly origin: Origin;
+  /** Of a runtime-owned one: what commands said. The rest of it follows the defaults of the file, as the file is now. */
+  readonly said?: DomainWish | undefined;
   /** Set when the file no longer names it: nothing is ordered, its certificates stay. */
   readonly disabledAt?: Instant | undefined;
 }
+
+/** What can be said of a domain; absent: as `defaults` of the file say. */
+export type DomainWish = {
+  readonly [Key in keyof DomainDefaults]?: DomainDefaults[Key] | undefined;
+};
+
+/** Filled into a domain that does not say otherwise. */
+export type DomainDefaults = Pick<
+  Domain,
+  | 'mode'
+  | 'issuers'
+  | 'challenge'
+  | 'dnsAccount'
+  | 'profile'
+  | 'keyTypes'
+  | 'partial'
+  | 'reuseKey'
+  | 'deploy'
+  | 'notify'
+  | 'contacts'
+>;
 
 /** A name served under a domain. */
 export interface Host {
@@ -78,6 +105,8 @@ export interface WantedSpec {
   readonly names: readonly string[];
   readonly keyType: KeyType;
   readonly issuers: readonly string[];
+  /** Directory URL of each of `issuers`: one name may come to stand for another CA. Absent: not known. */
+  readonly directories?: readonly string[] | undefined;
   readonly challenge: ChallengeType;
   readonly profile?: ProfileWish | undefined;
 }
@@ -98,6 +127,8 @@ export interface Lineage {
   readonly policy?: string | undefined;
   readonly label: string;
   readonly wanted: WantedSpec;
+  /** `mark` of each of the wanted issuers when the wish was last looked at. */
+  readonly issuerMarks?: readonly string[] | undefined;
   readonly createdAt: Instant;
   /** Since when no host or group asks for it; after 7 days it is no longer renewed. Its certificate stays. */
   readonly unwantedSince?: Instant | undefined;
@@ -125,6 +156,8 @@ export interface Certificate {
   readonly serial: string;
   /** RFC 9773 §4.1 unique identifier. */
   readonly ariCertId?: string | undefined;
+  /** Where its CA publishes what it revoked (RFC 5280 §4.2.1.13); the first address of the web. */
+  readonly crlUrl?: string | undefined;
   readonly notBefore: Instant;
   readonly notAfter: Instant;
   /** SHA-256 of the leaf's DER, lower-case hex. */
@@ -143,10 +176,57 @@ export interface Bundle {
   readonly privateKey: Secret<Uint8Array>;
 }
 
+/** So many tokens of one bucket. */
+export interface BucketTake {
+  readonly key: string;
+  readonly capacity: number;
+  /** Tokens regained a second. */
+  readonly perSecond: number;
+  readonly cost: number;
+  /** Must be there, also where nothing is taken. */
+  readonly least?: number | undefined;
+  /**
+   * So long the other side may take to count it. Until then it can be given back, and its place does not refill, so that
+   * our bucket never holds more than theirs.
+   */
+  readonly settleMs?: number | undefined;
+  /** It is taken even if it is not there; the bucket then owes it. */
+  readonly mayOwe?: boolean | undefined;
+  /** When it was taken; nothing else can be given back. */
+  readonly takenAt?: Instant | undefined;
+}
+
+/** Limits that CAs set, each a token bucket. */
+export type LimitName =
+  | 'ordersPerAccount'
+  | 'certificatesPerDomain'
+  | 'certificatesPerNames'
+  | 'failuresPerName';
+
+/** `count` at once, regained evenly within `perMs`. */
+export interface CaLimit {
+  readonly count: number;
+  readonly perMs: number;
+}
+
+/** Absent: that limit is not known or does not exist. */
+export type CaLimits = { readonly [Name in LimitName]?: CaLimit | undefined };
+
+/** A CA does not take orders for some names of a lineage until a person allows it again there. */
+export interface Pause {
+  readonly since: Instant;
+  /** When one more order is tried all the same. */
+  readonly retryAt: Instant;
+  /** In the words of the CA, with the address where a person ends it. */
+  readonly message: string;
+}
+
 /** An order under way. Deleting it is the commit point of an issuance. */
 export interface Issuance {
   readonly lineage: LineageId;
   readonly wanted: WantedSpec;
+  /** Those ordered: the wanted ones, but for names that are left out for a while. */
+  readonly names: readonly string[];
   readonly issuer: string;
   readonly privateKey: Secret<Uint8Array>;
   readonly csrDer: Uint8Array;
@@ -154,6 +234,10 @@ export interface Issuance {
   /** CertID sent as `replaces`, if any. */
   readonly replaces?: string | undefined;
   readonly profile?: string | undefined;
+  /** Taken from the ledger of the CA's limits for the certificate; given back if there will be none. */
+  readonly spent?: readonly BucketTake[] | undefined;
+  /** Sent though our ledger of the CA's limits has no room. */
+  readonly isProbe?: boolean | undefined;
   /** Absent: the order was not created, or its URL was lost. */
   readonly orderUrl?: string | undefined;
   /** What we presented: ids given by the solvers, by authorization URL. */
@@ -169,6 +253,8 @@ export interface PresentedChallenge {
   readonly challengeUrl: string;
   /** The CA was told that the challenge is ready. */
   readonly respondedAt?: Instant | undefined;
+  /** Of the account key with which the answer was made (RFC 7638). */
+  readonly thumbprint?: string | undefined;
 }
 
 /** What went wrong last, in words for people; never a secret. */
@@ -179,6 +265,8 @@ export interface Failure {
   readonly issuer?: string | undefined;
   /** Per name, where the CA said which one. */
   readonly names?: Readonly<Record<string, string>> | undefined;
+  /** What to do, where more is known than the table says of the code. */
+  readonly advice?: string | undefined;
 }
 
 export interface ReminderState {
@@ -192,6 +280,36 @@ export interface ReminderState {
   readonly toldAt?: Instant | undefined;
 }
 
+/** A name that the CA refused and that orders are made without for a while. */
+export interface LeftOut {
+  readonly failures: number;
+  readonly since: Instant;
+  readonly retryAt: Instant;
+  readonly failure: Failure;
+}
+
+/** A CA's suggested window for the renewal of one certificate, RFC 9773 §4.2, and the instant chosen from it. */
+export interface RenewalWindow {
+  readonly start: Instant;
+  readonly end: Instant;
+  /** Page on which the CA says why, for people. */
+  readonly explanationUrl?: string | undefined;
+  /** Drawn once, and kept while the window stays as it is. */
+  readonly chosenAt: Instant;
+}
+
+/** Something amiss that was seen before an order and did not stop it. */
+export interface Warning {
+  readonly at: Instant;
+  readonly issuer: string;
+  readonly name: string;
+  /** With what to do. */
+  readonly message: string;
+}
+
+/** Whether an order waits for a look at its names: on: it is not made where that shows it would fail; warn: it is all the same. */
+export type PreflightMode = 'on' | 'warn' | 'off';
+
 /** What is remembered about one lineage between attempts. */
 export interface RenewalState {
   readonly lineage: LineageId;
@@ -199,9 +317,11 @@ export interface RenewalState {
   readonly version: number;
   /** When the rule of renewal asks for the next order; absent: at once (nothing held) or never (unwanted). */
   readonly renewAt?: Instant | undefined;
-  readonly window?:
-    | { readonly start: Instant; readonly end: Instant; readonly explanationUrl?: string | undefined }
-    | undefined;
+  /** The CA's advice on the certificate that is held, if it gives any (RFC 9773). */
+  readonly window?: RenewalWindow | undefined;
+  /** When a certificate still young was last renewed because the CA advised it. */
+  readonly hurriedAt?: Instant | undefined;
+  /** When to ask the CA for its advice again; absent: the CA gives none, or nothing is held. */
   readonly ariCheckAt?: Instant | undefined;
   /** Attempts failed since the last success. */
   readonly failures: number;
@@ -210,13 +330,56 @@ export interface RenewalState {
   /** Consecutive faults of each issuer for this lineage. */
   readonly issuerFailures: Readonly<Record<string, number>>;
   readonly lastFailure?: Failure | undefined;
+  /** Of the last order, until one succeeds. */
+  readonly warnings?: readonly Warning[] | undefined;
   readonly retryAt?: Instant | undefined;
+  /** By name; the certificate that is held does without them. */
+  readonly leftOut?: Readonly<Record<string, LeftOut>> | undefined;
+  /** By our ledger a limit of the CA has no room: a wait, not a failure. `count`: waits in a row. */
+  readonly waiting?: { readonly issuer: string; readonly limit: string; readonly count: number } | undefined;
+  /** By issuer; outlasts the success of another issuer. */
+  readonly paused?: Readonly<Record<string, Pause>> | undefined;
   /** A person or program asked for a new certificate now; `force` even if nothing is due. */
   readonly requested?:
     | { readonly at: Instant; readonly force: boolean; readonly task?: string | undefined }
     | undefined;
+  /** The certificate that is held is revoked: when that was done or seen. */
   readonly revokedAt?: Instant | undefined;
+  /** Generations that a person wants revoked, and that are not yet. */
+  readonly revoking?: readonly Revoking[] | undefined;
+  /** SHA-256 (hex) of the public keys that this lineage must never use again: somebody else has the private one. */
+  readonly compromised?: readonly string[] | undefined;
   readonly reminders: ReminderState;
+}
+
+/** Why a certificate is revoked (RFC 5280 §5.3.1); those that Let's Encrypt takes from its subscribers. */
+export type RevocationReason = 'unspecified' | 'keyCompromise' | 'superseded' | 'cessationOfOperation';
+
+/** One generation to be revoked: once its successor is seen at all targets, at once where nobody wants one. */
+export interface Revoking {
+  readonly generation: number;
+  readonly serial: string;
+  readonly fingerprint: string;
+  /** The issuer that issued it. */
+  readonly issuer: string;
+  readonly notAfter: Instant;
+  /** DER of the leaf, base64: the generation may be forgotten before it is revoked. */
+  readonly leaf: string;
+  readonly reason: RevocationReason;
+  readonly requestedAt: Instant;
+  readonly requestedBy?: string | undefined;
+  /** Without waiting for a successor. */
+  readonly atOnce?: boolean | undefined;
+  /** Other lineages that hold the same certificate; they too have to have another one first. */
+  readonly shared?: readonly LineageId[] | undefined;
+  readonly task?: string | undefined;
+  /** Attempts that the CA refused. */
+  readonly failures: number;
+  readonly lastFailure?: Failure | undefined;
+  /** When to look at it again; absent: at the next occasion. */
+  readonly nextAt?: Instant | undefined;
+  /** People were told that it takes too long. */
+  readonly toldAt?: Instant | undefined;
 }
 
 /** One lineage at one deploy target: what is there, and what to do next. */
@@ -264,6 +427,14 @@ export type EventType =
   | 'certificate.fallback'
   | 'certificate.recovered'
   | 'certificate.unwanted'
+  /** By us, or by its CA as its list of revoked certificates shows. */
+  | 'certificate.revoked'
+  /** What a person wants revoked is not yet. */
+  | 'revocation.late'
+  /** Nobody asked for it any more, and it is gone with its keys. */
+  | 'certificate.purged'
+  /** The CA moved the window in which it wants the certificate renewed. */
+  | 'certificate.window'
   | 'deploy.done'
   | 'deploy.failed'
   | 'deploy.recovered'
@@ -271,6 +442,7 @@ export type EventType =
   | 'host.changed'
   | 'reminder.acknowledged'
   | 'command.done'
+  | 'chore.failed'
   | 'store.restored';
 
 /** Something that happened; written in the transaction that made it so. */
@@ -302,24 +474,30 @@ export interface DueEntry {
 export interface Settings {
   /** Names of configured issuers. */
   readonly issuers: readonly string[];
+  /** By the name of the issuer. */
+  readonly issuerFacts?: Readonly<Record<string, IssuerFacts>> | undefined;
+  /** Challenges of drafts that the file allows. */
+  readonly experimental?: readonly ChallengeType[] | undefined;
   readonly dnsAccounts: readonly DnsAccountFacts[];
   readonly deployTargets: readonly string[];
   readonly notifiers: readonly string[];
   /** Renewal never waits longer than this before expiry, unless the CA's window says so. */
   readonly renewalCeilingMs: number;
-  /** Filled into a domain that does not say otherwise. */
-  readonly defaults: Pick<
-    Domain,
-    | 'mode'
-    | 'issuers'
-    | 'challenge'
-    | 'dnsAccount'
-    | 'profile'
-    | 'keyTypes'
-    | 'deploy'
-    | 'notify'
-    | 'contacts'
-  >;
+  /** The file has a listener for tls-alpn-01. */
+  readonly answersTlsAlpn?: boolean | undefined;
+  /** Absent: on. */
+  readonly preflight?: PreflightMode | undefined;
+  /** Unwanted certificates are deleted so long after their expiry. */
+  readonly retentionMs?: number | undefined;
+  readonly defaults: DomainDefaults;
+}
+
+export interface IssuerFacts {
+  readonly directoryUrl: string;
+  /** Another one when the directory, the account or the trust in its API was changed in the file. */
+  readonly mark: string;
+  /** For domains that want none. */
+  readonly usualProfile?: ProfileWish | undefined;
 }
 
 export interface DnsAccountFacts {

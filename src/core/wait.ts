@@ -7,9 +7,17 @@ export const longestInProcessMs = 10_000;
 /** The CA is polled once it has been quiet for this long after it fetched an answer. */
 const quietMs = 15;
 
-/** Growing pauses between polls, from `firstMs` by half to 5 s; the other side's Retry-After wins. */
+/** Whatever Retry-After says, an open order is looked at so often. */
+const longestPollMs = 3_600_000;
+
+/** With a Retry-After of nothing, or a date that has passed by our clock, polls are still this far apart. */
+const leastApartMs = 1000;
+
+/** Growing pauses between polls, from `firstMs` by half to 5 s; the other side's Retry-After wins, within reason. */
 export function pollPause(poll: number, retryAfterMs: number | undefined, firstMs = 50): number {
-  return retryAfterMs ?? Math.min(5000, Math.round(firstMs * 1.5 ** poll));
+  const own = Math.min(5000, Math.round(firstMs * 1.5 ** poll));
+  if (retryAfterMs === undefined) return own;
+  return Math.min(Math.max(retryAfterMs, Math.min(own, leastApartMs)), longestPollMs);
 }
 
 /** Work that cannot go on before an instant. */

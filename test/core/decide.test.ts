@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../src/core/decide.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import { hasFreshIssuer, issuersInTurn, weightOf } from '../../src/core/failover.ts';
 import { nextDeploy, nextIssue } from '../../src/core/next-action.ts';
 import { freshDeployment } from '../../src/core/records.ts';
+import type { WantedSpec } from '../../src/core/types.ts';
 import { aCertificate, aLineage, aState, day, hour, t0, wanted } from './given.ts';
 
 const renewAt = t0 + 60 * day;
@@ -30,9 +32,48 @@ describe('an order is made', () => {
   it.each(Object.entries(cases))('because %s', (reason, given) => {
     expect(decide(given)).toBe(reason);
   });
+
+  it('because the name of its issuer stands for another CA now', () => {
+    const lineage = aLineage({ wanted: { ...wanted, directories: ['https://production', 'https://other'] } });
+    const certificate = aCertificate({
+      wanted: { ...wanted, directories: ['https://staging', 'https://other'] },
+    });
+    expect(decide({ ...quiet, lineage, certificate })).toBe('issuer-gone');
+  });
 });
 
+const specs: fc.Arbitrary<WantedSpec> = fc
+  .record({
+    names: fc.uniqueArray(fc.domain(), { minLength: 1, maxLength: 4 }),
+    keyType: fc.constantFrom('p256', 'p384', 'rsa2048'),
+    issuers: fc.uniqueArray(fc.constantFrom('first', 'second', 'third'), { minLength: 1 }),
+    challenge: fc.constantFrom('http-01', 'dns-01'),
+    profile: fc.option(fc.record({ name: fc.string(), required: fc.boolean() }), { nil: undefined }),
+    urls: fc.option(fc.array(fc.webUrl(), { minLength: 3, maxLength: 3 }), { nil: undefined }),
+  })
+  .map(({ urls, ...spec }) => ({ ...spec, directories: urls?.slice(0, spec.issuers.length) }));
+
 describe('no order is made', () => {
+  it('in any quiet world: whatever was wished for, whoever of its issuers answered, at any time before it is due', () => {
+    fc.assert(
+      fc.property(specs, fc.nat(), fc.integer({ min: 0, max: 60 * day - 1 }), (spec, which, later) => {
+        const issuer = spec.issuers[which % spec.issuers.length];
+        const certificate = aCertificate({ issuer, wanted: spec });
+        const given = { ...quiet, lineage: aLineage({ wanted: spec }), certificate, now: t0 + later };
+        expect(decide(given)).toBeUndefined();
+      }),
+    );
+  });
+
+  it('for another directory of an issuer that did not issue it, nor for one order or knowledge of issuers more', () => {
+    const moved = { ...wanted, directories: ['https://a', 'https://moved'] };
+    const turned = { ...wanted, issuers: ['second', 'first'], directories: ['https://b', 'https://a'] };
+    const certificate = aCertificate({ wanted: { ...wanted, directories: ['https://a', 'https://b'] } });
+    for (const wish of [moved, turned, wanted])
+      expect(decide({ ...quiet, lineage: aLineage({ wanted: wish }), certificate })).toBeUndefined();
+    expect(decide({ ...quiet, lineage: aLineage({ wanted: moved }) })).toBeUndefined();
+  });
+
   it('in a quiet world', () => {
     expect(decide(quiet)).toBeUndefined();
   });

@@ -67,6 +67,33 @@ describe('a target', () => {
     expect(world.web.shows(www)?.certificate.source).toBe('acme');
   });
 
+  it('comes back when its target says so, and counts as deployed only when it was observed', async () => {
+    await world.want();
+    const again = t0 + 10_000;
+    world.gate.once('web.deploy', async (proceed) => {
+      await proceed();
+      return { again };
+    });
+    expect(await world.handle('deploy', id)).toEqual({ again });
+    expect(world.web.shows(www)).toBeDefined();
+    expect(await world.store.deployments.get('web', www)).toBeUndefined();
+    expect(await world.store.due.at('deploy', id)).toBe(again);
+    expect(await typesOf()).not.toContain('deploy.done');
+    await world.live(minute);
+    expect(await world.store.deployments.get('web', www)).toMatchObject({ observed: { source: 'acme' } });
+  });
+
+  it('shows the issued certificate at once though its fallback has still to be taken up', async () => {
+    await world.want();
+    world.gate.once('web.deploy', async (proceed) => {
+      await proceed();
+      await world.gate.aside(renewInside());
+      return { again: t0 + 10_000 };
+    });
+    expect(await world.handle('deploy', id)).toBeUndefined();
+    expect(sources()).toEqual(['self-signed', 'acme']);
+  });
+
   it('keeps a certificate that is still valid while its renewals fail, then falls back, then recovers', async () => {
     await world.want({ issuers: ['first'] });
     await world.live(minute);

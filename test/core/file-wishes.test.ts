@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../src/core/errors.ts';
 import { adoptFile, type FileWish } from '../../src/core/file-wishes.ts';
 import type { Domain } from '../../src/core/types.ts';
+import { failing } from './gate.ts';
 import { aDomain, aHost, day, minute, t0 } from './given.ts';
 import { startWorlds, type World, type Worlds, www } from './world.ts';
 
@@ -51,6 +53,17 @@ describe('the file', () => {
     await world.run(Promise.all([1, 2, 3].map(() => adoptFile([same], world.needs))));
     await world.live(minute);
     expect(world.first.orders).toHaveLength(2);
+  });
+
+  it('with more domains than are under way at a time is adopted whole; a fault in one is told, and mended by the next look', async () => {
+    const names = Array.from({ length: 70 }, (_, index) => `d${index}.test`);
+    const wishes = names.map((name) => wish([`www.${name}`], { name }));
+    const away = new AgentError('store.unavailable', 'the store is away');
+    world.gate.once('changes.commit', failing(away));
+    await expect(adopt(...wishes)).rejects.toBe(away);
+    expect((await world.store.wishes.domains()).length).toBeLessThan(names.length);
+    await adopt(...wishes);
+    expect((await world.store.wishes.domains()).map(({ name }) => name).sort()).toEqual(names.sort());
   });
 
   it('takes over a domain that a command added; its runtime hosts stay', async () => {
@@ -130,7 +143,8 @@ describe('the file', () => {
     await world.renew();
     expect((await world.store.renewals.get(www)).renewAt).toBeUndefined();
     await adopt(wish(['www.example.com']));
-    expect(await world.store.due.at('issue', www)).toBe(renewAt);
+    expect((await world.store.renewals.get(www)).renewAt).toBe(renewAt);
+    expect(await world.store.due.at('issue', www)).toBeLessThanOrEqual(renewAt ?? 0);
   });
 
   it('to which a domain comes back after its certificate expired orders at once', async () => {

@@ -93,6 +93,7 @@ export function createGate(onDeath: (error: Error) => void): Gate {
       return await work;
     } finally {
       underWay++;
+      if (underWay === 0) for (const wake of waiters.splice(0)) wake();
     }
   }
 

@@ -1,4 +1,6 @@
 import type { HandlerNeeds } from '../../jobs/index.ts';
+import { createBudget } from '../../src/acme/budget.ts';
+import type { LimitedIssuer } from '../../src/acme/charges.ts';
 import { createHttp01Solver } from '../../src/challenge/http01.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import type { Clock, Locks, Ports } from '../../src/core/ports.ts';
@@ -9,6 +11,7 @@ import { createPki } from '../../src/x509/index.ts';
 import type { Gate } from './gate.ts';
 import type { Mailbox, Target, Zone } from './outside.ts';
 import type { ScriptedCa } from './scripted-ca.ts';
+import type { ScriptedPreflight } from './scripted-preflight.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 const lookAgainMs = 20;
@@ -22,12 +25,17 @@ export interface WorldParts {
   readonly zone: Zone;
   readonly first: ScriptedCa;
   readonly second: ScriptedCa;
+  readonly preflight: ScriptedPreflight;
   readonly web: Target;
   readonly mail: Mailbox;
   readonly hook: Mailbox;
   readonly log: Ports['log'];
   readonly woken: { job: DueJob; id: string }[];
   readonly settings: Settings;
+  /** In place of the scripted sessions. */
+  readonly acme?: Ports['acme'] | undefined;
+  /** Issuers with rate limits; the others have none. */
+  readonly limited: readonly LimitedIssuer[];
 }
 
 /** Every port goes through the gate; what is pure or only listens does not. */
@@ -66,18 +74,26 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
     clock: ownClock,
     log,
     pki: gateSome('pki', createPki(), gate, ['generateKey']),
-    acme: gate.wrap('acme', {
-      session: async (issuer: string) => {
-        const session = sessions.get(issuer);
-        if (session === undefined) throw new AgentError('order.issuer', `no issuer ${issuer}`);
-        return session;
-      },
-    }),
-    budget: gate.wrap('budget', { admit: async () => ({ admitted: true as const }) }),
+    acme:
+      parts.acme ??
+      gate.wrap('acme', {
+        session: async (issuer: string) => {
+          const session = sessions.get(issuer);
+          if (session === undefined) throw new AgentError('order.issuer', `no issuer ${issuer}`);
+          return session;
+        },
+        renewalInfo: async (issuer: string, certId: string) =>
+          cas[issuer === 'first' ? 'first' : 'second'].renewalInfo(certId),
+      }),
+    budget: gate.wrap(
+      'budget',
+      createBudget(parts.limited, { buckets: store.buckets, clock: ownClock, log }),
+    ),
+    preflight: gate.wrap('preflight', parts.preflight),
     solvers: {
       get: (type) => {
-        if (type === 'tls-alpn-01') throw new AgentError('bug', 'no solver');
-        return solvers[type];
+        if (type === 'http-01' || type === 'dns-01') return solvers[type];
+        throw new AgentError('bug', 'no solver');
       },
     },
     deployers: {
@@ -93,10 +109,23 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
   };
 }
 
-const sessionCalls = ['newOrder', 'order', 'authorization', 'respond', 'finalize', 'certificate'] as const;
+export const sessionCalls = [
+  'newOrder',
+  'order',
+  'authorization',
+  'respond',
+  'finalize',
+  'certificate',
+  'revoke',
+] as const;
 
 /** Only these methods are calls; the others answer at once. */
-function gateSome<T extends object>(name: string, port: T, gate: Gate, methods: readonly (keyof T)[]): T {
+export function gateSome<T extends object>(
+  name: string,
+  port: T,
+  gate: Gate,
+  methods: readonly (keyof T)[],
+): T {
   const gated = gate.wrap(name, port);
   return new Proxy(port, {
     get: (target, key) => Reflect.get(methods.includes(key as keyof T) ? gated : target, key),
@@ -105,9 +134,9 @@ function gateSome<T extends object>(name: string, port: T, gate: Gate, methods: 
 
 /** A sleeper is not under way, and does not outlive its process. */
 function gatedSleep(clock: VirtualClock, gate: Gate): Clock['sleep'] {
-  const counted = gate.wrap('clock', { sleep: async () => undefined });
+  const counted = gate.wrap('clock', { sleep: async (_ms: number) => undefined });
   return async (ms, signal) => {
-    await counted.sleep();
+    await counted.sleep(ms);
     await clock.sleep(ms, signal);
   };
 }

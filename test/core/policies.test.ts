@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { derivePolicies } from '../../src/core/policies.ts';
+import type { Domain } from '../../src/core/types.ts';
 import { aDomain, aHost, settings } from './given.ts';
 
 const [programmable, person] = settings.dnsAccounts;
@@ -36,6 +37,17 @@ describe('the policies of a domain', () => {
     expect(policiesOf({ mode: 'individual' }, ['www.example.com'])).toEqual([
       'example.com/www.example.com: www.example.com (dns-01)',
     ]);
+  });
+
+  it('stay what they were when their DNS account left the file', () => {
+    const namesOf = (mode: Domain['mode']) => {
+      const domain = aDomain({ mode, dnsAccount: 'gone' });
+      return derivePolicies({ domain, hosts: [aHost('www.example.com')], groups: [] }, undefined).map(
+        ({ names, challenge }) => [...names, challenge],
+      );
+    };
+    expect(namesOf('auto')).toEqual([['example.com', '*.example.com', 'dns-01']]);
+    expect(namesOf('individual')).toEqual([['www.example.com', 'dns-01']]);
   });
 
   it('are none for a domain with custom certificates, and none for a disabled one', () => {

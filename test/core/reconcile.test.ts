@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planLineages } from '../../src/core/reconcile.ts';
+import { planLineages } from '../../src/core/lineage-plan.ts';
 import { aCertificate, aDomain, aHost, aLineage, aState, day, settings, t0, wanted } from './given.ts';
 
 const domain = aDomain({ mode: 'individual', deploy: ['web'] });

@@ -67,6 +67,8 @@ describe('reminders', () => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(day - hour);
     expect(Math.max(...gaps.slice(0, 28))).toBeLessThanOrEqual(day + 2 * hour);
     expect(Math.min(...gaps.slice(30))).toBeGreaterThanOrEqual(7 * day - hour);
+    expect(got[29]?.notice.reminder).toEqual({ number: 30, of: 30 });
+    expect(got[30]?.notice.reminder).toEqual({ number: 31 });
     expect(got[0]?.notice).toMatchObject({ code: 'challenge.dns', names: ['www.example.com'] });
     expect(got[0]?.at).toBeGreaterThanOrEqual(t0 + day);
     world.first.ways.verdict = () => undefined;

@@ -49,7 +49,8 @@ describe('a request', () => {
     expect(await itemOf('t1')).toEqual({ id: www, state: 'skipped', note: 'not due' });
     expect(world.first.orders).toHaveLength(1);
     expect((await world.store.renewals.get(www)).requested).toBeUndefined();
-    expect(await world.store.due.at('issue', www)).toBeGreaterThan(t0 + 50 * day);
+    expect((await world.store.renewals.get(www)).renewAt).toBeGreaterThan(t0 + 50 * day);
+    expect(await world.store.due.at('issue', www)).toBeGreaterThan(world.clock.now());
   });
 
   it('that forces orders once and tells the serial', async () => {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { AgentError, codeOfProblem } from '../../src/core/errors.ts';
 import { sameNames } from '../../src/core/names.ts';
 import type {
@@ -7,8 +8,9 @@ import type {
   AcmeSession,
   NewOrder,
   Problem,
+  RenewalInfo,
 } from '../../src/core/ports.ts';
-import type { ChallengeType, Instant } from '../../src/core/types.ts';
+import type { ChallengeType, Instant, RevocationReason } from '../../src/core/types.ts';
 import { createCaSigner, readRequest } from './ca-signer.ts';
 import { day } from './given.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -25,8 +27,14 @@ export interface CaWays {
   processingMs: number;
   /** Retry-After of every order it shows. */
   retryAfterMs: number | undefined;
+  /** Its advice on a certificate; undefined: none. */
+  advice: (certId: string) => RenewalInfo | undefined;
   /** Its verdict on a name; undefined: it looks for the answer itself. */
   verdict: (name: string) => Problem | undefined;
+  /** Of the account key, where one speaks to it over the wire. */
+  thumbprint: string;
+  /** An order that is not finalized by then is shown as invalid, or not at all. */
+  orderLife: { readonly ms: number; readonly end: 'invalid' | 'gone' } | undefined;
 }
 
 export interface CaOrder {
@@ -53,6 +61,15 @@ export interface ScriptedCa {
   /** Orders that were finalized. */
   finalized(): readonly CaOrder[];
   statusOf(order: CaOrder): AcmeOrder['status'];
+  /** When it was asked for its advice. */
+  readonly consulted: readonly Instant[];
+  /** What it revoked. */
+  readonly revocations: readonly {
+    readonly serial: string;
+    readonly reason: RevocationReason;
+    readonly at: Instant;
+  }[];
+  renewalInfo(certId: string): RenewalInfo | undefined;
   readonly session: AcmeSession;
 }
 
@@ -68,6 +85,8 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
   const start = clock.trueNow();
   const signer = createCaSigner(issuer, { notBefore: start - 365 * day, notAfter: start + 9000 * day });
   const orders: CaOrder[] = [];
+  const consulted: Instant[] = [];
+  const revocations: ScriptedCa['revocations'][number][] = [];
   const ways: CaWays = {
     profiles: [],
     hasRenewalInfo: true,
@@ -76,14 +95,22 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
     validationMs: 40,
     processingMs: 0,
     retryAfterMs: undefined,
+    advice: () => undefined,
     verdict: () => undefined,
+    thumbprint: issuer,
+    orderLife: undefined,
   };
 
   function statusOf(order: CaOrder): AcmeOrder['status'] {
     if (order.authorizations.some(({ status }) => status === 'invalid')) return 'invalid';
+    if (hasExpired(order)) return 'invalid';
     if (order.authorizations.some(({ status }) => status === 'pending')) return 'pending';
     if (order.validAt === undefined) return 'ready';
     return clock.trueNow() < order.validAt ? 'processing' : 'valid';
+  }
+
+  function hasExpired({ createdAt, csrDer }: CaOrder): boolean {
+    return csrDer === undefined && clock.trueNow() > createdAt + (ways.orderLife?.ms ?? 7 * day);
   }
 
   function show(order: CaOrder): AcmeOrder {
@@ -91,6 +118,7 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
     return {
       url: order.url,
       status,
+      expires: order.createdAt + (ways.orderLife?.ms ?? 7 * day),
       identifiers: order.asked.names.map((value) => ({ type: 'dns', value })),
       authorizations: order.authorizations.map(({ url }) => url),
       finalize: `${order.url}/finalize`,
@@ -102,7 +130,8 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
 
   function find(url: string): CaOrder {
     const order = orders.find((one) => one.url === url);
-    return order ?? refuse({ type: 'malformed', detail: `no order ${url}` }, 404);
+    if (order !== undefined && !(ways.orderLife?.end === 'gone' && hasExpired(order))) return order;
+    return refuse({ type: 'malformed', detail: `no order ${url}` }, 404);
   }
 
   function newOrder(asked: NewOrder): AcmeOrder {
@@ -131,9 +160,12 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
   }
 
   function authorization(url: string): AcmeAuthorization {
-    const found = orders.flatMap((order) => order.authorizations).find((one) => one.url === url);
-    if (found === undefined) return refuse({ type: 'malformed', detail: `no authorization ${url}` }, 404);
-    const { name, status, challenges } = found;
+    const order = orders.find((one) => one.authorizations.some((part) => part.url === url));
+    const found = order?.authorizations.find((one) => one.url === url);
+    if (order === undefined || found === undefined)
+      return refuse({ type: 'malformed', detail: `no authorization ${url}` }, 404);
+    const { name, challenges } = found;
+    const status = hasExpired(order) ? 'expired' : found.status;
     const wildcard = name.startsWith('*.');
     const identifier = { type: 'dns' as const, value: wildcard ? name.slice(2) : name };
     return { url, status, identifier, wildcard, challenges: challenges.map((one) => ({ ...one })) };
@@ -182,7 +214,7 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
   }
 
   function keyAuthorization(token: string): string {
-    return `${token}.${issuer}`;
+    return `${token}.${ways.thumbprint}`;
   }
 
   const session: AcmeSession = {
@@ -202,12 +234,23 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
     respond: async (url) => respond(url),
     finalize: async (order, csrDer) => finalize(order, csrDer),
     certificate: async (order) => certificate(order),
+    revoke: async (leafDer, reason) => {
+      const serial = new X509Certificate(leafDer).serialNumber.toLowerCase();
+      const isKnown = revocations.some((one) => one.serial === serial);
+      if (!isKnown) revocations.push({ serial, reason, at: clock.trueNow() });
+    },
   };
   return {
     ways,
     orders,
     finalized: () => orders.filter(({ csrDer }) => csrDer !== undefined),
     statusOf,
+    consulted,
+    revocations,
+    renewalInfo: (certId) => {
+      consulted.push(clock.trueNow());
+      return ways.advice(certId);
+    },
     session,
   };
 }

@@ -60,7 +60,8 @@ describe('a first issuance', () => {
     expect(commits.at(-1)?.due?.[0]).toEqual({
       job: 'issue',
       id: www,
-      at: stored?.putRenewals?.[0]?.renewAt,
+      // The CA's advice is asked for before that.
+      at: stored?.putRenewals?.[0]?.ariCheckAt,
     });
     expect(world.woken).toContainEqual({ job: 'deploy', id: `web|${www}` });
     await nothingIsLeft();

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createHandlers } from '../../jobs/index.ts';
+import type { LimitedIssuer } from '../../src/acme/charges.ts';
 import { dueOfLineage } from '../../src/core/next-action.ts';
-import type { ChallengeTokens } from '../../src/core/ports.ts';
+import type { ChallengeTokens, Ports } from '../../src/core/ports.ts';
 import { changeWishes } from '../../src/core/reconcile.ts';
 import { editRenewal } from '../../src/core/records.ts';
 import { secret } from '../../src/core/secret.ts';
@@ -16,6 +17,7 @@ import { aDomain, aHost, settings, t0 } from './given.ts';
 import { createLife } from './life.ts';
 import { createMailbox, createTarget, createZone, type Mailbox, type Target, type Zone } from './outside.ts';
 import { createScriptedCa, type ScriptedCa } from './scripted-ca.ts';
+import { createScriptedPreflight, type ScriptedPreflight } from './scripted-preflight.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 export const www = 'example.com/www.example.com/ec';
@@ -29,8 +31,11 @@ export interface World {
   readonly settings: { -readonly [K in keyof Settings]: Settings[K] };
   readonly first: ScriptedCa;
   readonly second: ScriptedCa;
+  readonly preflight: ScriptedPreflight;
   readonly web: Target;
   readonly zone: Zone;
+  /** Issuers with rate limits, in our ledger; a test adds them. */
+  readonly limited: LimitedIssuer[];
   /** For people, and for programs. */
   readonly mail: Mailbox;
   readonly hook: Mailbox;
@@ -58,8 +63,13 @@ export interface World {
   tokensLeft(): Promise<number>;
 }
 
+export type Connect = (
+  parts: Pick<World, 'clock' | 'gate' | 'store' | 'first' | 'second'> & { readonly log: Ports['log'] },
+) => Promise<Ports['acme']>;
+
 export interface Worlds {
-  open(): Promise<World>;
+  /** `connect`: how the CAs are spoken to; by default in memory. */
+  open(connect?: Connect): Promise<World>;
   stop(): Promise<void>;
 }
 
@@ -68,8 +78,8 @@ export async function startWorlds(): Promise<Worlds> {
   const redis = await startRedis();
   const opened: World[] = [];
   return {
-    open: async () => {
-      const world = await openWorld(redis, `{world${opened.length}}`);
+    open: async (connect) => {
+      const world = await openWorld(redis, `{world${opened.length}}`, connect);
       opened.push(world);
       return world;
     },
@@ -80,7 +90,7 @@ export async function startWorlds(): Promise<Worlds> {
   };
 }
 
-async function openWorld(redis: TestRedis, prefix: string): Promise<World> {
+async function openWorld(redis: TestRedis, prefix: string, connect?: Connect): Promise<World> {
   const clock = createVirtualClock(t0);
   const gate = createGate((error) => clock.kill(error));
   const log = createMemoryLog();
@@ -91,11 +101,14 @@ async function openWorld(redis: TestRedis, prefix: string): Promise<World> {
     type === 'dns-01' ? zone.records.get(token) : fetchToken(store.tokens, token);
   const first = createScriptedCa('first', { clock, look, track: gate.track });
   const second = createScriptedCa('second', { clock, look, track: gate.track });
+  const preflight = createScriptedPreflight();
   const web = createTarget('web');
+  const acme = await connect?.({ clock, gate, store, first, second, log });
   const mail = createMailbox('mail', true, clock);
   const hook = createMailbox('hook', false, clock);
   const mutable = { ...settings, notifiers: ['mail', 'hook'] };
   const woken: { job: DueJob; id: string }[] = [];
+  const limited: LimitedIssuer[] = [];
   const needs = createNeeds({
     clock,
     gate,
@@ -103,17 +116,35 @@ async function openWorld(redis: TestRedis, prefix: string): Promise<World> {
     zone,
     first,
     second,
+    preflight,
     web,
     mail,
     hook,
     log,
     woken,
     settings: mutable,
+    limited,
+    acme,
   });
   const handlers = createHandlers(needs, {});
   const life = createLife({ clock, gate, store, handlers, woken });
   return {
-    ...{ clock, gate, store, needs, settings: mutable, first, second, web, zone, mail, hook, woken },
+    ...{
+      clock,
+      gate,
+      store,
+      needs,
+      settings: mutable,
+      first,
+      second,
+      preflight,
+      web,
+      zone,
+      mail,
+      hook,
+      woken,
+      limited,
+    },
     log: log.lines,
     ...life,
     want: (change = {}, hosts = ['www.example.com']) => {

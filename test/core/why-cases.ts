@@ -1,0 +1,244 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../src/clock.ts';
+import { AgentError, type ErrorCode } from '../../src/core/errors.ts';
+import type { Clock } from '../../src/core/ports.ts';
+import type { Domain } from '../../src/core/types.ts';
+import { createFilesTarget } from '../deploy/fixture.ts';
+import { createPluginContext } from '../support/plugin-context.ts';
+import { testFolder } from '../support/run-folder.ts';
+import { failing } from './gate.ts';
+import { day, hour } from './given.ts';
+import * as dns from './why-dns.ts';
+import type { WiredWorld } from './wired-world.ts';
+
+/** How a host comes to meet an error, and what `why` says of it. */
+export interface Case {
+  /** Of the domain of www.example.com. */
+  readonly wish?: Partial<Domain> | undefined;
+  readonly provoke: (world: WiredWorld) => Promise<void> | void;
+  /** In its sentence. */
+  readonly says: string;
+  /** It is the deployment that fails. */
+  readonly isDeployment?: boolean | undefined;
+  /** Until the next attempt; default: a minute, or a day for what only a person can mend. */
+  readonly next?: string | undefined;
+}
+
+const always = Number.POSITIVE_INFINITY;
+const byDns: Partial<Domain> = { challenge: 'dns-01', dnsAccount: 'zone' };
+const http = createPluginContext('plugin', scaled(systemClock)).http;
+
+/** Every code of the table: how a host meets it, or why none can. */
+export const cases: Readonly<Record<ErrorCode, Case | string>> = {
+  'config.invalid': { wish: byDns, provoke: dns.missingAccount, says: 'there is no DNS account "gone"' },
+  'config.unreadable':
+    'files and programs that the file names; providers and targets have codes of their own',
+  'config.unwritable': 'folders of the agent, at start and for backups',
+  'config.plugin': 'at start and reload: the configuration with it is refused as a whole',
+  'config.port': 'at start and reload',
+  'config.conflict': 'an agent that differs takes no work',
+  'command.invalid': 'of a command, to whom sent it',
+  'command.unknown': 'of a command, to whom sent it',
+  'command.conflict': 'of a command, to whom sent it',
+  'command.notFound': 'of a command, to whom sent it',
+
+  'acme.network': {
+    provoke: ({ wire }) => void wire.first.cut('newOrder', 'before', always),
+    says: 'first',
+  },
+  'acme.badNonce': refused('badNonce', 'that nonce was used before'),
+  'acme.server': {
+    provoke: ({ wire }) =>
+      answers(wire.first, 500, { type: 'serverInternal', detail: 'the database is away' }),
+    says: 'first: the database is away',
+  },
+  'acme.rateLimited': {
+    provoke: ({ wire }) =>
+      void wire.first.status('newOrder', () => ({
+        ...page(429, { type: 'rateLimited', detail: 'too many new orders recently' }),
+        headers: { 'retry-after': '7200' },
+      })),
+    says: 'first: too many new orders recently',
+    next: '(in 2 hours)',
+  },
+  'acme.paused': {
+    provoke: ({ wire }) =>
+      answers(wire.first, 429, { type: 'rateLimited', detail: 'paused; go to https://ca.test/unpause' }),
+    says: 'first: paused; go to https://ca.test/unpause',
+    next: '(in 7 days)',
+  },
+  'acme.account': refused('accountDoesNotExist', 'there is no such account', 'newAccount'),
+  'acme.externalAccount': refused('externalAccountRequired', 'customers only', 'newAccount'),
+  'acme.userAction': refused('userActionRequired', 'agree to https://ca.test/terms'),
+  'acme.malformed': refused('malformed', 'the request makes no sense'),
+  'acme.response': {
+    provoke: ({ wire }) =>
+      void wire.first.status('newOrder', () => ({ code: 201, body: '<h1>Welcome</h1>', nonce: true })),
+    says: 'first',
+  },
+
+  'order.rejectedIdentifier': refused('rejectedIdentifier', 'www.example.com is on our list'),
+  'order.profile': {
+    wish: { profile: { name: 'shortlived', required: true } },
+    provoke: () => {},
+    says: 'first has no profile "shortlived"; it offers none',
+  },
+  'order.alreadyReplaced': refused('alreadyReplaced', 'another order replaces it'),
+  'order.expired': {
+    provoke: ({ first }) => {
+      first.ways.validationMs = 2 * hour;
+      first.ways.orderLife = { ms: hour / 2, end: 'invalid' };
+    },
+    says: 'first',
+  },
+  'order.invalid': refused('somethingNew', 'a reason that nobody knows yet'),
+  'order.certificate': {
+    provoke: ({ wire }) => void wire.first.rewrite('cert', () => ({ text: 'not a certificate' }), always),
+    says: 'certificate',
+  },
+  'order.noChallenge': {
+    provoke: ({ first }) => {
+      first.ways.challengeTypes = ['dns-01'];
+    },
+    says: 'first does not offer http-01 for www.example.com; it offers dns-01',
+  },
+  'order.issuer': {
+    wish: { issuers: ['gone'] },
+    provoke: () => {},
+    says: 'no issuer "gone" is configured',
+  },
+
+  'challenge.connection': judged('connection', 'nobody answers on port 80'),
+  'challenge.dns': judged('dns', 'no address for www.example.com'),
+  'challenge.tls': judged('tls', 'the handshake failed'),
+  'challenge.unauthorized': judged('unauthorized', 'somebody else answered'),
+  'challenge.incorrectResponse': judged('incorrectResponse', 'that is not what was asked'),
+  'challenge.caa': judged('caa', 'CAA of example.com forbids it'),
+  'challenge.timeout': {
+    provoke: ({ first }) => {
+      first.ways.validationMs = 3 * day;
+    },
+    says: 'the CA has not finished validating after',
+  },
+
+  'dns.zoneNotFound': {
+    wish: byDns,
+    provoke: dns.strangeZone,
+    says: 'nobody can write _acme-challenge.stranger.test',
+  },
+  'dns.cname': { wish: byDns, provoke: dns.cnameLoop, says: '_acme-challenge.example.test' },
+  'dns.propagation': { wish: byDns, provoke: dns.slowServers, says: 'does not show its TXT record' },
+  'dns.query': { wish: byDns, provoke: dns.deadResolver, says: 'DNS' },
+
+  'provider.auth': { wish: byDns, provoke: dns.route53(403, 'InvalidClientTokenId'), says: 'Route 53' },
+  'provider.forbidden': { wish: byDns, provoke: dns.route53(403, 'AccessDenied'), says: 'Route 53' },
+  'provider.throttled': { wish: byDns, provoke: dns.vendor('provider.throttled'), says: 'not that often' },
+  'provider.conflict': { wish: byDns, provoke: dns.vendor('provider.conflict'), says: 'not that often' },
+  'provider.invalid': { wish: byDns, provoke: dns.route53(400, 'InvalidInput'), says: 'Route 53' },
+  'provider.unavailable': { wish: byDns, provoke: dns.route53(503, 'ServiceUnavailable'), says: 'Route 53' },
+
+  'net.failed': deployment(async () => {
+    const answer = await http.request('http://127.0.0.1:1/certificates');
+    return { observed: answer.text() };
+  }, 'http://127.0.0.1:1 is not reached'),
+  'net.refused': deployment(async () => {
+    const answer = await http.requestUntrusted('http://10.0.0.1/certificates');
+    return { observed: answer.text() };
+  }, '10.0.0.1 is a private or link-local address'),
+
+  'store.unavailable': 'nothing is remembered or shown while the store is away; the job comes again',
+  'store.lost': 'the agent takes no work',
+  'store.schema': 'at start',
+  'store.masterKey': 'at start',
+  'store.durability': 'at start',
+  'store.eviction': 'at start',
+  'store.fenced': 'another worker goes on with the same lineage',
+  'store.conflict': {
+    provoke: ({ gate }) =>
+      gate.always(
+        'first.respond',
+        failing(new AgentError('store.conflict', 'the account at first got another key')),
+      ),
+    says: 'the account at first got another key',
+  },
+  'store.running': 'at start',
+  'store.notRunning': 'of the command line',
+  'store.noServer': 'at start',
+  'store.inUse': 'of restore',
+  'store.notEmpty': 'of restore',
+  'store.backup': 'of restore',
+
+  'deploy.target': {
+    provoke: async (world) => {
+      const folder = testFolder('why');
+      writeFileSync(join(folder, 'taken'), 'a file where a folder should be');
+      await useFiles(world, { path: join(folder, 'taken') });
+    },
+    says: 'taken',
+    isDeployment: true,
+  },
+  'deploy.reload': {
+    provoke: (world) => useFiles(world, { path: testFolder('why'), reload: ['false'] }),
+    says: '"false"',
+    next: 'seconds)',
+    isDeployment: true,
+  },
+  'deploy.mismatch': deployment(async () => ({ observed: 'somebody else' }), 'web shows another certificate'),
+
+  'notify.failed': 'of a notifier; the log and "check" tell',
+  'notify.rejected': 'of a notifier; the log and "check" tell',
+
+  bug: {
+    provoke: ({ gate }) => gate.always('first.newOrder', failing(new TypeError('x is undefined'))),
+    says: 'unexpected: x is undefined',
+  },
+};
+
+function page(code: number, { type, detail }: { type: string; detail: string }) {
+  return { code, nonce: true, body: { type: `urn:ietf:params:acme:error:${type}`, detail } };
+}
+
+function answers(
+  proxy: WiredWorld['wire']['first'],
+  code: number,
+  problem: { type: string; detail: string },
+  kind: 'newOrder' | 'newAccount' = 'newOrder',
+): void {
+  proxy.status(kind, () => page(code, problem));
+}
+
+function refused(type: string, detail: string, kind: 'newOrder' | 'newAccount' = 'newOrder'): Case {
+  return { provoke: ({ wire }) => answers(wire.first, 400, { type, detail }, kind), says: detail };
+}
+
+/** The CA's verdict on the name. */
+function judged(type: string, detail: string): Case {
+  return {
+    provoke: ({ first }) => {
+      first.ways.verdict = () => ({ type, detail });
+    },
+    says: `first refused: www.example.com: ${detail}`,
+  };
+}
+
+function deployment(deploy: () => Promise<{ readonly observed: string }>, says: string): Case {
+  return {
+    provoke: ({ web }) => void Object.assign(web.deployer, { deploy }),
+    says,
+    isDeployment: true,
+  };
+}
+
+async function useFiles(
+  { web, clock }: WiredWorld,
+  options: Parameters<typeof createFilesTarget>[0],
+): Promise<void> {
+  if (!existsSync(options.path)) throw new Error(`${options.path} is missing`);
+  const { deploy } = await createFilesTarget(options, { clock });
+  Object.assign(web.deployer, { deploy });
+}
+
+function scaled(clock: Clock): Clock {
+  return { ...clock, sleep: (ms, signal) => clock.sleep(ms / 100, signal) };
+}

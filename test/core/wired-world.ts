@@ -1,0 +1,109 @@
+import { createAcme } from '../../src/acme/index.ts';
+import type { Clock } from '../../src/core/ports.ts';
+import { startProxy, type TestProxy } from '../support/proxy.ts';
+import { type CaFront, startCaFront } from './ca-front.ts';
+import { gateSome, sessionCalls } from './gated-ports.ts';
+import { startWorlds, type World } from './world.ts';
+
+/** A world whose CAs are spoken to over HTTP by our own ACME layer, each through a proxy that makes faults. */
+export interface WiredWorld extends World {
+  readonly wire: { readonly first: TestProxy; readonly second: TestProxy };
+  readonly fronts: { readonly first: CaFront; readonly second: CaFront };
+  /** Everything that was slept inside jobs. */
+  readonly waits: readonly number[];
+  /** How long each job of an order held its worker. */
+  readonly held: readonly number[];
+  /** So long the call that waits in the proxy is on its way; ends early when the client hangs up. */
+  takes(ms: number): (hungUp: Promise<void>) => Promise<void>;
+}
+
+export interface WiredWorlds {
+  open(): Promise<WiredWorld>;
+  stop(): Promise<void>;
+}
+
+interface Stop {
+  stop(): Promise<void>;
+}
+
+export async function startWiredWorlds(): Promise<WiredWorlds> {
+  const worlds = await startWorlds();
+  const running: Stop[] = [];
+  const keep = <T extends Stop>(one: T): T => {
+    running.push(one);
+    return one;
+  };
+
+  async function open(): Promise<WiredWorld> {
+    const waits: number[] = [];
+    const wires = new Map<string, { readonly front: CaFront; readonly proxy: TestProxy }>();
+    const world = await worlds.open(async ({ clock, gate, store, first, second, log }) => {
+      for (const [name, ca] of [['first', first] as const, ['second', second] as const]) {
+        const front = keep(await startCaFront(ca, clock));
+        const proxy = keep(
+          await startProxy({ upstream: front.directoryUrl, plain: true, now: clock.trueNow }),
+        );
+        wires.set(name, { front, proxy });
+      }
+      const own: Clock = {
+        now: clock.now,
+        after: clock.after,
+        sleep: (ms, signal) => {
+          waits.push(ms);
+          return gate.aside(clock.sleep(ms, signal));
+        },
+      };
+      const issuers = [...wires].map(([name, { proxy }]) => ({ name, directoryUrl: proxy.directoryUrl }));
+      const acme = createAcme(issuers, { accounts: store.accounts, locks: store.locks, clock: own, log });
+      keep({ stop: () => acme.close() });
+      return gate.wrap('acme', {
+        session: async (issuer: string, signal: AbortSignal) =>
+          gateSome(issuer, await acme.session(issuer, signal), gate, sessionCalls),
+        renewalInfo: acme.renewalInfo,
+      });
+    });
+    const wire = (name: string) => {
+      const found = wires.get(name);
+      if (found === undefined) throw new Error(`no wire to ${name}`);
+      return found;
+    };
+    return {
+      ...world,
+      wire: { first: wire('first').proxy, second: wire('second').proxy },
+      fronts: { first: wire('first').front, second: wire('second').front },
+      waits,
+      held: watchJobs(world, waits),
+      takes: (ms) => (hungUp) =>
+        world.gate.aside(
+          Promise.race([new Promise<void>((resolve) => world.clock.outside(ms, resolve)), hungUp]),
+        ),
+    };
+  }
+
+  return {
+    open,
+    stop: async () => {
+      for (const one of running.splice(0).reverse()) await one.stop();
+      await worlds.stop();
+    },
+  };
+}
+
+/** A job that orders holds the lock of its lineage from its beginning to its end. */
+function watchJobs({ gate, clock }: World, waits: number[]): readonly number[] {
+  const held: number[] = [];
+  let since = clock.trueNow();
+  gate.always('locks.tryAcquire', async (proceed) => {
+    since = clock.trueNow();
+    return proceed();
+  });
+  gate.always('lock.release', async (proceed) => {
+    held.push(clock.trueNow() - since);
+    return proceed();
+  });
+  gate.always('clock.sleep', async (proceed, [ms]) => {
+    waits.push(Number(ms));
+    return proceed();
+  });
+  return held;
+}
