@@ -1,0 +1,113 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toAgentError } from '../core/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Server, Unreadable } from './found.ts';
+
+/** Reads one thing at `at`; undefined: there is none. */
+export type ReadOne<T> = (at: string) => Promise<T | undefined>;
+
+/** One that cannot be read is told, and does not keep the others from being read. */
+export async function readAll(
+  accounts: { readonly at: readonly string[]; readonly read: ReadOne<FoundAccount> },
+  certificates: { readonly at: readonly string[]; readonly read: ReadOne<FoundCertificate> },
+): Promise<Found> {
+  const unreadable: Unreadable[] = [];
+  async function each<T>(
+    what: Unreadable['what'],
+    places: readonly string[],
+    read: ReadOne<T>,
+  ): Promise<T[]> {
+    const found: T[] = [];
+    for (const at of places) {
+      try {
+        const one = await read(at);
+        if (one !== undefined) found.push(one);
+      } catch (error) {
+        unreadable.push({ what, at, reason: reasonOf(error) });
+      }
+    }
+    return found;
+  }
+  return {
+    accounts: await each('account', accounts.at, accounts.read),
+    certificates: await each('certificate', certificates.at, certificates.read),
+    unreadable,
+  };
+}
+
+/** Names in a folder, sorted; none if there is no such folder. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).then(
+    (names) => names.sort(),
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+      throw error;
+    },
+  );
+}
+
+/** All folders below, at any depth, that hold a file of this name; symbolic links are followed. */
+export async function foldersWith(file: string, folder: string, depth = 6): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of await namesIn(folder)) {
+    const path = join(folder, name);
+    if (name === file) found.push(folder);
+    else if (depth > 0 && (await isFolder(path))) found.push(...(await foldersWith(file, path, depth - 1)));
+  }
+  return found;
+}
+
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  );
+}
+
+export function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8');
+}
+
+/** undefined: there is no such file. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  return readText(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A member of a JSON document, or what is in it. */
+export function memberOf(value: unknown, ...path: readonly string[]): unknown {
+  const [first, ...rest] = path;
+  if (first === undefined) return value;
+  return value instanceof Object && first in value ? memberOf((value as Json)[first], ...rest) : undefined;
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+export function mailUrls(value: unknown): readonly string[] {
+  const texts = Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+  return texts.map((one) => (one.startsWith('mailto:') ? one : `mailto:${one}`));
+}
+
+/** By the whole directory URL. */
+export function serverAt(directoryUrl: string): Server {
+  return { name: directoryUrl, isAt: (other) => plain(other) === plain(directoryUrl) };
+}
+
+function plain(url: string): string {
+  return URL.canParse(url) ? new URL(url).href.replace(/\/$/, '') : url;
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const path = error instanceof Error && 'path' in error ? String(error.path) : '';
+  if (code === 'ENOENT') return `there is no ${path}`;
+  if (code === 'EACCES') return `${path} may not be read by this user`;
+  if (error instanceof SyntaxError) return 'it is not valid JSON';
+  return toAgentError(error).message;
+}
