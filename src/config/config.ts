@@ -1,5 +1,5 @@
 import type { Secret } from '../core/secret.ts';
-import type { Domain, Host, ProfileWish, Settings } from '../core/types.ts';
+import type { CaLimit, Domain, Host, LimitName, ProfileWish, Settings } from '../core/types.ts';
 import type { DeployTargetDefinition, DnsProviderDefinition, NotifierDefinition } from '../plugin/define.ts';
 
 /** What one configuration file says, checked and with its defaults; paths are absolute, secrets resolved. */
@@ -13,14 +13,28 @@ export interface Config {
   readonly deployTargets: readonly DeployTargetConfig[];
   readonly notifiers: readonly NotifierConfig[];
   readonly http01: { readonly port: number; readonly address: string };
+  /** Absent: no agent of this file answers tls-alpn-01. */
+  readonly tlsAlpn01?: TlsAlpnConfig | undefined;
   /** `address` or `address:port`; empty: those of the system. */
   readonly resolvers: readonly string[];
-  readonly network: { readonly allowPrivate: readonly string[]; readonly proxyUrl?: string | undefined };
+  /** DNS over HTTPS, asked where port 53 is filtered; absent: the engine's own, empty: none. */
+  readonly doh?: readonly string[] | undefined;
+  readonly network: { readonly allowPrivate: readonly string[]; readonly proxyUrl?: ProxyUrl | undefined };
   readonly roles: readonly ('scheduler' | 'worker' | 'edge')[];
   /** Jobs at a time, by queue. */
   readonly concurrency: Readonly<Record<'commands' | 'issuance' | 'deploy' | 'notify' | 'upkeep', number>>;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
 }
+
+/** Listener for TLS-ALPN-01; `forward`: the server that gets everything else. */
+export interface TlsAlpnConfig {
+  readonly port: number;
+  readonly address: string;
+  readonly forward?: (Endpoint & { readonly proxyProtocol: boolean }) | undefined;
+}
+
+/** A secret, for it may hold a password. */
+export type ProxyUrl = Secret<string>;
 
 /** With none of `url`, `sentinels` and `cluster` the agent runs a server of its own in the data directory. */
 export interface RedisConfig {
@@ -28,21 +42,27 @@ export interface RedisConfig {
   readonly url?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: Secret<string> | undefined;
-  /** PEM texts. Absent for a plain connection. */
-  readonly tls?:
-    | {
-        readonly ca?: string | undefined;
-        readonly cert?: string | undefined;
-        readonly key?: Secret<string> | undefined;
-      }
-    | undefined;
+  /** Absent for a plain connection. */
+  readonly tls?: RedisTls | undefined;
   readonly sentinels?: readonly Endpoint[] | undefined;
   readonly sentinelName?: string | undefined;
+  /** The sentinels have users and TLS of their own. */
+  readonly sentinelUsername?: string | undefined;
+  readonly sentinelPassword?: Secret<string> | undefined;
+  readonly sentinelTls?: RedisTls | undefined;
   readonly cluster?: readonly Endpoint[] | undefined;
   readonly prefix: string;
   readonly durability: 'strict' | 'relaxed';
   /** Server program for the embedded store, where PATH has none. */
   readonly serverPath?: string | undefined;
+}
+
+/** PEM texts. */
+export interface RedisTls {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: Secret<string> | undefined;
+  readonly servername?: string | undefined;
 }
 
 export interface Endpoint {
@@ -57,9 +77,17 @@ export interface IssuerConfig {
   readonly eab?: { readonly keyId: string; readonly hmacKey: Secret<string> } | undefined;
   /** PEM of roots trusted for this CA's API beside the built-in ones. */
   readonly trustPem?: string | undefined;
-  readonly proxyUrl?: string | undefined;
+  readonly proxyUrl?: ProxyUrl | undefined;
   readonly preferredChain?: string | undefined;
   readonly profile?: ProfileWish | undefined;
+  /** A new account takes the place of one that was deactivated. */
+  readonly replaceDeactivatedAccount?: boolean | undefined;
+  /** The CA's rate limits where they are not as documented; off: none is kept. */
+  readonly limits?: 'off' | { readonly [Name in LimitName]?: CaLimit | 'off' | undefined } | undefined;
+  /** A CA of one's own network: the ports to which it connects; private addresses are as good as others to it. */
+  readonly validation?:
+    | { readonly httpPort?: number | undefined; readonly httpsPort?: number | undefined }
+    | undefined;
 }
 
 /** `definition.create(options, context)` makes the thing. */
@@ -93,6 +121,8 @@ export interface FileDomain {
 }
 
 export interface LoadedConfig {
+  /** Absolute path of the file. */
+  readonly path: string;
   readonly config: Config;
   readonly settings: Settings;
   readonly domains: readonly FileDomain[];

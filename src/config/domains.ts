@@ -1,5 +1,8 @@
+import { addressRefusal, isAddress } from '../core/address.ts';
+import { isDnsChallenge, unansweredReason } from '../core/challenges.ts';
 import { isUnder, isWildcard, parseName, refusal } from '../core/names.ts';
 import { effectiveMode, keyClassOf } from '../core/policies.ts';
+import { plannedRefusal } from '../core/profile-rules.ts';
 import type { Domain, Settings } from '../core/types.ts';
 import type { DnsAccountConfig, FileDomain } from './config.ts';
 import type { Path } from './mistakes.ts';
@@ -25,6 +28,7 @@ interface Entry {
 export function readDomains(around: Surroundings): readonly FileDomain[] {
   const { reader } = around;
   checkReferences(['defaults'], around.defaults, around);
+  checkAnswered(['defaults'], around.defaults, around);
   const entries: Entry[] = [];
   for (let index = 0; index < reader.count(['domains']); index++) {
     const path = ['domains', index];
@@ -32,10 +36,12 @@ export function readDomains(around: Surroundings): readonly FileDomain[] {
     if (part === undefined) continue;
     const domain = toDomain(part, path, around);
     checkReferences(path, part, around);
+    checkAnswered(path, part, around);
     checkName(path, domain, { reader, entries });
     checkIssuers(path, part, around);
     checkKeyTypes(path, domain, reader);
-    checkChallenge({ path, part, domain }, around);
+    if (isAddress(domain.name)) checkAddress({ path, part, domain }, around);
+    else checkChallenge({ path, part, domain }, around);
     entries.push({ path, part, domain });
   }
   const owners = new Map<string, string>();
@@ -55,6 +61,8 @@ function toDomain(part: DomainPart, path: Path, { reader, settings }: Surroundin
     dnsAccount: part.dnsAccount ?? general.dnsAccount,
     keyTypes: part.keyTypes ?? general.keyTypes,
     profile: part.profile ?? general.profile,
+    partial: part.partial ?? general.partial,
+    reuseKey: part.reuseKey ?? general.reuseKey,
     deploy: part.deploy ?? general.deploy,
     notify: part.notify ?? general.notify,
     contacts: part.contacts ?? general.contacts,
@@ -71,7 +79,7 @@ function checkReferences(path: Path, part: DefaultsPart, { reader }: Surrounding
       if (!known.includes(name))
         reader.report(
           place,
-          `there is no ${noun} "${name}" in ${section}${suggestion(name, known, 'there are')}`,
+          `there is no ${noun} "${name}" in ${section}${suggestion(name, known, ['there are'])}`,
         );
       else if (names.indexOf(name) < index) reader.report(place, `"${name}" stands twice: remove one`);
     }
@@ -80,6 +88,11 @@ function checkReferences(path: Path, part: DefaultsPart, { reader }: Surrounding
   check(part.deploy ?? [], 'deploy', ['deployTargets', 'deploy target']);
   check(part.notify ?? [], 'notify', ['notifiers', 'notifier']);
   check(part.dnsAccount === undefined ? [] : [part.dnsAccount], 'dnsAccount', ['dnsAccounts', 'DNS account']);
+}
+
+function checkAnswered(path: Path, { challenge }: DefaultsPart, { reader, settings }: Surroundings): void {
+  const reason = challenge && unansweredReason(challenge, settings);
+  if (reason !== undefined) reader.report([...path, 'challenge'], reason);
 }
 
 function checkName(
@@ -118,18 +131,28 @@ function checkKeyTypes(path: Path, { keyTypes }: Domain, reader: Reader): void {
     );
 }
 
+function checkAddress({ path, part, domain }: Entry, { reader, settings }: Surroundings): void {
+  const refused = addressRefusal(domain);
+  if (refused !== undefined)
+    reader.report(part[refused.field] === undefined ? path : [...path, refused.field], refused.message);
+  const onProfile = plannedRefusal([domain.name], domain, settings);
+  if (onProfile !== undefined)
+    reader.report(part.profile === undefined ? path : [...path, 'profile'], onProfile);
+}
+
 function checkChallenge({ path, part, domain }: Entry, { reader, accounts }: Surroundings): void {
   const account = accounts.find(({ name }) => name === domain.dnsAccount);
   const place = part.challenge === undefined ? path : [...path, 'challenge'];
-  if (domain.challenge === 'dns-01' && domain.dnsAccount === undefined)
-    reader.report(place, 'dns-01 needs a DNS account: add "dnsAccount"');
+  const { challenge } = domain;
+  if (challenge !== undefined && isDnsChallenge(challenge) && domain.dnsAccount === undefined)
+    reader.report(place, `${challenge} needs a DNS account: add "dnsAccount"`);
   const isUnknown = domain.dnsAccount !== undefined && account === undefined;
   if (domain.mode !== 'wildcard' || isUnknown) return;
   const mode = part.mode === undefined ? path : [...path, 'mode'];
-  if (domain.challenge !== undefined && domain.challenge !== 'dns-01')
+  if (challenge !== undefined && !isDnsChallenge(challenge))
     reader.report(
       mode,
-      `a wildcard is only issued over dns-01, but the challenge is ${domain.challenge}: remove one of them`,
+      `a wildcard is only issued over dns-01, but the challenge is ${challenge}: remove one of them`,
     );
   else if (account?.programmable !== true)
     reader.report(
@@ -177,7 +200,8 @@ function hostComplaint(name: string, domain: Domain, entries: readonly Entry[]):
 }
 
 function wildcardComplaint(name: string, domain: Domain): string | undefined {
-  if (!isWildcard(name) || domain.challenge === 'dns-01') return undefined;
+  if (!isWildcard(name) || (domain.challenge !== undefined && isDnsChallenge(domain.challenge)))
+    return undefined;
   if (domain.challenge !== undefined)
     return `the wildcard ${name} is only issued over dns-01, but the challenge is ${domain.challenge}: list its hosts one by one`;
   return domain.dnsAccount === undefined && effectiveMode(domain, undefined) !== 'custom'

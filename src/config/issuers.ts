@@ -1,4 +1,4 @@
-import type { IssuerConfig } from './config.ts';
+import type { IssuerConfig, ProxyUrl } from './config.ts';
 import { isPreset, presets } from './presets.ts';
 import type { Reader } from './reader.ts';
 import { issuer } from './schema.ts';
@@ -8,7 +8,7 @@ const buypassIsGone =
   'Buypass has closed its ACME service (last certificate on 31 October 2025): use another issuer, such as "preset: letsencrypt"';
 
 /** `proxyUrl`: for the CAs that have none of their own. */
-export function readIssuers(reader: Reader, proxyUrl: string | undefined): readonly IssuerConfig[] {
+export function readIssuers(reader: Reader, proxyUrl: ProxyUrl | undefined): readonly IssuerConfig[] {
   const names = reader.keys(['issuers']);
   if (names.length === 0)
     reader.report(
@@ -18,7 +18,7 @@ export function readIssuers(reader: Reader, proxyUrl: string | undefined): reado
   return names.flatMap((name) => readIssuer(name, reader, proxyUrl) ?? []);
 }
 
-function readIssuer(name: string, reader: Reader, proxyUrl: string | undefined): IssuerConfig | undefined {
+function readIssuer(name: string, reader: Reader, proxyUrl: ProxyUrl | undefined): IssuerConfig | undefined {
   const path = ['issuers', name];
   const part = reader.read(issuer, path);
   if (part === undefined) return undefined;
@@ -42,6 +42,9 @@ function readIssuer(name: string, reader: Reader, proxyUrl: string | undefined):
     proxyUrl: part.proxy ?? proxyUrl,
     preferredChain: part.preferredChain,
     profile: part.profile,
+    replaceDeactivatedAccount: part.replaceDeactivatedAccount,
+    limits: part.limits,
+    validation: part.validation,
   };
 }
 
@@ -57,7 +60,7 @@ function directoryOf(
   else if (preset !== undefined && !isPreset(preset))
     reader.report(
       [...path, 'preset'],
-      `there is no preset "${preset}"${suggestion(preset, Object.keys(presets), 'known')}; or give the directory URL of the CA`,
+      `there is no preset "${preset}"${suggestion(preset, Object.keys(presets), ['known', 'or give the directory URL of the CA'])}`,
     );
   else if (preset !== undefined) return presets[preset as keyof typeof presets].directoryUrl;
   if (directory !== undefined && /(^|\.)buypass\.(com|no)$/.test(new URL(directory).hostname))

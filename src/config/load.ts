@@ -17,9 +17,22 @@ import { joinPlugins } from './plugins.ts';
 import { createReader, type Reader, type Variables } from './reader.ts';
 import { toRedis } from './redis.ts';
 import { type FilePart, file } from './schema.ts';
-import { hashShared } from './shared-hash.ts';
+import { hashShared, markOf } from './shared-hash.ts';
+import { readTlsAlpn01 } from './tls-alpn.ts';
 
 const masterKeyVariable = 'ACME_AGENT_MASTER_KEY';
+
+const unreadable: Readonly<Record<string, readonly [reason: string, advice: string]>> = {
+  ENOENT: [
+    'is not there',
+    'Name the right one with --config FILE, or write it after acme-agent.example.yaml.',
+  ],
+  EACCES: [
+    'may not be read by this user',
+    'Run acme-agent as another user, or let the group of this one read it.',
+  ],
+  EISDIR: ['is a folder', 'Name the file in it with --config FILE.'],
+};
 
 /** What the agent takes from its own process environment. */
 export interface Environment {
@@ -60,7 +73,8 @@ export async function loadConfig(path: string, env: Variables): Promise<LoadedCo
   const settings = readSettings(part, config, reader);
   const domains = readDomains({ reader, settings, accounts: config.dnsAccounts, defaults: part.defaults });
   mistakes.throwIfAny();
-  return { config, settings, domains, definitions, sharedHash: hashShared(config, settings, domains) };
+  const sharedHash = hashShared(config, settings, domains);
+  return { path: resolve(path), config, settings, domains, definitions, sharedHash };
 }
 
 async function readText(path: string): Promise<string> {
@@ -68,9 +82,8 @@ async function readText(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    const reason = { ENOENT: 'is not there', EACCES: 'may not be read by this user' }[code];
-    const message = `the configuration file ${path} ${reason ?? `cannot be read (${code})`}`;
-    throw new AgentError('config.unreadable', message, { cause });
+    const [reason, advice] = unreadable[code] ?? [`cannot be read (${code})`];
+    throw new AgentError('config.unreadable', `the configuration file ${path} ${reason}`, { advice, cause });
   }
 }
 
@@ -93,7 +106,9 @@ function readConfig(part: FilePart, around: Around): Config {
     deployTargets: readDeployTargets(reader, definitions),
     notifiers: readNotifiers(reader, definitions),
     http01: part.http01,
+    tlsAlpn01: readTlsAlpn01(part, reader),
     resolvers: part.resolvers,
+    doh: part.doh,
     network: { allowPrivate, proxyUrl: proxy },
     roles: part.roles,
     concurrency: part.concurrency,
@@ -112,21 +127,36 @@ function toMasterKey({ masterKey }: FilePart, dataDir: string, { reader, env }: 
   return { file: join(dataDir, 'master.key') };
 }
 
-function readSettings({ defaults, renewal }: FilePart, config: Config, reader: Reader): Settings {
+function readSettings(
+  { defaults, experimental, renewal, retention, preflight }: FilePart,
+  config: Config,
+  reader: Reader,
+): Settings {
   const issuers = reader.keys(['issuers']);
   const deploy = reader.keys(['deployTargets']);
   const notify = reader.keys(['notifiers']);
+  const issuerFacts = config.issuers.map((issuer) => [
+    issuer.name,
+    { directoryUrl: issuer.directoryUrl, mark: markOf(issuer), usualProfile: issuer.profile },
+  ]);
   return {
     issuers,
+    issuerFacts: Object.fromEntries(issuerFacts),
+    experimental: experimental.length === 0 ? undefined : experimental,
     dnsAccounts: config.dnsAccounts.map(({ name, zones, programmable }) => ({ name, zones, programmable })),
     deployTargets: deploy,
     notifiers: notify,
     renewalCeilingMs: renewal.ceilingDays * 86_400_000,
+    retentionMs: retention.expiredDays * 86_400_000,
+    preflight,
+    answersTlsAlpn: config.tlsAlpn01 !== undefined,
     defaults: {
       mode: defaults.mode ?? 'auto',
       challenge: defaults.challenge,
       dnsAccount: defaults.dnsAccount,
       profile: defaults.profile,
+      partial: defaults.partial,
+      reuseKey: defaults.reuseKey,
       issuers: defaults.issuers ?? issuers.slice(0, 1),
       keyTypes: defaults.keyTypes ?? ['p256'],
       deploy: defaults.deploy ?? deploy,

@@ -52,8 +52,8 @@ function readPlugged<Definition extends { readonly options: z.ZodType<unknown> }
   if (typeof wanted !== 'string') return undefined;
   const definition = known.get(wanted);
   if (definition === undefined) {
-    const hint = suggestion(wanted, [...known.keys()], 'known');
-    reader.report([...path, kind], `there is no ${nouns[kind]} "${wanted}"${hint}; others come by "plugins"`);
+    const hint = suggestion(wanted, [...known.keys()], ['known', 'others come by "plugins"']);
+    reader.report([...path, kind], `there is no ${nouns[kind]} "${wanted}"${hint}`);
     return undefined;
   }
   const common = kind === 'provider' ? [kind, 'zones', 'nameservers'] : [kind];

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import { readSecretFile } from '../plugin/fields.ts';
 import type { ConfigDocument } from './document.ts';
 import type { Mistakes, Path } from './mistakes.ts';
-import { type Problem, pathsOf, problemsOf, sentenceOf } from './sentences.ts';
+import { type Problem, problemsOf, secretPlacesOf, sentenceOf } from './sentences.ts';
 
 /** Variables of the process environment. */
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -12,8 +12,8 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 /** Reads parts of one configuration file by schema; every mistake is reported with its line, none stops the reading. */
 export interface Reader {
   /**
-   * The part at `path` without the keys in `omit`. Where text is wanted and `{ env: NAME }` or `{ file: PATH }` stands,
-   * the value is put in. Of a part with mistakes the sound rest comes back if the schema takes it, else undefined.
+   * The part at `path` without the keys in `omit`. Where a secret is wanted and `{ env: NAME }` or `{ file: PATH }` stands,
+   * the value is put in; elsewhere these are mistakes, for what is no secret may be shown. Of a part with mistakes the sound rest comes back if the schema takes it, else undefined.
    */
   read<T>(schema: z.ZodType<T>, path: Path, omit?: readonly string[]): T | undefined;
   /** Keys of the mapping at `path`, as written; none if it is absent or no mapping. */
@@ -34,6 +34,9 @@ export interface Source {
   readonly folder: string;
   readonly env: Variables;
 }
+
+const misplaced =
+  'is no secret and may be shown, so { env: NAME } and { file: PATH } do not go here: write the value itself';
 
 export function createReader({ document, mistakes, folder, env }: Source): Reader {
   const report: Reader['report'] = (path, sentence, code) =>
@@ -65,7 +68,7 @@ export function createReader({ document, mistakes, folder, env }: Source): Reade
     for (;;) {
       const result = schema.safeParse(content, { error: sentenceOf });
       if (result.success) return result.data;
-      const references = pathsOf(result.error.issues, []).flatMap((place) => {
+      const references = secretPlacesOf(result.error.issues, []).flatMap((place) => {
         const reference = asReference(at(content, place));
         return reference === undefined ? [] : [{ place, reference }];
       });
@@ -85,7 +88,7 @@ export function createReader({ document, mistakes, folder, env }: Source): Reade
     content: unknown,
     found: { issues: readonly z.core.$ZodIssue[]; path: Path; unresolved: readonly Path[] },
   ): T | undefined {
-    const problems = problemsOf(found.issues, []);
+    const problems = problemsOf(found.issues, []).map((problem) => atReference(content, problem));
     const isReported = (problem: Problem) => found.unresolved.some((place) => same(place, problem.path));
     for (const { path, sentence } of problems.filter((problem) => !isReported(problem)))
       report([...found.path, ...path], sentence);
@@ -117,7 +120,16 @@ function asReference(value: unknown): Reference | undefined {
   const [entry, ...others] = Object.entries(asRecord(value));
   if (entry === undefined || others.length > 0) return undefined;
   const [kind, name] = entry;
-  return (kind === 'env' || kind === 'file') && typeof name === 'string' ? { kind, name } : undefined;
+  return (kind === 'env' || kind === 'file') && typeof name === 'string' && name !== ''
+    ? { kind, name }
+    : undefined;
+}
+
+/** A reference where no secret is wanted is the mistake, whatever the schema makes of it. */
+function atReference(content: unknown, problem: Problem): Problem {
+  const steps = problem.path.map((_, index) => problem.path.slice(0, index + 1));
+  const path = steps.find((step) => asReference(at(content, step)) !== undefined);
+  return path === undefined ? problem : { path, sentence: misplaced };
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

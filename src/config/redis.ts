@@ -1,5 +1,5 @@
 import { secret } from '../core/secret.ts';
-import type { RedisConfig } from './config.ts';
+import type { RedisConfig, RedisTls } from './config.ts';
 import type { Reader } from './reader.ts';
 import type { RedisPart } from './schema.ts';
 
@@ -9,18 +9,26 @@ export function toRedis(part: RedisPart, reader: Reader): RedisConfig {
   const username = part.username ?? decoded(url?.username);
   const password = part.password ?? wrapped(decoded(url?.password));
   if (url !== undefined) Object.assign(url, { username: '', password: '' });
-  const pem = (key: 'ca' | 'cert' | 'key') => {
-    const name = part.tls?.[key];
-    return name === undefined ? undefined : reader.file(name, ['redis', 'tls', key]);
-  };
   return {
     ...part,
     url: url?.href,
     username,
     password,
-    tls: part.tls && { ca: pem('ca'), cert: pem('cert'), key: wrapped(pem('key')) },
+    tls: toTls('tls', part, reader),
+    sentinelTls: toTls('sentinelTls', part, reader),
     serverPath: part.serverPath === undefined ? undefined : reader.absolute(part.serverPath),
   };
+}
+
+function toTls(place: 'tls' | 'sentinelTls', part: RedisPart, reader: Reader): RedisTls | undefined {
+  const given = part[place];
+  const pem = (key: 'ca' | 'cert' | 'key') => {
+    const name = given?.[key];
+    return name === undefined ? undefined : reader.file(name, ['redis', place, key]);
+  };
+  return (
+    given && { ca: pem('ca'), cert: pem('cert'), key: wrapped(pem('key')), servername: given.servername }
+  );
 }
 
 function decoded(text: string | undefined): string | undefined {

@@ -1,5 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
+import { Secret } from '../core/secret.ts';
 import { secretText } from '../plugin/fields.ts';
 
 /** The configuration file. Strict; what may be absent has its default here. */
@@ -8,7 +10,16 @@ const text = z.string().min(1);
 const list = z.array(text);
 const port = z.int().min(1).max(65_535);
 const email = z.email();
+const ownAddress = z
+  .string()
+  .refine(isAddress, 'must be an IP address of this machine, :: for all')
+  .default('::');
 const dnsServer = z.string().refine(isServer, 'must be like 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53');
+/** Text that belongs to a secret and may come from where that comes from, though it may be shown. */
+const shown = z
+  .union([text, z.instanceof(Secret<string>)])
+  .transform((written) => (typeof written === 'string' ? written : written.reveal()));
+const proxy = secretText().refine((url) => isProxyUrl(url.reveal()), 'must be a URL: http:// or https://');
 const profile = z.union([
   text.transform((name) => ({ name, required: false })),
   z.strictObject({ name: text, required: z.boolean().default(false) }),
@@ -29,16 +40,31 @@ const endpoint = z.union([
   z.strictObject({ host: text, port }),
 ]);
 
+/** File names; `servername` where the server's certificate is not for the name or address it is reached by. */
+const redisTls = z
+  .strictObject({
+    ca: text.optional(),
+    cert: text.optional(),
+    key: text.optional(),
+    servername: text.optional(),
+  })
+  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
+    error: 'cert and key belong together',
+  });
+
 const redis = z
   .strictObject({
-    url: z
-      .url({ protocol: /^(rediss?|unix)$/, error: 'must be a URL: redis://, rediss:// or unix://' })
+    url: shown
+      .pipe(z.url({ protocol: /^(rediss?|unix)$/, error: 'must be a URL: redis://, rediss:// or unix://' }))
       .optional(),
-    username: text.optional(),
+    username: shown.optional(),
     password: secretText().optional(),
-    tls: z.strictObject({ ca: text.optional(), cert: text.optional(), key: text.optional() }).optional(),
+    tls: redisTls.optional(),
     sentinels: z.array(endpoint).min(1).optional(),
     sentinelName: text.optional(),
+    sentinelUsername: shown.optional(),
+    sentinelPassword: secretText().optional(),
+    sentinelTls: redisTls.optional(),
     cluster: z.array(endpoint).min(1).optional(),
     prefix: z
       .string()
@@ -56,26 +82,35 @@ const redis = z
   .refine(({ sentinels, sentinelName }) => (sentinels === undefined) === (sentinelName === undefined), {
     error: 'sentinels and sentinelName belong together',
   })
-  .refine(({ tls }) => (tls?.cert === undefined) === (tls?.key === undefined), {
-    error: 'tls.cert and tls.key belong together',
-  })
+  .refine(
+    ({ sentinels, sentinelUsername, sentinelPassword, sentinelTls }) =>
+      sentinels !== undefined || (sentinelUsername ?? sentinelPassword ?? sentinelTls) === undefined,
+    { error: 'sentinelUsername, sentinelPassword and sentinelTls are for the servers in sentinels' },
+  )
   .prefault({});
 
 /** What a domain and `defaults` have in common. */
 const domainFields = {
   mode: z.enum(['auto', 'wildcard', 'individual', 'custom']).optional(),
   issuers: list.min(1).optional(),
-  challenge: z.enum(['http-01', 'dns-01', 'tls-alpn-01']).optional(),
+  challenge: z.enum([...answeredChallenges, ...experimentalChallenges]).optional(),
   dnsAccount: text.optional(),
   keyTypes: z
     .array(z.enum(['p256', 'p384', 'rsa2048', 'rsa3072', 'rsa4096']))
     .min(1)
     .optional(),
   profile: profile.optional(),
+  partial: z.boolean().optional(),
+  reuseKey: z.boolean().optional(),
   deploy: list.optional(),
   notify: list.optional(),
   contacts: z.array(email).optional(),
 };
+
+/** YAML reads `on` and `off` as text or as true and false. */
+const preflightMode = z
+  .union([z.enum(['on', 'warn', 'off']), z.boolean()], { error: 'must be on, warn or off' })
+  .transform((written) => (typeof written === 'boolean' ? (written ? 'on' : 'off') : written));
 
 /** Entries of the four named sections and of `domains` are read one by one, by the schemas below or a plugin's. */
 export const file = z.strictObject({
@@ -92,25 +127,34 @@ export const file = z.strictObject({
   deployTargets: z.record(z.string().regex(reference), z.unknown()).default({}),
   notifiers: z.record(z.string().regex(reference), z.unknown()).default({}),
   defaults: z.strictObject(domainFields).prefault({}),
+  preflight: preflightMode.default('on'),
   renewal: z.strictObject({ ceilingDays: z.number().min(1).max(365).default(30) }).prefault({}),
+  retention: z.strictObject({ expiredDays: z.number().min(1).max(3650).default(180) }).prefault({}),
   http01: z
     .strictObject({
       port: port.default(80),
-      address: z
-        .string()
-        .refine(isAddress, 'must be an IP address of this machine, :: for all')
-        .default('::'),
+      address: ownAddress,
     })
     .prefault({}),
+  tlsAlpn01: z
+    .strictObject({
+      port: port.default(443),
+      address: ownAddress,
+      forward: endpoint.optional(),
+      proxyProtocol: z.boolean().default(false),
+    })
+    .optional(),
   resolvers: z.array(dnsServer).default([]),
+  doh: z.array(z.url({ protocol: /^https$/ })).optional(),
   network: z
     .strictObject({
       allowPrivate: z
         .array(z.string().refine(isRange, 'must be a range like 10.0.0.0/8 or fd00::/8'))
         .default([]),
-      proxy: z.url({ protocol: /^https?$/, error: 'must be a URL: http:// or https://' }).optional(),
+      proxy: proxy.optional(),
     })
     .prefault({}),
+  experimental: z.array(z.enum(experimentalChallenges)).default([]),
   roles: z
     .array(z.enum(['scheduler', 'worker', 'edge']))
     .min(1)
@@ -128,17 +172,65 @@ export const file = z.strictObject({
   domains: z.array(z.unknown()).default([]),
 });
 
+/** YAML reads `off` as text or as false. */
+const off = z.union([z.literal('off'), z.literal(false)]).transform(() => 'off' as const);
+
+const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const limit = z.union(
+  [
+    off,
+    z
+      .strictObject({
+        count: z.int().min(1).max(1_000_000_000),
+        per: z.string().regex(/^[1-9]\d{0,5}[smhd]$/, 'must be a length of time such as 90s, 30m, 3h or 7d'),
+      })
+      .transform(({ count, per }) => ({
+        count,
+        perMs: Number(per.slice(0, -1)) * (units[per.slice(-1)] ?? 0),
+      })),
+  ],
+  { error: 'must be { count: 300, per: 3h } (s, m, h or d), or off' },
+);
+
+const limits = z.union(
+  [
+    off,
+    z.strictObject({
+      ordersPerAccount: limit.optional(),
+      certificatesPerDomain: limit.optional(),
+      certificatesPerNames: limit.optional(),
+      failuresPerName: limit.optional(),
+    }),
+  ],
+  {
+    error:
+      'must be off, or some of ordersPerAccount, certificatesPerDomain, certificatesPerNames and failuresPerName, each { count: 300, per: 3h } or off',
+  },
+);
+
 export const issuer = z.strictObject({
   preset: text.optional(),
   directory: z
     .url({ protocol: /^https?$/, error: 'must be the https:// URL of an ACME directory' })
     .optional(),
   email: email.optional(),
-  eab: z.strictObject({ keyId: text, hmacKey: secretText() }).optional(),
+  eab: z
+    .strictObject({
+      keyId: shown.refine((id) => id.trim() !== '', 'must be the key id that the CA gave you'),
+      hmacKey: secretText().refine(
+        (key) => isHmacKey(key.reveal()),
+        'must be as the CA shows it: base64url (letters, digits, "-" and "_") of at least 32 bytes',
+      ),
+    })
+    .optional(),
   trust: text.optional(),
-  proxy: z.url({ protocol: /^https?$/, error: 'must be a URL: http:// or https://' }).optional(),
+  proxy: proxy.optional(),
   preferredChain: text.optional(),
   profile: profile.optional(),
+  replaceDeactivatedAccount: z.boolean().optional(),
+  limits: limits.optional(),
+  validation: z.strictObject({ httpPort: port.optional(), httpsPort: port.optional() }).optional(),
   agreeToTerms: z.literal(true, {
     error: "must be true: read the CA's terms of service, then agree to them here",
   }),
@@ -156,6 +248,17 @@ export type RedisPart = z.infer<typeof redis>;
 export type DomainPart = z.infer<typeof domain>;
 export type FilePart = z.infer<typeof file>;
 export type DefaultsPart = FilePart['defaults'];
+
+/** RFC 8555 §7.3.4; HS256 wants a key of at least its hash's length, RFC 7518 §3.2. */
+function isHmacKey(written: string): boolean {
+  const unpadded = written.replace(/={1,2}$/, '');
+  const isBase64Url = /^[\w-]+$/.test(unpadded) && unpadded.length % 4 !== 1;
+  return isBase64Url && Buffer.from(unpadded, 'base64url').length >= 32;
+}
+
+function isProxyUrl(written: string): boolean {
+  return URL.canParse(written) && /^https?:$/.test(new URL(written).protocol);
+}
 
 function isAddress(written: string): boolean {
   return isIP(written) !== 0;

@@ -31,7 +31,7 @@ export function sentenceOf(issue: RawIssue): string {
     case 'unrecognized_keys':
       // One line a key: `problemsOf` takes them apart again.
       return issue.keys
-        .map((key) => `unknown key${suggestion(key, keysOf(issue.inst), 'known here')}`)
+        .map((key) => `unknown key${suggestion(key, keysOf(issue.inst), ['known here'])}`)
         .join('\n');
     case 'too_small':
       if (issue.origin === 'string') return 'must not be empty';
@@ -65,20 +65,22 @@ export function problemsOf(issues: readonly Issue[], prefix: Path): readonly Pro
   });
 }
 
-/** All places that a failed `safeParse` complains about, also those of alternatives. */
-export function pathsOf(issues: readonly Issue[], prefix: Path): readonly Path[] {
+/** All places at which a failed `safeParse` would have taken a secret. */
+export function secretPlacesOf(issues: readonly Issue[], prefix: Path): readonly Path[] {
   return issues.flatMap((issue) => {
     const path = [...prefix, ...issue.path];
-    const inner = issue.code === 'invalid_union' ? issue.errors.flatMap((each) => pathsOf(each, path)) : [];
-    return [path, ...inner];
+    if (issue.code === 'invalid_union') return issue.errors.flatMap((each) => secretPlacesOf(each, path));
+    return isSecretWanted(issue) ? [path] : [];
   });
+}
+
+function isSecretWanted(issue: Issue): boolean {
+  return issue.code === 'invalid_type' && issue.expected === 'Secret';
 }
 
 function likeliest(union: Extract<Issue, { code: 'invalid_union' }>, path: Path): readonly Problem[] {
   const { errors: alternatives, message } = union;
-  const secret = alternatives
-    .flat()
-    .find((issue) => issue.code === 'invalid_type' && issue.expected === 'Secret');
+  const secret = alternatives.flat().find(isSecretWanted);
   if (secret !== undefined) return [{ path, sentence: secret.message }];
   const deeper = alternatives.filter((issues) => issues.every((issue) => issue.path.length > 0));
   if (deeper.length === 0 && message !== unspecific) return [{ path, sentence: message }];
@@ -89,7 +91,10 @@ function likeliest(union: Extract<Issue, { code: 'invalid_union' }>, path: Path)
 function typeSentence(expected: string, input: unknown): string {
   const wanted = words[expected] ?? expected;
   if (input === undefined) return `is missing: write ${wanted}`;
-  if (expected === 'string' && (typeof input === 'number' || typeof input === 'boolean'))
+  if (
+    (expected === 'string' || expected === 'Secret') &&
+    (typeof input === 'number' || typeof input === 'boolean')
+  )
     return 'must be text: put it in quotes';
   return `must be ${wanted}, not ${kindOf(input)}`;
 }
@@ -97,7 +102,7 @@ function typeSentence(expected: string, input: unknown): string {
 function valueSentence(values: readonly string[], input: unknown): string {
   const wanted = values.length === 1 ? values.join() : `one of ${values.join(', ')}`;
   if (input === undefined) return `is missing: write ${wanted}`;
-  const hint = typeof input === 'string' ? suggestion(input, values, '') : '';
+  const hint = typeof input === 'string' ? suggestion(input, values, ['']) : '';
   return hint.startsWith(', did') ? `must be ${wanted}${hint}` : `must be ${wanted}`;
 }
 

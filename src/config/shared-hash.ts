@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Settings } from '../core/types.ts';
-import type { Config, FileDomain } from './config.ts';
+import type { Config, FileDomain, IssuerConfig } from './config.ts';
 
 /**
  * SHA-256 (hex) over what all agents on one store must agree on; not over what is a machine's own (folders, ports,
@@ -13,13 +13,21 @@ export function hashShared(config: Config, settings: Settings, domains: readonly
     deployTargets: config.deployTargets.map(pluggedFacts),
     notifiers: config.notifiers.map(pluggedFacts),
     renewal: settings.renewalCeilingMs,
+    retention: settings.retentionMs,
     defaults: settings.defaults,
+    experimental: settings.experimental,
     domains: domains.map(({ domain: { origin: _, ...domain }, hosts }) => ({
       ...domain,
       hosts: hosts.map(({ name }) => name).sort(),
     })),
   };
   return sha256(JSON.stringify(canonical(shared)));
+}
+
+/** Another text when what an issuer asks of its CA and account is another: directory, account, trust. */
+export function markOf({ directoryUrl, email, eab, trustPem, ...issuer }: IssuerConfig): string {
+  const replaces = issuer.replaceDeactivatedAccount || undefined;
+  return sha256(JSON.stringify(canonical({ directoryUrl, email, eab, trustPem, replaces }))).slice(0, 16);
 }
 
 function pluggedFacts<T extends { readonly definition: { readonly name: string } }>({

@@ -8,7 +8,8 @@ const example = new URL('../../acme-agent.example.yaml', import.meta.url).pathna
 
 function exampleEnv() {
   return {
-    GOOGLE_EAB_KEY: canary(),
+    // As long as a CA makes them.
+    GOOGLE_EAB_KEY: canary() + canary(),
     AWS_SECRET: canary(),
     SMTP_PASSWORD: canary(),
     WEBHOOK_SECRET: canary(),
@@ -22,11 +23,21 @@ test('the example file is right', async () => {
     ['google', 'https://dv.acme-v02.api.pki.goog/directory'],
   ]);
   expect(settings).toEqual({
+    answersTlsAlpn: false,
     issuers: ['letsencrypt', 'google'],
+    issuerFacts: {
+      letsencrypt: {
+        directoryUrl: 'https://acme-v02.api.letsencrypt.org/directory',
+        mark: expect.stringMatching(/^[0-9a-f]{16}$/),
+      },
+      google: expect.objectContaining({ directoryUrl: 'https://dv.acme-v02.api.pki.goog/directory' }),
+    },
     dnsAccounts: [{ name: 'aws', zones: ['example.com'], programmable: true }],
     deployTargets: ['web'],
     notifiers: ['mail', 'platform'],
     renewalCeilingMs: 30 * 86_400_000,
+    preflight: 'on',
+    retentionMs: 180 * 86_400_000,
     defaults: {
       mode: 'auto',
       issuers: ['letsencrypt', 'google'],
@@ -106,6 +117,38 @@ domains:
   });
 });
 
+test('an issuer is marked by its directory, account and trust, not by what is of this machine alone', async () => {
+  const marks = async (more: string) => {
+    const file = await write(`issuers: { x: { agreeToTerms: true, ${more} } }`, { 'a.pem': 'A' });
+    return (await file.load()).settings.issuerFacts?.x;
+  };
+  const [key, other] = [canary() + canary(), canary() + canary()];
+  const eab = (hmacKey: string) => `eab: { keyId: k, hmacKey: "${hmacKey}" }`;
+  const base = 'directory: "https://ca.example/dir"';
+  const all = [base, 'preset: letsencrypt', `${base}, email: a@example.com`, `${base}, trust: a.pem`];
+  const different = await Promise.all([...all, `${base}, ${eab(key)}`, `${base}, ${eab(other)}`].map(marks));
+  expect(new Set(different.map((facts) => facts?.mark)).size).toBe(6);
+  expect(await marks(`${base}, proxy: "http://proxy.example:1"`)).toEqual(different[0]);
+  expect(different[0]?.directoryUrl).toBe('https://ca.example/dir');
+});
+
+test('relative paths start at the folder of the file', async () => {
+  const file = await write(
+    `dataDir: data
+masterKey: { file: ./master }
+redis: { serverPath: bin/redis-server }
+issuers: { x: { directory: "https://ca.example/dir", trust: roots.pem, agreeToTerms: true } }
+`,
+    { 'roots.pem': 'ROOTS' },
+  );
+  expect((await file.load()).config).toMatchObject({
+    dataDir: join(file.folder, 'data'),
+    masterKey: { file: join(file.folder, 'master') },
+    redis: { serverPath: join(file.folder, 'bin/redis-server') },
+    issuers: [{ trustPem: 'ROOTS' }],
+  });
+});
+
 test('the proxy of the network is that of each CA without one of its own', async () => {
   const file = await write(`network: { proxy: "http://proxy.example:3128" }
 issuers:
@@ -113,71 +156,10 @@ issuers:
   b: { preset: letsencrypt, agreeToTerms: true, proxy: "http://other.example:3128" }
 `);
   const { config } = await file.load();
-  expect(config.issuers.map(({ proxyUrl }) => proxyUrl)).toEqual([
+  expect(config.issuers.map(({ proxyUrl }) => proxyUrl?.reveal())).toEqual([
     'http://proxy.example:3128',
     'http://other.example:3128',
   ]);
-});
-
-describe('secrets', () => {
-  test('come from text, environment and files, and never print', async () => {
-    const [one, two, three] = [canary(), canary(), canary()];
-    const file = await write(
-      `${issuers}
-redis: { url: rediss://db.example:6380, password: { env: REDIS } }
-notifiers:
-  a: { notifier: webhook, url: { file: url.txt }, secret: "${three}" }
-`,
-      { 'url.txt': `https://x.example/${two}\n` },
-    );
-    const { config, sharedHash } = await file.load({ REDIS: one });
-    expect(config.redis.password?.reveal()).toBe(one);
-    expect(config.notifiers[0]?.options).toMatchObject({ url: expect.anything(), secret: expect.anything() });
-    expect(JSON.stringify({ config, sharedHash })).not.toMatch(/canary-/);
-  });
-
-  test('in the URL of Redis move beside it', async () => {
-    const password = canary();
-    const file = await write(`${issuers}\nredis: { url: "redis://agent:${password}@db.example:6379/2" }`);
-    const { redis } = (await file.load()).config;
-    expect(redis.url).toBe('redis://db.example:6379/2');
-    expect([redis.username, redis.password?.reveal()]).toEqual(['agent', password]);
-  });
-
-  test('of TLS and trust are read from files beside the configuration', async () => {
-    const key = canary();
-    const file = await write(
-      `issuers: { le: { directory: https://ca.example/dir, trust: roots.pem, agreeToTerms: true } }
-redis: { url: rediss://db.example, tls: { ca: ca.pem, cert: cert.pem, key: key.pem } }`,
-      { 'roots.pem': 'ROOTS', 'ca.pem': 'CA', 'cert.pem': 'CERT', 'key.pem': key },
-    );
-    const { issuers: read, redis } = (await file.load()).config;
-    expect(read[0]?.trustPem).toBe('ROOTS');
-    expect([redis.tls?.ca, redis.tls?.cert, redis.tls?.key?.reveal()]).toEqual(['CA', 'CERT', key]);
-  });
-
-  test('that are missing are mistakes with their line', async () => {
-    const file = await write(`${issuers}redis:
-  url: redis://db.example
-  password: { env: NO_SUCH }
-notifiers:
-  hook:
-    notifier: webhook
-    url: https://x.example/hooks/1b9d4e6a
-    secret: { file: missing.txt }
-`);
-    expect(await file.mistakes({ NO_SUCH: '' })).toEqual([
-      '4: redis.password: the environment variable NO_SUCH is not set',
-      `9: notifiers.hook.secret: the file ${join(file.folder, 'missing.txt')} is not there`,
-    ]);
-  });
-
-  test('in what cannot be read as a file are a mistake', async () => {
-    const file = await write(`${issuers}redis: { url: redis://x, password: { file: . } }`);
-    expect(await file.mistakes()).toEqual([
-      `2: redis.password: the file ${file.folder} cannot be read (EISDIR)`,
-    ]);
-  });
 });
 
 describe('the master key', () => {
@@ -204,6 +186,7 @@ test('a file that is not there is said to be so', async () => {
   await expect(loadConfig('/no/such/file.yaml', {})).rejects.toMatchObject({
     code: 'config.unreadable',
     message: 'the configuration file /no/such/file.yaml is not there',
+    advice: expect.stringContaining('--config FILE'),
   });
 });
 

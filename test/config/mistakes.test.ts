@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { issuers, mistakesOf, write } from './write.ts';
 
-/** A file whose domains begin in line 6. */
-const around = `${issuers}dnsAccounts: { dns: { provider: exec, command: [/bin/true] } }
-deployTargets: { web: { target: files, path: /certs } }
-notifiers: { mail: { notifier: email, host: mx, from: a@example.com } }
-domains:
-`;
-
 test('every mistake is told at once, in the order of the file, with line, path and remedy', async () => {
   expect(
     await mistakesOf(`dataDir: 7
@@ -30,7 +23,7 @@ domains:
     '1: dataDir: must be text: put it in quotes',
     '3: redis.url: must be a URL: redis://, rediss:// or unix://',
     '4: redis.durabilty: unknown key, did you mean "durability"?',
-    '7: issuers.le.preset: there is no preset "letsencript", did you mean "letsencrypt"?; or give the directory URL of the CA',
+    '7: issuers.le.preset: there is no preset "letsencript", did you mean "letsencrypt"?',
     '9: http01.port: must be at most 65535',
     '10: roles.1: must be one of scheduler, worker, edge, did you mean "scheduler"?',
     '13: domains.0.modus: unknown key, did you mean "mode"?',
@@ -86,6 +79,10 @@ describe('issuers', () => {
       '{ agreeToTerms: true }',
       'issuers.x: give a preset (letsencrypt, zerossl, google, sslcom) or the directory URL of a CA',
     ],
+    [
+      '{ preset: digicert, agreeToTerms: true }',
+      'issuers.x.preset: there is no preset "digicert" (known: google, letsencrypt, letsencrypt-staging, sslcom, sslcom-rsa, zerossl); or give the directory URL of the CA',
+    ],
     ['{ preset: buypass, agreeToTerms: true }', 'issuers.x.preset: Buypass has closed its ACME service'],
     [
       '{ directory: "https://api.buypass.com/acme/directory", agreeToTerms: true }',
@@ -111,6 +108,14 @@ describe('issuers', () => {
     [
       '{ preset: google, eab: { keyId: a, hmacKey: [] }, agreeToTerms: true }',
       'issuers.x.eab.hmacKey: must be text, { env: NAME } or { file: PATH }, not a list',
+    ],
+    ...['c2hvcnQ', `${'A'.repeat(43)}+`, `${'A'.repeat(45)}`].map((key): readonly [string, string] => [
+      `{ preset: google, eab: { keyId: a, hmacKey: "${key}" }, agreeToTerms: true }`,
+      'issuers.x.eab.hmacKey: must be as the CA shows it: base64url (letters, digits, "-" and "_") of at least 32 bytes',
+    ]),
+    [
+      `{ preset: google, eab: { keyId: " ", hmacKey: ${'A'.repeat(43)} }, agreeToTerms: true }`,
+      'issuers.x.eab.keyId: must be the key id that the CA gave you',
     ],
   ];
   test.each(cases)('%s: %s', async (text, sentence) => {
@@ -157,6 +162,10 @@ describe('accounts, targets and notifiers', () => {
       'notifiers: { a: { notifier: webhook, url: "https://x.example/hooks/7f3a9c2e" } }',
       'notifiers.a.secret: is missing: write text, { env: NAME } or { file: PATH }',
     ],
+    [
+      'notifiers: { a: { notifier: email, host: h, form: "a@example.com" } }',
+      'notifiers.a.form: unknown key, did you mean "from"?',
+    ],
     ['notifiers: { a: webhook }', 'notifiers.a: must be a mapping, not text'],
     ['notifiers: { "a b": { notifier: webhook } }', 'notifiers.a b: this name may hold only letters'],
     [
@@ -175,13 +184,38 @@ describe('other parts', () => {
     ['redis: { url: "redis://x", cluster: ["a:1"] }', 'redis: give one of url, sentinels and cluster'],
     ['redis: { prefix: acme }', 'redis.prefix: must hold one hash tag, like {acme}'],
     ['redis: { cluster: [a] }', 'redis.cluster.0: must be host:port or a mapping with host and port'],
-    ['redis: { url: "rediss://x", tls: { cert: a.pem } }', 'redis: tls.cert and tls.key belong together'],
+    ['redis: { url: "rediss://x", tls: { cert: a.pem } }', 'redis.tls: cert and key belong together'],
+    [
+      'redis: { url: "redis://x", sentinelPassword: secret-word }',
+      'redis: sentinelUsername, sentinelPassword and sentinelTls are for the servers in sentinels',
+    ],
     ['resolvers: [dns.example]', 'resolvers.0: must be like 192.0.2.1'],
     ['network: { allowPrivate: [10.0.0.0/40] }', 'network.allowPrivate.0: must be a range like 10.0.0.0/8'],
     ['network: { proxy: "socks5://x" }', 'network.proxy: must be a URL: http:// or https://'],
+    ['http01: { prot: 80 }', 'http01.prot: unknown key, did you mean "port"?'],
+    ['http01: { Port: 80 }', 'http01.Port: unknown key, did you mean "port"?'],
+    ['network: { proxy: "http://a b" }', 'network.proxy: must be a URL: http:// or https://'],
+    [
+      'defaults: { challenge: tls-alpn-01 }',
+      'defaults.challenge: tls-alpn-01 needs a listener: add "tlsAlpn01" to the configuration file, or use http-01',
+    ],
+    ['tlsAlpn01: { port: 80 }', 'tlsAlpn01.port: http01 has the port 80 already: choose another one'],
+    ['tlsAlpn01: { address: localhost }', 'tlsAlpn01.address: must be an IP address of this machine'],
+    ['tlsAlpn01: { forward: "127.0.0.1" }', 'tlsAlpn01.forward: must be host:port or a mapping'],
+    ['tlsAlpn01: { forward: "127.0.0.1:70000" }', 'tlsAlpn01.forward: there is no port 70000'],
+    ['tlsAlpn01: { forward: "localhost:443" }', 'tlsAlpn01.forward: is the listener itself'],
+    [
+      'tlsAlpn01: { address: 192.0.2.7, forward: "192.0.2.7:443" }',
+      'tlsAlpn01.forward: is the listener itself: name the port at which your own server listens',
+    ],
+    [
+      'tlsAlpn01: { proxyProtocol: true }',
+      'tlsAlpn01.proxyProtocol: says how to pass connections on: add "forward"',
+    ],
     ['http01: { address: localhost }', 'http01.address: must be an IP address of this machine'],
     ['concurrency: { issuance: 0 }', 'concurrency.issuance: must be at least 1'],
     ['masterKey: secret', 'masterKey: must be { file: PATH } or { env: NAME }'],
+    ['preflight: maybe', 'preflight: must be on, warn or off'],
     ['renewal: { ceilingDays: soon }', 'renewal.ceilingDays: must be a number, not text'],
     [
       'defaults: { issuers: [lee] }',
@@ -192,99 +226,5 @@ describe('other parts', () => {
   ];
   test.each(cases)('%s: %s', async (text, sentence) => {
     expect(await mistakesOf(`${issuers}${text}`)).toContainEqual(expect.stringContaining(`2: ${sentence}`));
-  });
-});
-
-describe('domains', () => {
-  const long = `${'a'.repeat(60)}.`.repeat(4);
-  const cases: readonly (readonly [string, string])[] = [
-    ['{ hosts: [a.example.com] }', 'domains.0.name: is missing: write text'],
-    ['{ name: "bad name.com" }', 'domains.0.name: is not a domain name: '],
-    [
-      '{ name: "*.example.com" }',
-      'domains.0.name: write example.com and "mode: wildcard" instead of a wildcard',
-    ],
-    [
-      `{ name: example.com, hosts: ["${'a'.repeat(64)}.example.com"] }`,
-      'domains.0.hosts.0: is not a host name: its label',
-    ],
-    [
-      `{ name: example.com, hosts: ["${long}example.com"] }`,
-      'domains.0.hosts.0: is not a host name: it is longer than 253 characters',
-    ],
-    [
-      '{ name: example.com, hosts: [192.0.2.1] }',
-      'domains.0.hosts.0: is not a host name: it is an IP address',
-    ],
-    [
-      '{ name: example.com, hosts: [a.example.com, A.example.com.] }',
-      'domains.0.hosts.1: the host a.example.com stands under example.com already: remove one',
-    ],
-    [
-      '{ name: example.com, issuers: [lee] }',
-      'domains.0.issuers.0: there is no issuer "lee" in issuers, did you mean "le"?',
-    ],
-    [
-      '{ name: example.com, dnsAccount: aws }',
-      'domains.0.dnsAccount: there is no DNS account "aws" in dnsAccounts (there are: dns)',
-    ],
-    [
-      '{ name: example.com, deploy: [webb] }',
-      'domains.0.deploy.0: there is no deploy target "webb" in deployTargets, did you mean "web"?',
-    ],
-    ['{ name: example.com, notify: [mail, mail] }', 'domains.0.notify.1: "mail" stands twice: remove one'],
-    [
-      '{ name: example.com, mode: wildcard }',
-      'domains.0.mode: a wildcard needs a DNS account: add "dnsAccount", or use "mode: individual"',
-    ],
-    [
-      '{ name: example.com, mode: wildcard, dnsAccount: dns, challenge: http-01 }',
-      'domains.0.mode: a wildcard is only issued over dns-01, but the challenge is http-01',
-    ],
-    [
-      '{ name: example.com, mode: wildcard, dnsAccount: dns, challenge: tls-alpn-01 }',
-      'domains.0.mode: a wildcard is only issued over dns-01, but the challenge is tls-alpn-01',
-    ],
-    [
-      '{ name: example.com, hosts: ["*.example.com"], challenge: http-01 }',
-      'domains.0.hosts.0: the wildcard *.example.com is only issued over dns-01',
-    ],
-    [
-      '{ name: example.com, hosts: ["*.example.com"] }',
-      'domains.0.hosts.0: the wildcard *.example.com is only issued over dns-01: add "dnsAccount"',
-    ],
-    [
-      '{ name: example.com, challenge: dns-01 }',
-      'domains.0.challenge: dns-01 needs a DNS account: add "dnsAccount"',
-    ],
-    [
-      '{ name: example.com, keyTypes: [p256, p384] }',
-      'domains.0.keyTypes: give at most one ECDSA (p256, p384) and one RSA type',
-    ],
-    ['{ name: example.com, contacts: [ops] }', 'domains.0.contacts.0: must be an e-mail address'],
-    ['{ name: example.com, keyTypes: [] }', 'domains.0.keyTypes: must have at least one entry'],
-  ];
-  test.each(cases)('%s: %s', async (text, sentence) => {
-    expect(await mistakesOf(`${around}  - ${text}`)).toContainEqual(
-      expect.stringContaining(`6: ${sentence}`),
-    );
-  });
-
-  test('one that stands twice is told with both lines', async () => {
-    expect(await mistakesOf(`${around}  - { name: example.com }\n  - { name: EXAMPLE.com }`)).toEqual([
-      '7: domains.1.name: the domain example.com stands in line 6 too: join the two',
-    ]);
-  });
-
-  test('a host belongs to the nearest domain', async () => {
-    const text = `${around}  - { name: example.com, hosts: [a.b.example.com] }\n  - { name: b.example.com }`;
-    expect(await mistakesOf(text)).toEqual([
-      '6: domains.0.hosts.0: the host a.b.example.com belongs to the domain b.example.com: move it there',
-    ]);
-  });
-
-  test('a mistake in the account is not told again at the domain that uses it', async () => {
-    const text = `${issuers}dnsAccounts: { dns: { provider: rout53 } }\ndomains: [{ name: example.com, dnsAccount: dns, mode: wildcard }]`;
-    expect(await mistakesOf(text)).toHaveLength(1);
   });
 });

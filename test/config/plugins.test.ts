@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { canary } from '../support/canaries.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import { issuers, write } from './write.ts';
 
@@ -28,7 +27,7 @@ export const pager = {
 `;
 
 const pagers = (plugin: string) => `${issuers}plugins: ["${plugin}"]
-notifiers: { night: { notifier: pager, number: { env: NUMBER } } }
+notifiers: { night: { notifier: pager, number: "110" } }
 `;
 
 test('a plugin that was packed and installed beside the configuration works', async () => {
@@ -37,12 +36,11 @@ test('a plugin that was packed and installed beside the configuration works', as
     await pack({ 'index.js': pagerSource }),
     join(file.folder, 'node_modules/@night/acme-agent-pager'),
   );
-  const number = canary();
-  const { config, definitions } = await file.load({ NUMBER: number });
+  const { config, definitions } = await file.load();
   expect(definitions.notify.get('pager')?.title).toBe('Pager');
   expect([...definitions.notify.keys()]).toEqual(['email', 'webhook', 'pager']);
   const [night] = config.notifiers;
-  expect(night?.options).toEqual({ number, urgent: false });
+  expect(night?.options).toEqual({ number: '110', urgent: false });
   const context = createPluginContext('night');
   const notifier = await night?.definition.create({ number: '110' }, context);
   await notifier?.send([], undefined, new AbortController().signal);
@@ -82,7 +80,7 @@ describe('a plugin can be', () => {
   ])('%s with %j', async (plugin, files) => {
     const file = await write(pagers(plugin), files);
     await symlink(modules, join(file.folder, 'node_modules'));
-    const { definitions } = await file.load({ NUMBER: canary() });
+    const { definitions } = await file.load();
     expect(definitions.notify.has('pager')).toBe(true);
   });
 });

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { issuers, mistakesOf, write } from './write.ts';
+
+const around = `${issuers}dnsAccounts: { dns: { provider: exec, command: [/bin/true] } }\n`;
+
+test('names left out and keys kept are said for all domains or for one', async () => {
+  const file = await write(`${around}defaults: { partial: true }
+domains:
+  - name: example.com
+    reuseKey: true
+  - name: example.org
+    partial: false
+`);
+  const { domains, settings } = await file.load();
+  expect(settings.defaults).toMatchObject({ partial: true, reuseKey: undefined });
+  expect(domains.map(({ domain }) => [domain.partial, domain.reuseKey])).toEqual([
+    [true, true],
+    [false, undefined],
+  ]);
+});
+
+test('a challenge of a draft is taken where the file names it, also for wildcards, and nowhere else', async () => {
+  const domain = (name: string, challenge: string) =>
+    `{ name: ${name}, challenge: ${challenge}, dnsAccount: dns, mode: wildcard, hosts: ["*.a.${name}"] }`;
+  const both = `domains: [${domain('a.test', 'dns-account-01')}, ${domain('b.test', 'dns-persist-01')}]\n`;
+  const { domains, settings } = await (
+    await write(`${around}experimental: [dns-account-01, dns-persist-01]\n${both}`)
+  ).load();
+  expect(domains.map((one) => one.domain.challenge)).toEqual(['dns-account-01', 'dns-persist-01']);
+  expect(settings.experimental).toEqual(['dns-account-01', 'dns-persist-01']);
+  expect(await mistakesOf(`${around}experimental: [dns-persist-01]\n${both}`)).toEqual([
+    expect.stringContaining(
+      'domains.0.challenge: dns-account-01 is of a draft that may still change: to use it, name it under "experimental"',
+    ),
+  ]);
+  expect(await mistakesOf(`${around}experimental: [dns-01]\n`)).toEqual([
+    expect.stringContaining('experimental.0: '),
+  ]);
+});
+
+test('a challenge of a draft needs a DNS account as dns-01 does', async () => {
+  const text = `${issuers}experimental: [dns-persist-01]\ndomains: [{ name: a.test, challenge: dns-persist-01 }]\n`;
+  expect(await mistakesOf(text)).toEqual([
+    expect.stringContaining('domains.0.challenge: dns-persist-01 needs a DNS account: add "dnsAccount"'),
+  ]);
+});
+
+test('agents that differ in what they allow differ in their shared configuration', async () => {
+  const hash = async (text: string) => (await (await write(`${around}${text}`)).load()).sharedHash;
+  expect(await hash('experimental: [dns-persist-01]\n')).not.toBe(await hash(''));
+  expect(await hash('experimental: []\n')).toBe(await hash(''));
+});
