@@ -1,7 +1,8 @@
+import type { Spelling } from '../operations/command.ts';
 import type { AnyOperation } from '../operations/define.ts';
 import { fieldsOf, type InputField } from '../operations/describe.ts';
 
-/** How an operation is written on a command line: required fields are arguments, the others options. */
+/** How an operation is written on a command line: required fields are arguments, the others mostly options. */
 export interface CommandShape {
   /** `domains` of `domains.add`; absent for one word. */
   readonly noun?: string | undefined;
@@ -12,12 +13,14 @@ export interface CommandShape {
 
 export interface ArgumentShape {
   readonly field: InputField;
-  /** `<name>` or `<names...>`. */
+  /** `<name>`, `<names...>`, or `[names...]` where there may be none. */
   readonly syntax: string;
 }
 
 export interface OptionShape {
   readonly field: InputField;
+  /** `--dns-account`. */
+  readonly flag: string;
   /** `--dns-account <text>`. */
   readonly syntax: string;
   readonly summary: string;
@@ -28,8 +31,8 @@ export function shapeOf(operation: AnyOperation): CommandShape {
   const fields = fieldsOf(operation);
   return {
     ...(second === undefined ? { verb: first } : { noun: first, verb: second }),
-    args: fields.filter(({ isRequired }) => isRequired).map(argument),
-    options: fields.filter(({ isRequired }) => !isRequired).map(option),
+    args: fields.filter(({ isPositional }) => isPositional).map(argument),
+    options: fields.filter(({ isPositional }) => !isPositional).map(option),
   };
 }
 
@@ -45,8 +48,21 @@ export function inputOf(
   return Object.fromEntries([...fromArgs, ...fromOptions].filter(([, value]) => value !== undefined));
 }
 
+/** As it was typed, for messages: `domains add` and `--key-types`. */
+export function spellingOf({ noun, verb, args, options }: CommandShape): Spelling {
+  const names = new Map<PropertyKey, string>([
+    ...args.map(({ field, syntax }) => [field.name, syntax.replace('...', '')] as const),
+    ...options.map(({ field, flag }) => [field.name, flag] as const),
+  ]);
+  return {
+    name: noun === undefined ? verb : `${noun} ${verb}`,
+    field: ([first = '']) => names.get(first) ?? String(first),
+  };
+}
+
 function argument(field: InputField): ArgumentShape {
-  return { field, syntax: field.kind === 'list' ? `<${field.name}...>` : `<${field.name}>` };
+  const name = field.kind === 'list' ? `${field.name}...` : field.name;
+  return { field, syntax: field.isRequired ? `<${name}>` : `[${name}]` };
 }
 
 function option(field: InputField): OptionShape {
@@ -54,6 +70,7 @@ function option(field: InputField): OptionShape {
   const values = field.values === undefined ? '' : ` (${field.values.join(', ')})`;
   return {
     field,
+    flag,
     syntax: field.kind === 'flag' ? flag : `${flag} <${placeholder(field)}>`,
     summary: `${field.summary}${field.kind === 'list' ? '; several with commas' : ''}${values}`,
   };

@@ -1,11 +1,12 @@
-import type { Certificate, Deployment, Instant } from '../core/types.ts';
+import type { Certificate, Instant } from '../core/types.ts';
 import type { CertificateShown } from '../operations/certs.ts';
+import type { TargetView } from '../operations/targets.ts';
 import { relative, when } from '../operations/words.ts';
 import { facts, table } from './print.ts';
 
 /** The text of `certs show`. */
 export function renderCertificate(shown: CertificateShown): string {
-  const { lineage, certificate, generations, deployments, asOf } = shown;
+  const { lineage, certificate, generations, targets, asOf } = shown;
   const at = (instant: Instant | undefined) => (instant === undefined ? undefined : when(instant, asOf));
   const about = facts([
     ['certificate', lineage.id],
@@ -29,12 +30,12 @@ export function renderCertificate(shown: CertificateShown): string {
             generations.map((one) => generation(one, asOf)),
           ),
         ]),
-    ...(deployments.length === 0
+    ...(targets.length === 0
       ? []
       : [
           table(
             ['TARGET', 'SEEN', 'STATE'],
-            deployments.map((one) => deployment(one, asOf)),
+            targets.map((one) => sight(one, asOf)),
           ),
         ]),
   ].join('\n');
@@ -47,6 +48,8 @@ function renewalFacts(
   const { lastFailure, failures, reminders } = renewal;
   return [
     ['unwanted since', at(lineage.unwantedSince)],
+    ['revoked', at(renewal.revokedAt)],
+    ['to be revoked', renewal.revoking?.map(({ serial, reason }) => `${serial} (${reason})`).join(', ')],
     ['renewal', at(renewal.renewAt)],
     ['order', order === undefined ? undefined : `at ${order.issuer} since ${at(order.startedAt)}`],
     ['failures', failures === 0 ? undefined : `${failures} since ${at(renewal.failingSince)}`],
@@ -60,12 +63,13 @@ function generation(one: Certificate, now: Instant): readonly string[] {
   return [String(one.generation), one.serial, issuerOf(one), relative(one.notAfter, now)];
 }
 
-function deployment(
-  { target, observed, failures, lastFailure }: Deployment,
+function sight(
+  { target, shows, source, seenAt, failures, lastError }: TargetView,
   now: Instant,
 ): readonly string[] {
-  const seen = observed === undefined ? '-' : `${observed.source}, ${relative(observed.at, now)}`;
-  return [target, seen, failures === 0 ? 'ok' : (lastFailure?.message ?? 'failing')];
+  const seen = seenAt === undefined ? 'nothing yet' : `${source}, ${relative(seenAt, now)}`;
+  if (failures > 0) return [target, seen, lastError?.message ?? 'failing'];
+  return [target, seen, shows === 'same' ? 'ok' : 'waits for its deployment'];
 }
 
 function issuerOf({ issuer, issuerName }: Certificate): string {

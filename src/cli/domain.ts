@@ -19,6 +19,8 @@ export function renderDomain({ domain, hosts, groups, policies }: DomainShown): 
       'profile',
       profile === undefined ? undefined : `${profile.name}${profile.required ? ' (required)' : ''}`,
     ],
+    ['refused names', domain.partial === true ? 'left out of the order' : undefined],
+    ['renewals', domain.reuseKey === true ? 'keep the key' : undefined],
     ['deploy', domain.deploy.join(', ')],
     ['notify', domain.notify.join(', ')],
     ['contacts', domain.contacts.join(', ')],

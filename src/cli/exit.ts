@@ -1,4 +1,5 @@
 import { type AgentError, toAgentError } from '../core/errors.ts';
+import { sentence } from '../operations/words.ts';
 
 /** What the shell gets; the only place that knows the numbers. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3, refused: 4, unfinished: 5 } as const;
@@ -12,7 +13,7 @@ export const exitTable: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.usage, 'the configuration file or the command line is wrong'],
   [exitCodes.unreachable, 'the agent is not running, or its store cannot be reached'],
   [exitCodes.refused, 'the agent refused the command'],
-  [exitCodes.unfinished, 'the task that was waited for ended with failures'],
+  [exitCodes.unfinished, 'done in part: the task that was waited for, or the import, left something undone'],
 ];
 
 const unreachable = new Set(['store.notRunning', 'store.unavailable']);
@@ -42,12 +43,8 @@ function configLines(error: AgentError): readonly string[] {
 
 function plainLine(error: AgentError): string {
   const message = error.message.replace(/\s*\n\s*/g, ' ').trim();
-  if (error.code.startsWith('command.') || message.includes(error.advice)) return ended(message);
-  return `${ended(message)} ${error.advice}`;
-}
-
-function ended(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  if (error.code.startsWith('command.') || message.includes(error.advice)) return sentence(message);
+  return `${sentence(message)} ${error.advice}`;
 }
 
 function stackOf(thrown: unknown): readonly string[] {

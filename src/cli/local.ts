@@ -1,3 +1,4 @@
+import type { CheckItem } from '../agent.ts';
 import { type ExitCode, exitCodes } from './exit.ts';
 import { json } from './print.ts';
 import { reported } from './run.ts';
@@ -12,15 +13,17 @@ export async function check(options: GlobalOptions, world: World): Promise<ExitC
       const items = await checkAgent(loaded);
       const faults = items.filter(({ ok }) => !ok);
       if (options.json === true) world.terminal.out(json({ ok: faults.length === 0, items }));
-      else
-        for (const { name, ok, message, advice } of options.quiet === true ? faults : items)
-          world.terminal.out(
-            `${ok ? 'ok    ' : 'FAILED'}  ${name}: ${message}${ok || advice === undefined ? '' : `. ${advice}`}\n`,
-          );
+      else for (const one of options.quiet === true ? faults : items) world.terminal.out(itemLine(one));
       return faults.length === 0 ? exitCodes.ok : exitCodes.failed;
     },
     options,
   );
+}
+
+function itemLine({ name, ok, message, advice }: CheckItem): string {
+  if (ok) return `ok      ${name}: ${message}\n`;
+  const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
+  return `FAILED  ${name}: ${[sentence, advice].join(' ').trim()}\n`;
 }
 
 /** `backup FILE`. */

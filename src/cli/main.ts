@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../agent/version.ts';
 import type { AnyOperation } from '../operations/define.ts';
 import { operations } from '../operations/index.ts';
+import { sentence } from '../operations/words.ts';
 import { inputOf, shapeOf } from './arguments.ts';
 import { configPath } from './config-path.ts';
 import { errorText, exitCodes, exitTable } from './exit.ts';
+import { importCommand, otherClients } from './import.ts';
 import { backup, check, restore } from './local.ts';
 import type { Terminal } from './print.ts';
 import { type RunOptions, runOperation, waitable } from './run.ts';
@@ -18,6 +20,7 @@ const nouns: Readonly<Record<string, string>> = {
   domains: 'Domains whose hosts are served',
   hosts: 'Names that are served',
   certs: 'Certificates that are held',
+  account: 'The accounts at the CAs',
   task: 'Work that goes on in the background',
 };
 
@@ -89,6 +92,17 @@ function addLocalCommands(program: Command, world: World, done: Done): void {
     .action(async (file: string, _, command: Command) =>
       done(await restore(file, command.optsWithGlobals(), world)),
     );
+  program
+    .command('import <folder>')
+    .description('Takes over the accounts and certificates of another ACME client; orders nothing.')
+    .addOption(
+      new Option('--from <client>', 'whose folder it is').choices(otherClients).makeOptionMandatory(),
+    )
+    .option('--issuer <name>', 'only what is of this issuer; what names no CA counts as of it')
+    .option('--dry-run', 'only tell what would be done')
+    .action(async (folder: string, _, command: Command) =>
+      done(await importCommand(folder, command.optsWithGlobals(), world)),
+    );
 }
 
 const knownRoles = ['scheduler', 'worker', 'edge'];
@@ -130,7 +144,7 @@ function usageError(text: string): string {
     .replace(/^error: /, '')
     .trim()
     .replace(/\s*\n\s*/g, ' ');
-  return `acme-agent: ${message}. See acme-agent --help.\n`;
+  return `acme-agent: ${sentence(message)} See acme-agent --help.\n`;
 }
 
 function realWorld(): World {
@@ -157,7 +171,8 @@ function realTerminal(): Terminal {
     out: (text) => stdout.write(text),
     err: (text) => stderr.write(text),
     isInteractive: stderr.isTTY === true,
-    columns: stderr.columns ?? 80,
+    // Some terminals do not know their width and say 0.
+    columns: stderr.columns || 80,
   };
 }
 

@@ -58,6 +58,7 @@ export function bar({ items }: Pick<Task, 'items'>, columns: number): string {
   return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${text}`;
 }
 
+/** Why something failed or was left alone is told at the end. */
 function words({ id, state, note }: TaskItem): string {
-  return `${state} ${id}${note === undefined ? '' : ` (${note})`}`;
+  return `${state} ${id}${note === undefined || state !== 'done' ? '' : ` (${note})`}`;
 }

@@ -1,16 +1,25 @@
+import { accountDeactivate, accountList, accountRollover, accountShow } from '../operations/accounts.ts';
 import { ack } from '../operations/ack.ts';
+import { budget } from '../operations/budget.ts';
 import { certsList, certsShow } from '../operations/certs.ts';
+import { certsPurge } from '../operations/certs-purge.ts';
 import type { Operation } from '../operations/define.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from '../operations/domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from '../operations/hosts.ts';
 import { issue } from '../operations/issue.ts';
+import { preflight } from '../operations/preflight.ts';
 import { type Requested, renew } from '../operations/renew.ts';
 import { renewAll } from '../operations/renew-all.ts';
+import { retry } from '../operations/retry.ts';
+import { revoke } from '../operations/revoke.ts';
 import { type TaskCounts, taskList, taskShow } from '../operations/tasks.ts';
 import { why } from '../operations/why.ts';
-import { counted, exact, relative } from '../operations/words.ts';
+import { counted, exact, listed, relative } from '../operations/words.ts';
+import { renderAccount, renderAccounts } from './account.ts';
+import { renderBudget } from './budget.ts';
 import { renderCertificate } from './certificate.ts';
 import { ownerOf, renderDomain } from './domain.ts';
+import { openIssuers, renderPreflight } from './preflight.ts';
 import { table } from './print.ts';
 import { renderTask } from './task.ts';
 
@@ -71,7 +80,7 @@ const renderings = new Map<string, Rendering<unknown>>([
     ids: ({ hosts }) => hosts.map(({ name }) => name),
   }),
   rendering(hostsAdd, {
-    text: ({ added }) => `added ${added.join(', ')}\n`,
+    text: ({ added, certificates }) => `added ${added.join(', ')}${certificatesOf(certificates)}\n`,
     ids: ({ added }) => added,
   }),
   rendering(hostsRemove, {
@@ -93,21 +102,51 @@ const renderings = new Map<string, Rendering<unknown>>([
     ids: ({ certificates }) => certificates.map(({ id }) => id),
   }),
   rendering(certsShow, { text: renderCertificate, ids: ({ lineage }) => [lineage.id] }),
+  rendering(certsPurge, {
+    text: ({ purged, kept, dryRun }) => {
+      const gone = purged.map(({ id }) => `${dryRun ? 'would delete' : 'deleted'} ${id}\n`);
+      const rest = kept.map(({ id, reason }) => `kept ${id}: ${reason}\n`);
+      return [...gone, ...rest].join('') || 'nothing to delete\n';
+    },
+    ids: ({ purged }) => purged.map(({ id }) => id),
+  }),
   rendering(issue, { text: asked, ids: ({ taskId }) => [taskId] }),
   rendering(renew, { text: asked, ids: ({ taskId }) => [taskId] }),
+  rendering(retry, { text: asked, ids: ({ taskId }) => [taskId] }),
+  rendering(revoke, {
+    text: ({ taskId, revoking }) => {
+      const all = revoking.map(({ lineage, generation }) => `${lineage} (generation ${generation})`);
+      return `to be revoked: ${all.join(', ')} as ${followUp(taskId)}`;
+    },
+    ids: ({ taskId }) => [taskId],
+  }),
+  rendering(accountList, {
+    text: renderAccounts,
+    ids: ({ accounts }) => accounts.map(({ issuer }) => issuer),
+  }),
+  rendering(accountShow, { text: renderAccount, ids: ({ account }) => [account.issuer] }),
+  rendering(accountRollover, {
+    text: ({ account: { issuer, thumbprint } }) =>
+      `the account at ${issuer} has a new key, with the thumbprint ${thumbprint}\n`,
+    ids: ({ account }) => [account.issuer],
+  }),
+  rendering(accountDeactivate, {
+    text: ({ account: { issuer, url } }) => `the account ${url} at ${issuer} is closed for good\n`,
+    ids: ({ account }) => [account.issuer],
+  }),
+  rendering(budget, { text: renderBudget, ids: ({ issuers }) => issuers.map(({ issuer }) => issuer) }),
   rendering(renewAll, {
     text: ({ taskId, lineages, plan = [], asOf }) => {
+      if (lineages === 0) return 'nothing to renew: no certificate is due, failing or not as wanted\n';
       if (taskId !== undefined) return `${counted(lineages, 'certificate')} to renew as ${followUp(taskId)}`;
-      if (lineages === 0) return 'nothing to renew\n';
-      return table(
-        ['', 'CERTIFICATE', 'EXPIRES', 'REASON'],
-        plan.map(({ lineage, expiresAt, reason }, index) => [
-          String(index + 1),
-          lineage,
-          expiresAt === undefined ? '-' : relative(expiresAt, asOf),
-          reason,
-        ]),
-      );
+      const steps = plan.map(({ lineage, expiresAt, reason }, index) => [
+        String(index + 1),
+        lineage,
+        expiresAt === undefined ? '-' : relative(expiresAt, asOf),
+        reason,
+      ]);
+      const sum = `${counted(lineages, 'certificate')} would be renewed in this order; nothing was changed\n`;
+      return `${table(['', 'CERTIFICATE', 'EXPIRES', 'REASON'], steps)}${sum}`;
     },
     ids: ({ taskId, plan = [] }) => (taskId === undefined ? plan.map(({ lineage }) => lineage) : [taskId]),
   }),
@@ -115,6 +154,7 @@ const renderings = new Map<string, Rendering<unknown>>([
     text: ({ lines }) => lines.map((line) => `${line}\n`).join(''),
     ids: ({ host }) => [host],
   }),
+  rendering(preflight, { text: renderPreflight, ids: openIssuers }),
   rendering(ack, {
     text: ({ lineages, silencedUntil }) =>
       `reminders are silent until ${exact(silencedUntil)} for ${lineages.join(', ')}\n`,
@@ -160,7 +200,7 @@ function followUp(taskId: string): string {
 }
 
 function certificatesOf(ids: readonly string[]): string {
-  return ids.length === 0 ? '' : `, with ${counted(ids.length, 'certificate')}: ${ids.join(', ')}`;
+  return ids.length === 0 ? '' : `, with ${counted(ids.length, 'certificate')}: ${listed(ids)}`;
 }
 
 function progressOf({ total, waiting, failed }: TaskCounts): string {

@@ -3,6 +3,7 @@ import { toAgentError } from '../core/errors.ts';
 import type { Task } from '../core/types.ts';
 import { parseInput } from '../operations/command.ts';
 import type { AnyOperation, OperationsClient } from '../operations/define.ts';
+import { shapeOf, spellingOf } from './arguments.ts';
 import { type ExitCode, errorText, exitCodeOf, exitCodes } from './exit.ts';
 import { json } from './print.ts';
 import { createProgress } from './progress.ts';
@@ -11,7 +12,7 @@ import { renderOutcome } from './task.ts';
 import type { GlobalOptions, World } from './world.ts';
 
 /** Operations whose work goes on in a task that `--wait` follows. */
-export const waitable: ReadonlySet<string> = new Set(['issue', 'renew', 'renew-all']);
+export const waitable: ReadonlySet<string> = new Set(['issue', 'renew', 'renew-all', 'retry', 'revoke']);
 
 export interface RunOptions extends GlobalOptions {
   readonly wait?: boolean | undefined;
@@ -41,7 +42,7 @@ function checked(
   { terminal }: World,
 ): { input: unknown } | undefined {
   try {
-    return { input: parseInput(operation, input) };
+    return { input: parseInput(operation, input, spellingOf(shapeOf(operation))) };
   } catch (error) {
     terminal.err(errorText(error));
     return undefined;

@@ -1,5 +1,4 @@
-import { toAgentError } from '../core/errors.ts';
-import { type ExitCode, errorText, exitCodeOf, exitCodes } from './exit.ts';
+import { type ExitCode, errorText, exitCodes } from './exit.ts';
 import { reported } from './run.ts';
 import type { GlobalOptions, World } from './world.ts';
 
@@ -9,7 +8,7 @@ export interface StartOptions extends GlobalOptions {
 }
 
 /**
- * `start`: runs until SIGTERM or SIGINT (exit 0) or a fault. SIGHUP reads the configuration again; with mistakes in it
+ * `start`: runs until SIGTERM or SIGINT (exit 0). SIGHUP reads the configuration again; with mistakes in it
  * the old one stays. A second SIGTERM or SIGINT does not wait for the orderly end.
  */
 export async function start(options: StartOptions, world: World): Promise<ExitCode> {
@@ -24,11 +23,9 @@ export async function start(options: StartOptions, world: World): Promise<ExitCo
       const reload = async () => agent.reload(await world.load(options.config));
       const reloads = createReloads(reload, world);
       hangUps.each(reloads.ask);
-      const fault = await Promise.race([stops.nth(1), agent.failed]);
-      if (fault instanceof Error) world.terminal.err(errorText(fault));
+      await stops.nth(1);
       const orderly = reloads.end().then(() => agent.stop());
       const isForced = await Promise.race([orderly.then(() => false), stops.nth(2).then(() => true)]);
-      if (fault instanceof Error) return exitCodeOf(toAgentError(fault));
       return isForced ? exitCodes.failed : exitCodes.ok;
     },
     options,

@@ -20,9 +20,17 @@ export function renderTask(task: Task, now: Instant): string {
 }
 
 /** What became of a task that was waited for: the sum, and what failed. */
-export function renderOutcome({ items }: Task): string {
+export function renderOutcome({ items, operation }: Task): string {
   const { done, failed, skipped } = countsOf(items);
-  const parts = [`${done} renewed`, `${failed} failed`, `${skipped} not needed`];
-  const faults = items.filter(({ state }) => state === 'failed').map(({ id, note }) => `  ${id}: ${note}\n`);
-  return `${parts.join(', ')}\n${faults.join('')}`;
+  if (items.length === 0) return 'nothing to renew\n';
+  const parts = [
+    `${done} ${operation === 'revoke' ? 'revoked' : 'issued'}`,
+    `${failed} failed`,
+    `${skipped} not needed`,
+  ];
+  const notes = items
+    .filter(({ state }) => state === 'failed' || state === 'skipped')
+    .map(({ id, note = 'skipped' }) => `  ${id}: ${note}\n`);
+  const help = failed === 0 ? '' : 'what to do about it: acme-agent why NAME\n';
+  return `${parts.join(', ')}\n${notes.join('')}${help}`;
 }

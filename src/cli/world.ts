@@ -1,4 +1,11 @@
-import type { backupAgent, checkAgent, openClient, restoreAgent, startAgent } from '../agent.ts';
+import type {
+  backupAgent,
+  checkAgent,
+  importIntoAgent,
+  openClient,
+  restoreAgent,
+  startAgent,
+} from '../agent.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Terminal } from './print.ts';
 
@@ -17,6 +24,7 @@ export interface AgentFunctions {
   readonly checkAgent: typeof checkAgent;
   readonly backupAgent: typeof backupAgent;
   readonly restoreAgent: typeof restoreAgent;
+  readonly importIntoAgent: typeof importIntoAgent;
 }
 
 /** Options of every command. */

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
-import type { Certificate, Deployment, Instant, Lineage, RenewalState } from '../core/types.ts';
+import type { Certificate, Instant, Lineage, RenewalState } from '../core/types.ts';
 import { type CertificateRow, type CertificateState, heldOf, overview, stateOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { certificateName, domainName } from './fields.ts';
 import { findLineages } from './lineages.ts';
-import { noSuchDomain } from './refusals.ts';
+import { refuseUnknown } from './refusals.ts';
+import { generationsOf, placingOf, type Shown, shownOf } from './targets.ts';
 
 export interface CertificateList {
   /** When this was read. */
@@ -26,12 +27,13 @@ export const certsList = defineOperation({
   }),
   run: async ({ domain, all }, needs): Promise<CertificateList> => {
     const certificates = await overview(domain, needs, all);
-    if (domain !== undefined && certificates.length === 0) await refuseUnknown(domain, needs);
+    // One that was removed has certificates still.
+    if (certificates.length === 0) await refuseUnknown(domain, needs);
     return { asOf: needs.clock.now(), certificates };
   },
 });
 
-export interface CertificateShown {
+export interface CertificateShown extends Shown {
   readonly asOf: Instant;
   readonly state: CertificateState;
   readonly lineage: Lineage;
@@ -49,7 +51,6 @@ export interface CertificateShown {
         readonly url?: string | undefined;
       }
     | undefined;
-  readonly deployments: readonly Deployment[];
 }
 
 export const certsShow = defineOperation({
@@ -62,29 +63,29 @@ export const certsShow = defineOperation({
   input: z.strictObject({ id: certificateName.describe('Its id as "certs list" shows it, or a host name') }),
   run: async ({ id }, needs): Promise<CertificateShown> => {
     const lineage = await onlyOne(id, needs);
-    const [held, issuance, deployments, nextAt, generations] = await Promise.all([
-      heldOf([lineage], needs),
-      needs.issuances.get(lineage.id),
-      needs.deployments.of(lineage.id),
-      needs.due.at('issue', lineage.id),
-      Promise.all(lineage.generations.map((number) => needs.certificates.certificate(lineage.id, number))),
-    ]);
-    const [one] = held;
+    const [one] = await heldOf([lineage], needs);
     if (one === undefined) throw new AgentError('bug', `${lineage.id} vanished while it was read`);
+    const [shown, issuance, nextAt, generations] = await Promise.all([
+      shownOf(one, needs),
+      needs.issuances.get(lineage.id),
+      needs.due.at('issue', lineage.id),
+      generationsOf(lineage, needs),
+    ]);
     const asOf = needs.clock.now();
+    const placing = placingOf(one.certificate, shown.targets);
     return {
       asOf,
-      state: stateOf(one, { isOrdering: issuance !== undefined, now: asOf }),
+      state: stateOf(one, { isOrdering: issuance !== undefined, placing, now: asOf }),
       lineage,
       certificate: one.certificate,
-      generations: generations.filter((facts) => facts !== undefined).reverse(),
+      generations,
       renewal: one.state,
       nextAt,
       order:
         issuance === undefined
           ? undefined
           : { issuer: issuance.issuer, startedAt: issuance.startedAt, url: issuance.orderUrl },
-      deployments,
+      ...shown,
     };
   },
 });
@@ -94,8 +95,4 @@ async function onlyOne(id: string, needs: OperationNeeds): Promise<Lineage> {
   if (first !== undefined && others.length === 0) return first;
   const ids = [first, ...others].map((lineage) => lineage?.id).join(', ');
   throw new AgentError('command.invalid', `${id} has several certificates; name one of: ${ids}`);
-}
-
-async function refuseUnknown(domain: string, { wishes }: OperationNeeds): Promise<void> {
-  if ((await wishes.domain(domain)) === undefined) throw noSuchDomain(domain, await wishes.domains());
 }

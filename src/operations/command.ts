@@ -39,10 +39,21 @@ export function parseCommand(name: string, data: unknown): ParsedCommand {
   return { operation, input: parseInput(operation, input), caller: { requestedBy, idempotencyKey } };
 }
 
+/** How an operation and its fields are called where its input comes from. */
+export interface Spelling {
+  readonly name: string;
+  field(path: readonly PropertyKey[]): string;
+}
+
 /** The input of an operation in its canonical form; throws `command.invalid`. */
-export function parseInput(operation: AnyOperation, input: unknown): unknown {
+export function parseInput(operation: AnyOperation, input: unknown, spelling?: Spelling): unknown {
   const result = operation.input.safeParse(input);
-  if (!result.success) throw invalid(operation.name, result.error.issues, { root: 'input', value: input });
+  if (!result.success)
+    throw invalid(spelling?.name ?? operation.name, result.error.issues, {
+      root: 'input',
+      value: input,
+      spelling,
+    });
   return result.data;
 }
 
@@ -82,6 +93,7 @@ type Issue = z.core.$ZodIssue;
 interface Place {
   readonly root: 'data' | 'input';
   readonly value: unknown;
+  readonly spelling?: Spelling | undefined;
 }
 
 function invalid(name: string, issues: readonly Issue[], at: Place): AgentError {
@@ -90,8 +102,9 @@ function invalid(name: string, issues: readonly Issue[], at: Place): AgentError 
   return new AgentError('command.invalid', `${name}: ${[...words, ...more].join('; ')}`);
 }
 
-function wordsOf(issue: Issue, { root, value }: Place): string {
-  const field = issue.path.length === 0 ? root : issue.path.map((part) => shown(part)).join('.');
+function wordsOf(issue: Issue, { root, value, spelling }: Place): string {
+  const path = issue.path.map((part) => shown(part));
+  const field = path.length === 0 ? root : (spelling?.field(issue.path) ?? path.join('.'));
   const given = issue.path.reduce<unknown>(
     (inner, part) => (inner instanceof Object ? Reflect.get(inner, part) : undefined),
     value,
@@ -103,8 +116,13 @@ function wordsOf(issue: Issue, { root, value }: Place): string {
     case 'custom':
       return `${field}: ${issue.message}`;
     default:
-      return `${field} ${wish(issue)}`;
+      return `${field} ${wish(issue)}${instead(issue, given)}`;
   }
+}
+
+/** Names the text that is not what it must be; the length of one says nothing about what is wrong with it. */
+function instead({ code }: Issue, given: unknown): string {
+  return typeof given === 'string' && !code.startsWith('too_') ? `, not "${shown(given)}"` : '';
 }
 
 const kinds: Readonly<Record<string, string>> = {

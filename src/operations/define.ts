@@ -5,7 +5,21 @@ import type { Task } from '../core/types.ts';
 
 /** What an operation may use. Reads run in the caller's process, writes in a worker's `command` job. */
 export type OperationNeeds = ReconcileNeeds &
-  Pick<Ports, 'issuances' | 'deployments' | 'tasks' | 'due' | 'events' | 'issuerHealth' | 'journal' | 'log'>;
+  Pick<
+    Ports,
+    | 'issuances'
+    | 'deployments'
+    | 'tasks'
+    | 'due'
+    | 'events'
+    | 'issuerHealth'
+    | 'journal'
+    | 'budget'
+    | 'preflight'
+    | 'accounts'
+    | 'accountChanges'
+    | 'log'
+  >;
 
 /** Who asked, for the audit trail; absent for local reads. */
 export interface Caller {

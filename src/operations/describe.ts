@@ -8,6 +8,8 @@ export interface InputField {
   /** The only values it may have. */
   readonly values?: readonly string[] | undefined;
   readonly isRequired: boolean;
+  /** On a command line it stands without a flag, as the required ones do. */
+  readonly isPositional: boolean;
   readonly summary: string;
 }
 
@@ -16,6 +18,8 @@ interface JsonField {
   readonly enum?: readonly string[];
   readonly items?: { readonly enum?: readonly string[] };
   readonly description?: string;
+  /** From `.meta({ positional: true })`. */
+  readonly positional?: boolean;
 }
 
 /** Fields in the order of their definition. */
@@ -27,6 +31,7 @@ export function fieldsOf(operation: AnyOperation): readonly InputField[] {
     kind: kindOf(field.type),
     values: field.enum ?? field.items?.enum,
     isRequired: schema.required?.includes(name) === true,
+    isPositional: field.positional === true || schema.required?.includes(name) === true,
     summary: field.description ?? '',
   }));
 }

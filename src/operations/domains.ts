@@ -1,52 +1,17 @@
 import { z } from 'zod';
+import { domainFields, saidOf } from '../core/domain-wish.ts';
 import { AgentError } from '../core/errors.ts';
+import { dnsJournalChore } from '../core/permanent-records.ts';
 import { derivePolicies } from '../core/policies.ts';
 import { changeWishes, type StoredWish, type WishEdit } from '../core/reconcile.ts';
 import type { Domain, Group, Host, NewEvent, Policy } from '../core/types.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
-import { checkDomain } from './domain-rules.ts';
-import { configuredName, domainName, hostName } from './fields.ts';
+import { domainName, hostName } from './fields.ts';
 import { isFileOwned, noSuchDomain, refuseFileOwned } from './refusals.ts';
+import { settable, toDomain } from './said.ts';
 import { counted, listed } from './words.ts';
 
-const challenges = ['http-01', 'dns-01'] as const;
-const clearable = ['challenge', 'dnsAccount', 'profile'] as const;
-
-/** What a command may say about a domain; absent: the default at `add`, unchanged at `set`. */
-const settable = {
-  mode: z
-    .enum(['auto', 'wildcard', 'individual', 'custom'])
-    .optional()
-    .describe('Which certificates: one wildcard, one for each host, only named groups, or what fits (auto)'),
-  issuers: z.array(configuredName).min(1).optional().describe('Configured issuers, the preferred one first'),
-  challenge: z.enum(challenges).optional().describe('How the CA checks the names'),
-  dnsAccount: configuredName.optional().describe('Configured DNS account that holds the zone'),
-  keyTypes: z
-    .array(z.enum(['p256', 'p384', 'rsa2048', 'rsa3072', 'rsa4096']))
-    .min(1)
-    .optional()
-    .describe('Key types; one elliptic and one RSA for two certificates'),
-  profile: configuredName.optional().describe('Certificate profile of the CA'),
-  profileRequired: z.boolean().optional().describe('Refuse a CA that does not have the profile'),
-  deploy: z.array(configuredName).optional().describe('Configured deploy targets'),
-  notify: z.array(configuredName).optional().describe('Configured notifiers'),
-  contacts: z.array(z.email()).optional().describe('E-mail addresses of those who answer for the domain'),
-};
-
 const name = domainName.describe('The domain');
-
-interface DomainWish {
-  readonly mode?: Domain['mode'] | undefined;
-  readonly issuers?: readonly string[] | undefined;
-  readonly challenge?: Domain['challenge'];
-  readonly dnsAccount?: string | undefined;
-  readonly keyTypes?: Domain['keyTypes'] | undefined;
-  readonly profile?: string | undefined;
-  readonly profileRequired?: boolean | undefined;
-  readonly deploy?: readonly string[] | undefined;
-  readonly notify?: readonly string[] | undefined;
-  readonly contacts?: readonly string[] | undefined;
-}
 
 export const domainsList = defineOperation({
   name: 'domains.list',
@@ -95,7 +60,7 @@ export const domainsAdd = defineOperation({
   method: 'POST',
   path: '/domains',
   scope: 'operate',
-  summary: 'Adds a domain; what is not said comes from the defaults of the configuration file.',
+  summary: 'Adds a domain; what is not said follows the defaults of the configuration file.',
   input: z.strictObject({
     name,
     ...settable,
@@ -109,9 +74,7 @@ export const domainsAdd = defineOperation({
       if (stored !== undefined && isFileOwned(stored)) refuseFileOwned(name, stored.origin);
       if (stored !== undefined && stored.disabledAt === undefined)
         throw new AgentError('command.conflict', `${name} is there already; change it with "domains set"`);
-      const { defaults } = needs.settings();
-      const domain = withWish({ name, ...defaults, origin: { kind: 'runtime' } }, wish);
-      checkDomain(domain, needs.settings());
+      const domain = toDomain(name, { before: {}, said: wish }, needs);
       const hosts = names.map((host) => runtimeHost(host, name, needs));
       return { domain, putHosts: hosts, events: [changed('added', domain, { hosts: names }, caller)] };
     };
@@ -131,18 +94,22 @@ export const domainsSet = defineOperation({
     name,
     ...settable,
     unset: z
-      .array(z.enum(clearable))
+      .array(z.enum(domainFields))
       .optional()
-      .describe('Fields to go back to their default: challenge, dnsAccount, profile'),
+      .describe('Fields that follow the defaults of the configuration file again'),
   }),
   run: async ({ name, unset = [], ...wish }, needs, caller) => {
+    if (unset.length === 0 && Object.values(wish).every((value) => value === undefined))
+      throw new AgentError(
+        'command.invalid',
+        `nothing to change of ${name} was said; name a field to set or unset`,
+      );
     const known = await needs.wishes.domains();
     const edit = ({ domain: stored }: StoredWish): WishEdit => {
       if (stored === undefined) throw noSuchDomain(name, known);
       refuseFileOwned(name, stored.origin);
-      const cleared = Object.fromEntries(unset.map((field) => [field, undefined]));
-      const domain = withWish({ ...stored, ...cleared }, wish);
-      checkDomain(domain, needs.settings());
+      const kept = Object.entries(saidOf(stored)).filter(([field]) => !unset.some((one) => one === field));
+      const domain = toDomain(name, { before: Object.fromEntries(kept), said: wish }, needs);
       const fields = [...Object.keys(wish), ...unset];
       return { domain, events: [changed('changed', domain, { fields }, caller)] };
     };
@@ -160,18 +127,20 @@ export const domainsRemove = defineOperation({
   summary: 'Removes a domain; its certificates stay where they are and are no longer renewed.',
   input: z.strictObject({
     name,
-    force: z.boolean().optional().describe('Also while it has hosts; they go with it'),
+    force: z.boolean().optional().describe('Also while it is in use; its hosts go with it'),
   }),
   run: async ({ name, force = false }, needs, caller) => {
     const known = await needs.wishes.domains();
+    const certified = await certifiedLabels(name, needs);
     const edit = ({ domain, hosts, groups }: StoredWish): WishEdit => {
       if (domain === undefined) throw noSuchDomain(name, known);
       if (isFileOwned(domain)) refuseFileOwned(name, domain.origin);
-      const names = [...hosts.map((host) => host.name), ...groups.map(({ label }) => label)];
-      if (names.length > 0 && !force)
-        throw new AgentError(
-          'command.conflict',
-          `${name} has ${counted(names.length, 'host')} (${listed(names)}); remove them first, or use force`,
+      const used = groups.map(({ label }) => label).filter((label) => certified.has(label));
+      if (!force)
+        refuseInUse(
+          name,
+          hosts.map((host) => host.name),
+          used,
         );
       return {
         removeDomain: true,
@@ -180,9 +149,36 @@ export const domainsRemove = defineOperation({
       };
     };
     await changeWishes(name, edit, needs);
+    // TXT records that stay from order to order go with their domain.
+    await needs.jobs.wake('upkeep', [dnsJournalChore]);
     return { removed: name };
   },
 });
+
+/** Labels of the domain's certificates that are valid: what `issue` asked for is in use from then on. */
+async function certifiedLabels(
+  domain: string,
+  { certificates, clock }: Pick<OperationNeeds, 'certificates' | 'clock'>,
+): Promise<ReadonlySet<string>> {
+  const lineages = (await certificates.lineages(domain)).filter(({ source }) => source === 'acme');
+  const currents = await certificates.currents(lineages.map(({ id }) => id));
+  const isValid = (_: unknown, index: number) => (currents[index]?.notAfter ?? 0) > clock.now();
+  return new Set(lineages.filter(isValid).map(({ label }) => label));
+}
+
+function refuseInUse(domain: string, hosts: readonly string[], groups: readonly string[]): void {
+  const uses = [
+    ...(hosts.length === 0 ? [] : [`${counted(hosts.length, 'host')} (${listed(hosts)})`]),
+    ...(groups.length === 0
+      ? []
+      : [`${counted(groups.length, 'certificate')} asked for with "issue" (${listed(groups)})`]),
+  ];
+  if (uses.length > 0)
+    throw new AgentError(
+      'command.conflict',
+      `${domain} has ${uses.join(' and ')}; remove them first with "hosts remove", or use force`,
+    );
+}
 
 /** A host that a command adds. */
 export function runtimeHost(name: string, domain: string, { clock }: Pick<OperationNeeds, 'clock'>): Host {
@@ -205,20 +201,6 @@ export async function refuseTakenHost(
   refuseFileOwned(name, host.origin);
   const there = host.domain === domain ? '' : `; remove it there first`;
   throw new AgentError('command.conflict', `${name} is already a host of ${host.domain}${there}`);
-}
-
-function withWish(domain: Domain, wish: DomainWish): Domain {
-  const { profile, profileRequired, ...fields } = wish;
-  const said = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-  const profileName = profile ?? domain.profile?.name;
-  if (profileName === undefined && profileRequired !== undefined)
-    throw new AgentError('command.invalid', 'profileRequired: name the profile as well');
-  const required = profileRequired ?? domain.profile?.required ?? false;
-  return {
-    ...domain,
-    ...said,
-    profile: profileName === undefined ? undefined : { name: profileName, required },
-  };
 }
 
 function changed(

@@ -1,12 +1,20 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import { changeWishes, type StoredWish, type WishEdit } from '../core/reconcile.ts';
-import type { Host, Instant, NewEvent } from '../core/types.ts';
+import type { Group, Host, Instant, NewEvent } from '../core/types.ts';
 import { type CertificateRow, overview } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { refuseTakenHost, refuseTwice, runtimeHost } from './domains.ts';
 import { domainName, hostName } from './fields.ts';
-import { noSuchDomain, refuseDisabled, refuseFileOwned, requireDomainFor } from './refusals.ts';
+import { bestFor } from './lineages.ts';
+import {
+  domainFor,
+  noSuchDomain,
+  refuseDisabled,
+  refuseFileOwned,
+  refuseUnknown,
+  requireDomainFor,
+} from './refusals.ts';
 
 const names = z.array(hostName).min(1).max(1000).describe('Host names');
 
@@ -34,11 +42,10 @@ export const hostsList = defineOperation({
   summary: 'Lists the hosts and the certificates that serve them.',
   input: z.strictObject({ domain: domainName.optional().describe('Only hosts of this domain') }),
   run: async ({ domain }, needs): Promise<HostList> => {
-    const known = await needs.wishes.domains();
-    const chosen = known.filter(({ name }) => domain === undefined || name === domain);
-    if (domain !== undefined && chosen.length === 0) throw noSuchDomain(domain, known);
+    await refuseUnknown(domain, needs);
+    const domains = domain === undefined ? (await needs.wishes.domains()).map(({ name }) => name) : [domain];
     const [lists, certificates] = await Promise.all([
-      Promise.all(chosen.map(({ name }) => needs.wishes.hosts(name))),
+      Promise.all(domains.map((name) => needs.wishes.hosts(name))),
       overview(domain, needs),
     ]);
     const find = certificateFinder(certificates);
@@ -67,7 +74,8 @@ export const hostsAdd = defineOperation({
     const certificates: string[] = [];
     for (const [domain, hosts] of byDomain) {
       const edit = (stored: StoredWish) => addition(domain, { stored, hosts, caller }, needs);
-      certificates.push(...(await changeWishes(domain, edit, needs)).wanted);
+      const { wanted } = await changeWishes(domain, edit, needs);
+      certificates.push(...(await coveringIds(domain, { hosts, wanted }, needs)));
     }
     return { added: names, certificates };
   },
@@ -79,28 +87,48 @@ export const hostsRemove = defineOperation({
   method: 'DELETE',
   path: '/hosts',
   scope: 'operate',
-  summary: 'Removes hosts; nothing is ordered for it, and their certificates stay where they are.',
+  summary:
+    'Removes hosts, or names for which "issue" asked together, by the first of them; nothing is ordered for that, and their certificates stay where they are.',
   input: z.strictObject({ names }),
   run: async ({ names }, needs, caller) => {
     refuseTwice(names);
-    const byDomain = new Map<string, Host[]>();
+    const byDomain = new Map<string, Removal[]>();
     for (const name of names) {
-      const host = await needs.wishes.host(name);
-      if (host === undefined)
-        throw new AgentError(
-          'command.notFound',
-          `there is no host ${name}; "hosts list" shows those there are`,
-        );
-      refuseFileOwned(name, host.origin);
-      byDomain.set(host.domain, [...(byDomain.get(host.domain) ?? []), host]);
+      const removal = await removalOf(name, needs);
+      byDomain.set(removal.domain, [...(byDomain.get(removal.domain) ?? []), removal]);
     }
-    for (const [domain, hosts] of byDomain) {
-      const events = hosts.map(({ name }) => changed('removed', { name, domain }, caller));
-      await changeWishes(domain, () => ({ removeHosts: hosts, events }), needs);
+    for (const [domain, removals] of byDomain) {
+      const events = removals.map(({ name }) => changed('removed', { name, domain }, caller));
+      const removeHosts = removals.flatMap(({ host }) => host ?? []);
+      const removeGroups = removals.flatMap(({ group }) => group ?? []);
+      await changeWishes(domain, () => ({ removeHosts, removeGroups, events }), needs);
     }
     return { removed: names };
   },
 });
+
+interface Removal {
+  readonly name: string;
+  readonly domain: string;
+  readonly host?: Host | undefined;
+  readonly group?: Group | undefined;
+}
+
+/** The host of that name, else the group. */
+async function removalOf(name: string, { wishes }: OperationNeeds): Promise<Removal> {
+  const host = await wishes.host(name);
+  if (host !== undefined) {
+    refuseFileOwned(name, host.origin);
+    return { name, domain: host.domain, host };
+  }
+  const domain = await domainFor([name], { wishes });
+  const groups = domain === undefined ? [] : await wishes.groups(domain.name);
+  const group = groups.find(({ label }) => label === name);
+  if (group === undefined)
+    throw new AgentError('command.notFound', `there is no host ${name}; "hosts list" shows those there are`);
+  refuseFileOwned(name, group.origin);
+  return { name, domain: group.domain, group };
+}
 
 /** Looked at again under the domain's lock: another command may have been faster. */
 function addition(
@@ -119,6 +147,17 @@ function addition(
   };
 }
 
+/** Of the lineages wanted for the domain, those that serve one of these hosts. */
+async function coveringIds(
+  domain: string,
+  { hosts, wanted }: { hosts: readonly string[]; wanted: readonly string[] },
+  { certificates }: OperationNeeds,
+): Promise<readonly string[]> {
+  const lineages = (await certificates.lineages(domain)).filter(({ id }) => wanted.includes(id));
+  const ids = new Set(hosts.flatMap((host) => bestFor(host, lineages)).map(({ id }) => id));
+  return wanted.filter((id) => ids.has(id));
+}
+
 function changed(
   change: 'added' | 'removed',
   { name, domain }: { name: string; domain: string },
@@ -135,8 +174,8 @@ function certificateFinder(rows: readonly CertificateRow[]): (host: string) => C
   return (host) => byName.get(host) ?? byName.get(host.replace(/^[^.]+\./, '*.'));
 }
 
-function rank({ state, expiresAt }: CertificateRow): number {
+function rank({ source, state, expiresAt }: CertificateRow): number {
   if (expiresAt === undefined) return 0;
   if (state === 'unwanted' || state === 'expired') return 1;
-  return state === 'self-signed' ? 2 : 3;
+  return source === 'self-signed' ? 2 : 3;
 }

@@ -1,11 +1,17 @@
+import { accountDeactivate, accountList, accountRollover, accountShow } from './accounts.ts';
 import { ack } from './ack.ts';
+import { budget } from './budget.ts';
 import { certsList, certsShow } from './certs.ts';
+import { certsPurge } from './certs-purge.ts';
 import type { AnyOperation } from './define.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from './domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from './hosts.ts';
 import { issue } from './issue.ts';
+import { preflight } from './preflight.ts';
 import { renew } from './renew.ts';
 import { renewAll } from './renew-all.ts';
+import { retry } from './retry.ts';
+import { revoke } from './revoke.ts';
 import { taskList, taskShow } from './tasks.ts';
 import { why } from './why.ts';
 
@@ -21,10 +27,19 @@ export const operations: readonly AnyOperation[] = [
   hostsRemove,
   certsList,
   certsShow,
+  certsPurge,
   issue,
   renew,
   renewAll,
+  retry,
+  revoke,
+  budget,
+  accountList,
+  accountShow,
+  accountRollover,
+  accountDeactivate,
   why,
+  preflight,
   ack,
   taskShow,
   taskList,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import { sameNames } from '../core/names.ts';
 import { derivePolicies, keyClassOf, lineageId } from '../core/policies.ts';
+import { plannedRefusal } from '../core/profile-rules.ts';
 import { changeWishes, type StoredWish, type WishEdit } from '../core/reconcile.ts';
 import type { Domain, Group, NewEvent } from '../core/types.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
@@ -80,6 +81,8 @@ function wantedGroup(
   const account = settings().dnsAccounts.find((one) => one.name === domain.dnsAccount);
   const policies = derivePolicies({ domain, hosts, groups }, account);
   const same = policies.find((policy) => sameNames(policy.names, names));
+  const tooMuch = plannedRefusal(names, domain, settings());
+  if (tooMuch !== undefined) throw new AgentError('command.invalid', tooMuch);
   const label = same?.label ?? names[0] ?? name;
   const rival = groups.find((group) => group.label === label);
   if (same === undefined && rival !== undefined) refuseFileOwned(label, rival.origin);

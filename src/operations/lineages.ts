@@ -59,7 +59,8 @@ async function ofName(text: string, needs: Needs): Promise<readonly Lineage[]> {
   return refusal(text) === undefined ? lineagesForName(parseName(text), needs) : [];
 }
 
-function bestFor(name: string, lineages: readonly Lineage[]): readonly Lineage[] {
+/** Those that hold the name itself before those whose wildcard covers it; what nobody asks for any more comes last. */
+export function bestFor(name: string, lineages: readonly Lineage[]): readonly Lineage[] {
   const wanted = lineages.filter(({ unwantedSince }) => unwantedSince === undefined);
   const holds = (lineage: Lineage) => lineage.wanted.names.includes(name);
   const covering = (lineage: Lineage) => lineage.wanted.names.some((pattern) => covers(pattern, name));

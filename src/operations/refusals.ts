@@ -37,6 +37,15 @@ export function noSuchDomain(name: string, known: readonly Domain[]): AgentError
   return new AgentError('command.notFound', `there is no domain ${name}; ${hint}`);
 }
 
+/** Throws `command.notFound` if a domain is named that is not there. */
+export async function refuseUnknown(
+  name: string | undefined,
+  { wishes }: Pick<OperationNeeds, 'wishes'>,
+): Promise<void> {
+  if (name !== undefined && (await wishes.domain(name)) === undefined)
+    throw noSuchDomain(name, await wishes.domains());
+}
+
 /** The longest domain that all names lie under; wildcards count as what they stand for. */
 export async function domainFor(
   names: readonly string[],

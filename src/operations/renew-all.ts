@@ -6,7 +6,7 @@ import { deadline } from '../core/wait.ts';
 import { heldOf } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { domainName } from './fields.ts';
-import { noSuchDomain } from './refusals.ts';
+import { refuseUnknown } from './refusals.ts';
 import { commandEvent } from './renew.ts';
 import { closeOrphans, newTask, resumeRequests, startRequests, taskIdOf } from './requests.ts';
 import { planWave, type WaveStep } from './wave.ts';
@@ -66,7 +66,7 @@ async function startWave(input: WaveInput, needs: OperationNeeds, caller: Caller
   const id = taskIdOf(operation, caller);
   const known = await needs.tasks.get(id);
   if (known !== undefined) {
-    await resumeRequests(known, force, needs);
+    await resumeRequests(known, { force }, needs);
     return known;
   }
   await refuseSecondWave(needs);
@@ -102,9 +102,4 @@ async function refuseSecondWave(needs: OperationNeeds): Promise<void> {
     `a renew-all is running as ${task.id} with ${counted(waiting, 'certificate')} to go; wait for it: "task show ${task.id}"`,
     { facts: { task: task.id } },
   );
-}
-
-async function refuseUnknown(domain: string | undefined, { wishes }: OperationNeeds): Promise<void> {
-  if (domain !== undefined && (await wishes.domain(domain)) === undefined)
-    throw noSuchDomain(domain, await wishes.domains());
 }

@@ -26,7 +26,7 @@ export const renew = defineOperation({
     const id = taskIdOf('renew', caller);
     const known = await needs.tasks.get(id);
     if (known !== undefined) {
-      await resumeRequests(known, force, needs);
+      await resumeRequests(known, { force }, needs);
       return { taskId: id, lineages: known.items.map((item) => item.id) };
     }
     const found = await findLineages(target, needs);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isAgentError } from '../core/errors.ts';
 import { dueOfLineage } from '../core/next-action.ts';
+import { resumed } from '../core/pause.ts';
 import type { Change } from '../core/ports.ts';
 import { editRenewal } from '../core/records.ts';
 import type { Instant, LineageId, NewEvent, RenewalState, Task } from '../core/types.ts';
@@ -13,6 +14,8 @@ type Needs = Pick<OperationNeeds, 'certificates' | 'renewals' | 'changes' | 'tas
 export interface Request {
   readonly held: Held;
   readonly force: boolean;
+  /** The pauses of its issuers are over, a person says. */
+  readonly isResumed?: boolean | undefined;
 }
 
 const chunk = 100;
@@ -48,7 +51,11 @@ export async function startRequests(
 }
 
 /** Goes on with a task whose command was carried out before, perhaps only in part. */
-export async function resumeRequests(task: Task, force: boolean, needs: Needs): Promise<void> {
+export async function resumeRequests(
+  task: Task,
+  how: Pick<Request, 'force' | 'isResumed'>,
+  needs: Needs,
+): Promise<void> {
   const waiting = task.items.filter(({ state }) => state === 'waiting');
   const lineages = await Promise.all(waiting.map(({ id }) => needs.certificates.lineage(id)));
   const held = await heldOf(
@@ -58,7 +65,7 @@ export async function resumeRequests(task: Task, force: boolean, needs: Needs): 
   const missing = held.filter(({ state }) => state.requested?.task !== task.id);
   await askAll(
     task.id,
-    missing.map((one) => ({ held: one, force })),
+    missing.map((one) => ({ held: one, ...how })),
     needs,
   );
 }
@@ -130,10 +137,11 @@ async function askChunk(task: string, requests: readonly Request[], needs: Needs
 }
 
 function asked(
-  { held, force }: Request,
-  state: RenewalState,
+  { held, force, isResumed = false }: Request,
+  before: RenewalState,
   { task, now }: { task: string; now: Instant },
 ): Change {
+  const state = isResumed ? resumed(before) : before;
   const next: RenewalState = { ...state, requested: { at: now, force, task } };
   return { putRenewals: [next], due: dueOfLineage({ ...held, state: next, now }) };
 }

@@ -2,8 +2,8 @@ import { decide, type Reason } from '../core/decide.ts';
 import type { Instant, LineageId } from '../core/types.ts';
 import type { Held } from './certificates.ts';
 
-/** Why a lineage is part of a wave: what the rules say, or because its last attempts failed. */
-export type WaveReason = Reason | 'failed';
+/** Why a lineage is part of a wave: what the rules say, because its last attempts failed, or only because all are. */
+export type WaveReason = Reason | 'failed' | 'forced';
 
 /** One step of a wave. */
 export interface WaveStep {
@@ -43,7 +43,7 @@ function candidate(held: Held, { force, now }: { force: boolean; now: Instant })
   const isServedInvalid =
     certificate === undefined || certificate.notAfter <= now || state.revokedAt !== undefined;
   const tier = isServedInvalid ? 0 : reason === undefined ? 2 : 1;
-  return { held, reason: reason ?? 'requested', tier };
+  return { held, reason: reason ?? 'forced', tier };
 }
 
 /** By turns: the most urgent of each domain, then the second of each, and so on. */

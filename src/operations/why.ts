@@ -1,43 +1,47 @@
 import { z } from 'zod';
-import { type ErrorCode, errorTable } from '../core/errors.ts';
-import { served } from '../core/fallback.ts';
-import { fallbackId } from '../core/policies.ts';
-import type { Certificate, Deployment, Failure, Instant } from '../core/types.ts';
+import type { Instant, LeftOut, Pause, RenewalState, Revoking, Warning } from '../core/types.ts';
 import { type Held, heldOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { hostName } from './fields.ts';
 import { lineagesForName } from './lineages.ts';
 import { domainFor } from './refusals.ts';
+import { type Shown, shownOf } from './targets.ts';
 import { explain, explainUnknown } from './why-words.ts';
-import { nearest } from './words.ts';
+import { type AdvisedFailure, nearest, withAdvice } from './words.ts';
 
 /** What is known about one certificate of a host, and what comes next. */
-export interface WhyCertificate {
+export interface WhyCertificate extends Shown {
   readonly lineage: string;
-  /** What the targets should show at this moment. */
-  readonly served?:
-    | Pick<Certificate, 'lineage' | 'source' | 'issuer' | 'issuerName' | 'notAfter' | 'serial'>
-    | undefined;
-  readonly targets: readonly WhyTarget[];
   readonly failures: number;
   readonly failingSince?: Instant | undefined;
-  readonly lastError?: (Failure & { readonly advice?: string | undefined }) | undefined;
+  readonly lastError?: AdvisedFailure | undefined;
+  /** Seen before the last order, which it did not stop. */
+  readonly warnings?: readonly Warning[] | undefined;
   readonly order?: { readonly issuer: string; readonly startedAt: Instant } | undefined;
   readonly renewAt?: Instant | undefined;
+  /** The CA's advice on it, where it gives any. */
+  readonly window?: RenewalState['window'];
+  readonly revokedAt?: Instant | undefined;
+  /** What a person wants revoked. */
+  readonly revoking?:
+    | readonly Pick<Revoking, 'serial' | 'reason' | 'requestedAt' | 'lastFailure'>[]
+    | undefined;
+  /** The CA's limits have no room for its order. */
+  readonly waiting?: { readonly issuer: string; readonly limit: string } | undefined;
+  /** Wanted names that the certificate does without, for its CA refused them. */
+  readonly leftOut: readonly (LeftOut & { readonly name: string })[];
+  /** Issuers that take no order for it before a person has allowed it there. */
+  readonly paused: readonly (Pause & { readonly issuer: string })[];
   /** Next order or look at it; absent: none is planned. */
   readonly nextAt?: Instant | undefined;
   readonly unwantedSince?: Instant | undefined;
-  readonly reminders: { readonly count: number; readonly silencedUntil?: Instant | undefined };
-}
-
-export interface WhyTarget {
-  readonly target: string;
-  /** same: shows what it should · other: shows something else · nothing: nothing was seen there yet. */
-  readonly shows: 'same' | 'other' | 'nothing';
-  readonly seenAt?: Instant | undefined;
-  readonly source?: Certificate['source'] | undefined;
-  readonly lastError?: Failure | undefined;
-  readonly retryAt?: Instant | undefined;
+  readonly reminders: {
+    readonly count: number;
+    readonly lastAt?: Instant | undefined;
+    /** Absent: none is planned. */
+    readonly nextAt?: Instant | undefined;
+    readonly silencedUntil?: Instant | undefined;
+  };
 }
 
 /** Why there is no certificate for a name at all. */
@@ -68,7 +72,7 @@ export const why = defineOperation({
   run: async ({ host }, needs): Promise<WhyAnswer> => {
     const lineages = await lineagesForName(host, needs);
     const held = await heldOf(lineages, needs);
-    const certificates = await Promise.all(held.map((one) => factsOf(one, needs)));
+    const certificates = await Promise.all(held.map((one) => aboutOne(one, needs)));
     const asOf = needs.clock.now();
     if (certificates.length > 0)
       return { asOf, host, certificates, lines: explain(host, certificates, asOf) };
@@ -77,50 +81,39 @@ export const why = defineOperation({
   },
 });
 
-async function factsOf(held: Held, needs: OperationNeeds): Promise<WhyCertificate> {
-  const { lineage, state, certificate } = held;
-  const [domain, fallback, deployments, issuance, nextAt] = await Promise.all([
-    needs.wishes.domain(lineage.domain),
-    needs.certificates.certificate(fallbackId(lineage.policy ?? lineage.id)),
-    needs.deployments.of(lineage.id),
+async function aboutOne(held: Held, needs: OperationNeeds): Promise<WhyCertificate> {
+  const { lineage, state } = held;
+  const [shown, issuance, nextAt, reminderAt] = await Promise.all([
+    shownOf(held, needs),
     needs.issuances.get(lineage.id),
     needs.due.at('issue', lineage.id),
+    needs.due.at('remind', lineage.id),
   ]);
-  const shown = served({ certificate, fallback, now: needs.clock.now() });
-  const { count, silencedUntil } = state.reminders;
+  const { count, lastAt, silencedUntil } = state.reminders;
   return {
     lineage: lineage.id,
-    served: shown === undefined ? undefined : publicFacts(shown),
-    targets: (domain?.deploy ?? []).map((target) => targetOf(target, deployments, shown)),
+    ...shown,
     failures: state.failures,
     failingSince: state.failingSince,
-    lastError:
-      state.lastFailure === undefined
-        ? undefined
-        : { ...state.lastFailure, advice: adviceOf(state.lastFailure.code) },
+    lastError: withAdvice(state.lastFailure),
+    warnings: state.warnings,
     order: issuance === undefined ? undefined : { issuer: issuance.issuer, startedAt: issuance.startedAt },
     renewAt: state.renewAt,
+    window: state.window,
+    revokedAt: state.revokedAt,
+    revoking: state.revoking?.map(({ serial, reason, requestedAt, lastFailure }) => ({
+      serial,
+      reason,
+      requestedAt,
+      lastFailure,
+    })),
+    waiting: state.waiting,
+    leftOut: Object.entries(state.leftOut ?? {}).map(([name, left]) => ({ name, ...left })),
+    paused: Object.entries(state.paused ?? {}).map(([issuer, pause]) => ({ issuer, ...pause })),
     nextAt,
     unwantedSince: lineage.unwantedSince,
-    reminders: { count, silencedUntil },
+    reminders: { count, lastAt, nextAt: reminderAt, silencedUntil },
   };
-}
-
-function publicFacts(shown: Certificate): WhyCertificate['served'] {
-  const { lineage, source, issuer, issuerName, notAfter, serial } = shown;
-  return { lineage, source, issuer, issuerName, notAfter, serial };
-}
-
-function targetOf(
-  target: string,
-  deployments: readonly Deployment[],
-  shown: Certificate | undefined,
-): WhyTarget {
-  const deployment = deployments.find((one) => one.target === target);
-  const { observed, lastFailure, retryAt } = deployment ?? {};
-  const shows =
-    observed === undefined ? 'nothing' : observed.fingerprint === shown?.fingerprint ? 'same' : 'other';
-  return { target, shows, seenAt: observed?.at, source: observed?.source, lastError: lastFailure, retryAt };
 }
 
 async function unknownOf(host: string, needs: OperationNeeds): Promise<WhyUnknown> {
@@ -141,8 +134,4 @@ function nearestDomain(host: string, domains: readonly string[]): string | undef
   const labels = host.split('.');
   const endings = labels.slice(0, -1).map((_, from) => labels.slice(from).join('.'));
   return endings.map((ending) => nearest(ending, domains)).find((near) => near !== undefined);
-}
-
-function adviceOf(code: string): string | undefined {
-  return code in errorTable ? errorTable[code as ErrorCode].advice : undefined;
 }

@@ -1,4 +1,5 @@
-import type { Instant } from '../core/types.ts';
+import { type ErrorCode, errorTable } from '../core/errors.ts';
+import type { Failure, Instant } from '../core/types.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -46,6 +47,16 @@ export function listed(names: readonly string[], most = 5): string {
 export function sentence(text: string): string {
   const trimmed = text.trim();
   return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** Its advice is what a person can do about it, of the table where nothing better is known. */
+export type AdvisedFailure = Failure;
+
+export function withAdvice(failure: Failure | undefined): AdvisedFailure | undefined {
+  if (failure === undefined) return undefined;
+  const { code, advice } = failure;
+  const usual = code in errorTable ? errorTable[code as ErrorCode].advice : undefined;
+  return { ...failure, advice: advice ?? usual };
 }
 
 /** The nearest of `known` that a person may have meant by `name`; undefined: nothing is near. */

@@ -55,6 +55,13 @@ test.each([
     'renew',
     { target: 'example.com/a.example.com/ec', force: true },
   ],
+  [['retry', 'a.example.com'], 'retry', { target: 'a.example.com' }],
+  [['budget'], 'budget', { names: [] }],
+  [
+    ['budget', 'a.example.com', 'b.example.com', '--issuer', 'le'],
+    'budget',
+    { names: ['a.example.com', 'b.example.com'], issuer: 'le' },
+  ],
   [
     ['renew-all', '--dry-run', '--domain', 'example.com'],
     'renew-all',
@@ -76,14 +83,20 @@ test.each([
   ],
   [
     ['hosts', 'add', 'nohost'],
-    'acme-agent: hosts.add: names.0: "nohost" is not a host name: it has only one label.\n',
+    'acme-agent: hosts add: <names>: "nohost" is not a host name: it has only one label.\n',
   ],
   [
     ['domains', 'add', 'example.com', '--mode', 'x'],
-    'acme-agent: domains.add: mode must be auto or wildcard or individual or custom.\n',
+    'acme-agent: domains add: --mode must be auto or wildcard or individual or custom, not "x".\n',
   ],
-  [['task', 'list', '--limit', 'many'], 'acme-agent: task.list: limit must be a number.\n'],
-  [['task', 'list', '--limit', '1.5'], 'acme-agent: task.list: limit must be a whole number.\n'],
+  [
+    ['domains', 'add', 'example.com', '--key-types', 'p256,rsa'],
+    'acme-agent: domains add: --key-types must be p256 or p384 or rsa2048 or rsa3072 or rsa4096, not "rsa".\n',
+  ],
+  [['hosts', 'add', 'a..example.com'], 'acme-agent: hosts add: <names>: "a..example.com" is not a host name'],
+  [['certs', 'list', 'extra'], 'but got 1. See acme-agent --help.\n'],
+  [['task', 'list', '--limit', 'many'], 'acme-agent: task list: --limit must be a number, not "many".\n'],
+  [['task', 'list', '--limit', '1.5'], 'acme-agent: task list: --limit must be a whole number.\n'],
   [['certs', 'show'], "acme-agent: missing required argument 'id'. See acme-agent --help.\n"],
   [['certs', 'lst'], "acme-agent: unknown command 'lst' (Did you mean list?). See acme-agent --help.\n"],
   [['renew-all', '--al'], "acme-agent: unknown option '--al'. See acme-agent --help.\n"],
@@ -114,7 +127,9 @@ test('help and version end well; a bare call shows the help and is a mistake', a
   const help = await cli(['--help']);
   expect(help.code).toBe(0);
   expect(help.stdout).toContain('renew-all');
-  expect(help.stdout).toContain('5  the task that was waited for ended with failures');
+  expect(help.stdout).toContain(
+    '5  done in part: the task that was waited for, or the import, left something undone',
+  );
   expect((await cli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect((await cli([])).code).toBe(2);
   expect((await cli(['domains'])).code).toBe(2);

@@ -5,7 +5,7 @@ import { AgentError, type ErrorCode, errorTable } from '../../src/core/errors.ts
 test('an error is one line: what happened, and what to do', () => {
   const error = new AgentError('store.notRunning', 'the agent of /var/lib/acme-agent is not running');
   expect(errorText(error)).toBe(
-    'acme-agent: the agent of /var/lib/acme-agent is not running. The agent is not running; start it with "acme-agent start".\n',
+    'acme-agent: the agent of /var/lib/acme-agent is not running. Start it with "acme-agent start".\n',
   );
 });
 

@@ -104,6 +104,7 @@ const noAgent: AgentFunctions = {
   checkAgent: unscripted,
   backupAgent: unscripted,
   restoreAgent: unscripted,
+  importIntoAgent: unscripted,
 };
 
 export function task(items: Task['items'], more: Partial<Task> = {}): Task {

@@ -17,6 +17,9 @@ test('check lists each thing it looked at, and fails when one of them is wrong',
     ].join('\n'),
   );
   expect(code).toBe(1);
+  const doubted = [{ name: 'redis', ok: false, message: 'is it there?', advice: 'Look.' }];
+  const said = await cli(['check'], { agent: { checkAgent: async () => doubted } });
+  expect(said.stdout).toBe('FAILED  redis: is it there? Look.\n');
   const well = await cli(['check', '--quiet'], { agent: { checkAgent: async () => items.slice(0, 1) } });
   expect([well.code, well.stdout]).toEqual([0, '']);
 });

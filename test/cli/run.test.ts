@@ -61,6 +61,7 @@ test('a dry run of renew-all is its plan', async () => {
       '   CERTIFICATE       EXPIRES    REASON',
       '1  a.test/a.test/ec  in 9 days  due',
       '2  b.test/b.test/ec  -          missing',
+      '2 certificates would be renewed in this order; nothing was changed',
       '',
     ].join('\n'),
   );
@@ -84,7 +85,7 @@ test('with --wait the task is followed to its end', async () => {
     states,
   });
   expect(stderr).toBe('1/1 done a (04ab)\n');
-  expect(stdout).toBe('1 renewed, 0 failed, 0 not needed\n');
+  expect(stdout).toBe('1 issued, 0 failed, 0 not needed\n');
   expect(code).toBe(0);
 });
 
@@ -97,7 +98,9 @@ test('a task that ends with failures is exit code 5, and says which', async () =
     answer: { taskId: 'task-1', lineages: 2, asOf: now },
     states: [task(items, { state: 'failed', finishedAt: now })],
   });
-  expect(stdout).toBe('0 renewed, 1 failed, 1 not needed\n  b: no DNS\n');
+  expect(stdout).toBe(
+    '0 issued, 1 failed, 1 not needed\n  a: not due\n  b: no DNS\nwhat to do about it: acme-agent why NAME\n',
+  );
   expect(code).toBe(5);
 });
 

@@ -24,7 +24,6 @@ function agentThat(more: Partial<RunningAgent> = {}, options: unknown[] = []) {
   const running: RunningAgent = {
     reload: async () => void events.push('reloaded'),
     stop: async () => void events.push('stopped'),
-    failed: new Promise(() => {}),
     ...more,
   };
   return {
@@ -98,14 +97,6 @@ test('a second signal does not wait for the orderly end', async () => {
   await seen('stopping');
   send('SIGTERM');
   expect((await run).code).toBe(1);
-});
-
-test('an agent that ends by itself is a fault with its own exit code', async () => {
-  const failed = Promise.resolve(new AgentError('store.unavailable', 'Redis is gone'));
-  const { code, stderr } = await cli(['start'], { agent: agentThat({ failed }), onSignal });
-  expect(code).toBe(3);
-  expect(stderr).toMatch(/^acme-agent: Redis is gone\. /);
-  expect(events).toEqual(['started', 'stopped']);
 });
 
 test('an agent that cannot start says why', async () => {

@@ -1,24 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { ack } from '../../src/operations/ack.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
-import { type Bench, type Benches, day, start, startBenches } from './fixture.ts';
-
-let benches: Benches;
-let bench: Bench;
+import { bench, day, start, useBench } from './fixture.ts';
 
 const a = 'example.com/a.example.com/ec';
 const b = 'example.com/b.example.com/ec';
 
-beforeAll(async () => {
-  benches = await startBenches();
-});
+useBench();
 beforeEach(async () => {
-  bench = await benches.open();
   const hosts = ['a.example.com', 'b.example.com', 'c.example.com'];
   await bench.run(domainsAdd, { name: 'example.com', hosts });
   for (const lineage of [a, b]) await bench.remember(lineage, { failures: 4, failingSince: start - 2 * day });
 });
-afterAll(() => benches?.stop());
 
 test('silences one host for the time asked, with its event', async () => {
   const answer = await bench.run(ack, { name: 'a.example.com', for: '12h' }, { requestedBy: 'ops' });

@@ -1,36 +1,48 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { secret } from '../../src/core/secret.ts';
 import { certsList, certsShow } from '../../src/operations/certs.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { hostsRemove } from '../../src/operations/hosts.ts';
-import { type Bench, type Benches, day, holdFallback, start, startBenches } from './fixture.ts';
+import { bench, day, holdFallback, start, useBench } from './fixture.ts';
 
-let benches: Benches;
-let bench: Bench;
-
-beforeAll(async () => {
-  benches = await startBenches();
-});
-beforeEach(async () => {
-  bench = await benches.open();
-});
-afterAll(() => benches?.stop());
+useBench();
 
 const id = (host: string) => `example.com/${host}.example.com/ec`;
 
 test('each certificate has one state', async () => {
-  const hosts = ['ok', 'due', 'failing', 'expired', 'gone', 'new', 'asked'];
+  const hosts = [
+    'ok',
+    'due',
+    'failing',
+    'expired',
+    'gone',
+    'new',
+    'asked',
+    'early',
+    'late',
+    'refused',
+    'bare',
+  ];
   await bench.run(domainsAdd, { name: 'example.com', hosts: hosts.map((host) => `${host}.example.com`) });
-  await bench.hold(id('ok'), start + 60 * day);
-  await bench.hold(id('due'), start + 20 * day);
+  const served = async (host: string, notAfter: number) =>
+    bench.seen(id(host), await bench.hold(id(host), notAfter));
+  await served('ok', start + 60 * day);
+  await served('due', start + 20 * day);
   await bench.remember(id('due'), { renewAt: start - day });
-  await bench.hold(id('failing'), start + 10 * day);
+  await served('failing', start + 10 * day);
   await bench.remember(id('failing'), { failures: 2 });
-  await bench.hold(id('expired'), start - day);
+  await served('expired', start - day);
   await bench.remember(id('expired'), { failures: 9 });
-  await bench.hold(id('gone'), start + 60 * day);
-  await bench.hold(id('asked'), start + 60 * day);
+  await served('gone', start + 60 * day);
+  await served('asked', start + 60 * day);
   await bench.remember(id('asked'), { requested: { at: start, force: true } });
+  await bench.hold(id('early'), start + 60 * day);
+  await served('late', start + 20 * day);
+  await bench.hold(id('late'), start + 60 * day);
+  await bench.hold(id('refused'), start + 60 * day);
+  await bench.remember(id('refused'), { failures: 1 });
+  await bench.seen(id('refused'), undefined, { failures: 2 });
+  await bench.seen(id('bare'), undefined, { failures: 1 });
   await bench.run(hostsRemove, { names: ['gone.example.com'] });
   const { certificates, asOf } = await bench.run(certsList, {});
   expect(asOf).toBe(start);
@@ -42,6 +54,10 @@ test('each certificate has one state', async () => {
     [id('gone')]: 'unwanted',
     [id('new')]: 'renewing',
     [id('asked')]: 'renewing',
+    [id('early')]: 'undeployed',
+    [id('late')]: 'undeployed',
+    [id('refused')]: 'deploy-failing',
+    [id('bare')]: 'deploy-failing',
   });
   expect(certificates.map((row) => row.id)).toEqual(certificates.map((row) => row.id).sort());
   expect(certificates.find((row) => row.id === id('ok'))).toMatchObject({
@@ -56,8 +72,8 @@ test('a stand-in is listed only where it is served, or with all', async () => {
   await bench.run(domainsAdd, { name: 'example.com', hosts: ['new.example.com', 'ok.example.com'] });
   await bench.run(domainsAdd, { name: 'example.org', hosts: ['other.example.org'] });
   await bench.hold(id('ok'), start + 60 * day);
-  await holdFallback(bench, 'example.com/new.example.com', start + 80 * day);
-  await holdFallback(bench, 'example.com/ok.example.com', start + 80 * day);
+  await holdFallback('example.com/new.example.com', start + 80 * day);
+  await holdFallback('example.com/ok.example.com', start + 80 * day);
   const listed = async (input: object) =>
     (await bench.run(certsList, input)).certificates.map((row) => row.id);
   expect(await listed({ domain: 'example.com' })).toEqual([
@@ -83,6 +99,7 @@ test('show tells all that is public, by id or by host name, and no key', async (
     putIssuance: {
       lineage: id('a'),
       wanted,
+      names: wanted.names,
       issuer: 'zerossl',
       privateKey: key,
       csrDer: new Uint8Array(3),
@@ -90,22 +107,15 @@ test('show tells all that is public, by id or by host name, and no key', async (
       orderUrl: 'https://ca.test/order/1',
       presented: {},
     },
-    putDeployments: [
-      {
-        version: 0,
-        target: 'files',
-        lineage: id('a'),
-        failures: 0,
-        observed: { fingerprint: second.fingerprint, source: 'acme', at: start },
-      },
-    ],
   });
+  await bench.seen(id('a'), first);
   const shown = await bench.run(certsShow, { id: id('a') });
   expect(shown).toMatchObject({
-    state: 'renewing',
+    state: 'undeployed',
     certificate: { serial: second.serial },
     order: { issuer: 'zerossl', startedAt: start - 5, url: 'https://ca.test/order/1' },
-    deployments: [{ target: 'files', failures: 0 }],
+    wanted: { serial: second.serial },
+    targets: [{ target: 'files', shows: 'other', seen: { serial: first.serial }, failures: 0 }],
   });
   expect(shown.generations.map(({ serial }) => serial)).toEqual([second.serial, first.serial]);
   expect(JSON.stringify(shown)).not.toContain('privateKey');

@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { resolveDomain } from '../../src/core/domain-wish.ts';
 import { adoptFile } from '../../src/core/file-wishes.ts';
+import { changeWishes } from '../../src/core/reconcile.ts';
 import type { Domain } from '../../src/core/types.ts';
 import {
   domainsAdd,
@@ -9,18 +11,10 @@ import {
   domainsShow,
 } from '../../src/operations/domains.ts';
 import { hostsAdd } from '../../src/operations/hosts.ts';
-import { type Bench, type Benches, settings, start, startBenches } from './fixture.ts';
+import { issue } from '../../src/operations/issue.ts';
+import { bench, day, settings, start, useBench } from './fixture.ts';
 
-let benches: Benches;
-let bench: Bench;
-
-beforeAll(async () => {
-  benches = await startBenches();
-});
-beforeEach(async () => {
-  bench = await benches.open();
-});
-afterAll(() => benches?.stop());
+useBench();
 
 const fileDomain: Domain = {
   name: 'example.org',
@@ -57,6 +51,16 @@ describe('domains add', () => {
     expect(answer.certificates).toEqual(['example.com/*.example.com/ec']);
   });
 
+  test('keeps what was said of refused names and of keys, until it is unset', async () => {
+    const name = 'example.com';
+    await bench.run(domainsAdd, { name, partial: true, reuseKey: true });
+    expect((await bench.run(domainsShow, { name })).domain).toMatchObject({ partial: true, reuseKey: true });
+    await bench.run(domainsSet, { name, unset: ['reuseKey'] });
+    const { domain } = await bench.run(domainsShow, { name });
+    expect(domain).toMatchObject({ partial: true });
+    expect(domain.reuseKey).toBeUndefined();
+  });
+
   test('keeps the profile as wished', async () => {
     await bench.run(domainsAdd, { name: 'example.com', profile: 'shortlived', profileRequired: true });
     const { domain } = await bench.run(domainsShow, { name: 'example.com' });
@@ -73,6 +77,7 @@ describe('domains add', () => {
     [{ mode: 'wildcard' }, 'without a DNS account'],
     [{ mode: 'wildcard', dnsAccount: 'byhand' }, 'the DNS account byhand is kept by hand'],
     [{ challenge: 'dns-01' }, 'cannot use dns-01 without a DNS account'],
+    [{ challenge: 'dns-persist-01', dnsAccount: 'route53' }, 'name it under "experimental"'],
     [{ keyTypes: ['p256', 'p384'] }, 'are of one kind'],
     [{ profileRequired: true }, 'name the profile as well'],
     [{ hosts: ['*.example.com'] }, '*.example.com needs dns-01'],
@@ -145,19 +150,84 @@ describe('domains set', () => {
   });
 });
 
+describe('what was said of a domain', () => {
+  const domain = async () => (await bench.run(domainsShow, { name: 'example.com' })).domain;
+
+  test('is kept; the rest follows the defaults', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', deploy: ['web'] });
+    expect((await domain()).said).toEqual({ deploy: ['web'] });
+    await bench.run(domainsSet, { name: 'example.com', issuers: ['zerossl'], profile: 'short' });
+    expect((await domain()).said).toEqual({
+      deploy: ['web'],
+      issuers: ['zerossl'],
+      profile: { name: 'short', required: false },
+    });
+    await bench.run(domainsSet, { name: 'example.com', profileRequired: true });
+    expect((await domain()).profile).toEqual({ name: 'short', required: true });
+  });
+
+  test('can be taken back field by field: the default counts again', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', deploy: ['web'], contacts: ['a@example.com'] });
+    await bench.run(domainsSet, { name: 'example.com', unset: ['deploy', 'contacts'] });
+    expect(await domain()).toMatchObject({ deploy: ['files'], contacts: [], said: {} });
+  });
+
+  test('before the file lost a name of it does not stand in the way of another change', async () => {
+    const said = { deploy: ['lost'], notify: ['mail'] };
+    const edit = () => ({ domain: resolveDomain('example.com', said, settings) });
+    await changeWishes('example.com', edit, bench.needs);
+    await bench.run(domainsSet, { name: 'example.com', contacts: ['a@example.com'] });
+    expect(await domain()).toMatchObject({ deploy: ['files'], contacts: ['a@example.com'] });
+    await expect(bench.run(domainsSet, { name: 'example.com', deploy: ['lost'] })).rejects.toMatchObject({
+      code: 'command.invalid',
+    });
+  });
+});
+
 describe('domains remove', () => {
   test('refuses while there are hosts unless forced; certificates stay and become unwanted', async () => {
     await bench.run(domainsAdd, { name: 'example.com', hosts: ['a.example.com'] });
     await bench.hold('example.com/a.example.com/ec', start + 1e9);
     await expect(bench.run(domainsRemove, { name: 'example.com' })).rejects.toMatchObject({
       code: 'command.conflict',
-      message: 'example.com has 1 host (a.example.com); remove them first, or use force',
+      message: 'example.com has 1 host (a.example.com); remove them first with "hosts remove", or use force',
     });
     await bench.run(domainsRemove, { name: 'example.com', force: true });
     expect(await bench.needs.wishes.domains()).toEqual([]);
     expect(await bench.needs.wishes.host('a.example.com')).toBeUndefined();
     const lineage = await bench.needs.certificates.lineage('example.com/a.example.com/ec');
     expect(lineage).toMatchObject({ unwantedSince: start, current: 1 });
+  });
+
+  test('does not ask for force because of a certificate that was asked for and never came', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', mode: 'custom' });
+    await bench.run(issue, { names: ['a.example.com', 'b.example.com'] });
+    await bench.run(domainsRemove, { name: 'example.com' });
+    expect(await bench.needs.wishes.domains()).toEqual([]);
+    expect(await bench.needs.wishes.groups('example.com')).toEqual([]);
+  });
+
+  test('refuses while what "issue" asked for holds a valid certificate, unless forced', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', mode: 'custom' });
+    await bench.run(issue, { names: ['a.example.com'] });
+    await bench.hold('example.com/a.example.com/ec', start + day);
+    await expect(bench.run(domainsRemove, { name: 'example.com' })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: expect.stringContaining('1 certificate asked for with "issue" (a.example.com)'),
+    });
+    bench.now = start + 2 * day;
+    await bench.run(domainsRemove, { name: 'example.com' });
+    expect(await bench.needs.wishes.groups('example.com')).toEqual([]);
+  });
+
+  test('a group that is taken out leaves its certificate unwanted', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', mode: 'custom' });
+    await bench.run(issue, { names: ['a.example.com'] });
+    await changeWishes('example.com', ({ groups }) => ({ removeGroups: groups }), bench.needs);
+    expect(await bench.needs.wishes.groups('example.com')).toEqual([]);
+    expect(await bench.needs.certificates.lineage('example.com/a.example.com/ec')).toMatchObject({
+      unwantedSince: start,
+    });
   });
 
   test('refuses a domain of the file until it has left it', async () => {

@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { createBudget } from '../../src/acme/budget.ts';
 import { systemClock } from '../../src/clock.ts';
+import { AgentError } from '../../src/core/errors.ts';
+import type { AccountChanges, AcmeAccountRecord } from '../../src/core/ports.ts';
 import { editRenewal } from '../../src/core/records.ts';
 import { secret } from '../../src/core/secret.ts';
 import type {
   Certificate,
+  Deployment,
   DueJob,
   Event,
   Instant,
@@ -14,6 +19,8 @@ import type {
 import { parseCommand } from '../../src/operations/command.ts';
 import type { Operation, OperationNeeds } from '../../src/operations/define.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
+import { generateKey } from '../../src/x509/key.ts';
+import { createScriptedPreflight, type ScriptedPreflight } from '../core/scripted-preflight.ts';
 import { createMemoryLog } from '../support/memory.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
@@ -44,6 +51,7 @@ export interface Bench {
   readonly needs: OperationNeeds;
   readonly woken: readonly { readonly job: DueJob; readonly ids: readonly string[] }[];
   now: Instant;
+  readonly preflight: ScriptedPreflight;
   /** As a worker would: input parsed, then carried out. */
   run<Input, Output>(
     operation: Operation<Input, Output>,
@@ -52,39 +60,39 @@ export interface Bench {
   ): Promise<Output>;
   /** Gives a lineage a (made-up) certificate that expires at `notAfter`. */
   hold(lineage: LineageId, notAfter: Instant, more?: Partial<Certificate>): Promise<Certificate>;
+  /** What the target `files` was seen to show of a lineage, if anything. */
+  seen(lineage: LineageId, certificate?: Certificate, more?: Partial<Deployment>): Promise<void>;
   remember(lineage: LineageId, state: Partial<RenewalState>): Promise<void>;
   events(type: Event['type']): Promise<readonly Event[]>;
   close(): Promise<void>;
 }
 
-/** One Redis a test file, one store in it a test. */
-export interface Benches {
-  open(): Promise<Bench>;
-  stop(): Promise<void>;
-}
+/** That of the test that runs, in a file that called `useBench`. */
+export let bench: Bench;
 
-export async function startBenches(): Promise<Benches> {
-  const redis = await startRedis();
+/** One Redis for the test file, and in it a store of its own for each test. */
+export function useBench(): void {
   const opened: Bench[] = [];
-  return {
-    open: async () => {
-      const bench = await openBench(redis, opened.length);
-      opened.push(bench);
-      return bench;
-    },
-    stop: async () => {
-      for (const bench of opened) await bench.close();
-      await redis.stop();
-    },
-  };
+  let redis: TestRedis;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  beforeEach(async () => {
+    bench = await openBench(redis, opened.length);
+    opened.push(bench);
+  });
+  afterAll(async () => {
+    for (const one of opened) await one.close();
+    await redis?.stop();
+  });
 }
 
 async function openBench(redis: TestRedis, number: number): Promise<Bench> {
   const woken: { job: DueJob; ids: readonly string[] }[] = [];
-  const clock = { ...systemClock, now: () => bench.now };
+  const clock = { ...systemClock, now: () => made.now };
   const log = createMemoryLog();
   const jobs = { wake: async (job: DueJob, ids: readonly string[]) => void woken.push({ job, ids }) };
-  const bench = { now: start } as { now: Instant };
+  const made = { now: start, preflight: createScriptedPreflight() };
   const store = await openStore({
     redis: { url: redis.url },
     prefix: `{bench${number}}`,
@@ -92,8 +100,18 @@ async function openBench(redis: TestRedis, number: number): Promise<Bench> {
     clock,
     log,
   });
-  const needs: OperationNeeds = { ...store, jobs, clock, log, settings: () => settings };
-  return Object.assign(bench, {
+  const budget = createBudget([], { buckets: store.buckets, clock, log });
+  const needs: OperationNeeds = {
+    ...store,
+    budget,
+    preflight: made.preflight,
+    accountChanges: changesOf(store),
+    jobs,
+    clock,
+    log,
+    settings: () => settings,
+  };
+  return Object.assign(made, {
     needs,
     woken,
     run: async <Input, Output>(operation: Operation<Input, Output>, input: object, caller = {}) => {
@@ -102,12 +120,35 @@ async function openBench(redis: TestRedis, number: number): Promise<Bench> {
     },
     hold: (lineage: LineageId, notAfter: Instant, more: Partial<Certificate> = {}) =>
       hold(store, { lineage, notAfter, more }),
+    seen: (lineage: LineageId, certificate?: Certificate, more: Partial<Deployment> = {}) =>
+      store.changes.commit({ putDeployments: [{ ...deployment(lineage, certificate, made.now), ...more }] }),
     remember: (lineage: LineageId, state: Partial<RenewalState>) =>
       editRenewal(lineage, store, (before) => ({ putRenewals: [{ ...before, ...state }] })),
     events: async (type: Event['type']) =>
       (await store.events.recent(100)).filter((event) => event.type === type),
     close: () => store.close(),
   });
+}
+
+/** A CA that agrees to everything. */
+function changesOf({ accounts }: Store): AccountChanges {
+  const change = async (issuer: string, changed: Partial<AcmeAccountRecord>) => {
+    const record = await accounts.get(issuer);
+    if (record === undefined)
+      throw new AgentError('command.conflict', `there is no account at ${issuer} yet`);
+    await accounts.put({ ...record, ...changed });
+    return { ...record, ...changed };
+  };
+  return {
+    rollover: async (issuer) => change(issuer, { key: await generateKey('p256'), rolledAt: start }),
+    deactivate: (issuer) => change(issuer, { deactivatedAt: start }),
+  };
+}
+
+function deployment(lineage: LineageId, shown: Certificate | undefined, at: Instant): Deployment {
+  const observed =
+    shown === undefined ? undefined : { fingerprint: shown.fingerprint, source: shown.source, at };
+  return { version: 0, target: 'files', lineage, failures: 0, observed };
 }
 
 async function hold(
@@ -140,7 +181,7 @@ async function hold(
 }
 
 /** The stand-in that a deployment would have made for a policy. */
-export async function holdFallback(bench: Bench, policy: string, notAfter: Instant): Promise<Certificate> {
+export async function holdFallback(policy: string, notAfter: Instant): Promise<Certificate> {
   const { certificates, changes } = bench.needs;
   const own = await certificates.lineage(`${policy}/ec`);
   if (own === undefined) throw new Error(`no lineage for ${policy}`);

@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { adoptFile } from '../../src/core/file-wishes.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from '../../src/operations/hosts.ts';
-import { type Bench, type Benches, day, holdFallback, settings, start, startBenches } from './fixture.ts';
+import { issue } from '../../src/operations/issue.ts';
+import { bench, day, holdFallback, settings, start, useBench } from './fixture.ts';
 
-let benches: Benches;
-let bench: Bench;
-
-beforeAll(async () => {
-  benches = await startBenches();
-});
+useBench();
 beforeEach(async () => {
-  bench = await benches.open();
   await bench.run(domainsAdd, { name: 'example.com' });
 });
-afterAll(() => benches?.stop());
 
 test('hosts go under the longest domain that matches, each with its certificate and its event', async () => {
   await bench.run(domainsAdd, { name: 'eu.example.com' });
@@ -32,6 +26,20 @@ test('hosts go under the longest domain that matches, each with its certificate 
   expect(facts).toHaveLength(3);
 });
 
+test('the answer names the certificates that serve the new hosts, and no other of the domain', async () => {
+  await bench.run(hostsAdd, { names: ['old.example.com'] });
+  expect(await bench.run(hostsAdd, { names: ['new.example.com'] })).toEqual({
+    added: ['new.example.com'],
+    certificates: ['example.com/new.example.com/ec'],
+  });
+  await bench.run(domainsAdd, { name: 'example.org', dnsAccount: 'route53', hosts: ['a.b.example.org'] });
+  expect(await bench.run(hostsAdd, { names: ['c.example.org', 'd.example.org'] })).toMatchObject({
+    certificates: ['example.org/*.example.org/ec'],
+  });
+  await bench.run(domainsAdd, { name: 'example.net', mode: 'custom' });
+  expect(await bench.run(hostsAdd, { names: ['a.example.net'] })).toMatchObject({ certificates: [] });
+});
+
 test.each([
   [
     ['fine.example.com', 'shop.example.net'],
@@ -42,7 +50,8 @@ test.each([
   [['a.example.com', 'a.example.com.'], 'command.invalid', 'a.example.com is given twice'],
   [['*.example.com'], 'command.invalid', '*.example.com needs dns-01'],
   [['a..example.com'], 'command.invalid', 'names.0: "a..example.com" is not a host name'],
-  [['192.0.2.1'], 'command.invalid', 'it is an IP address'],
+  [['192.0.2.1'], 'command.notFound', 'add it first: "domains add 192.0.2.1"'],
+  [['192.0.2.300'], 'command.invalid', 'it is neither an IP address nor a name'],
   [[`${'long-label.'.repeat(24)}example.com`], 'command.invalid', 'longer than 253 characters'],
   [[], 'command.invalid', 'names must have at least 1 name'],
 ])('refuses %j and adds none of them', async (names, code, message) => {
@@ -92,6 +101,21 @@ test('removing a host orders nothing and keeps its certificate', async () => {
   });
 });
 
+test('what "issue" asked for together is removed by its first name, and stays held', async () => {
+  await bench.run(issue, { names: ['shop.example.com', 'www.shop.example.com'] });
+  const id = 'example.com/shop.example.com/ec';
+  await bench.hold(id, start + 60 * day);
+  expect(await bench.run(hostsRemove, { names: ['shop.example.com'] })).toEqual({
+    removed: ['shop.example.com'],
+  });
+  expect(await bench.needs.wishes.groups('example.com')).toEqual([]);
+  expect((await bench.needs.certificates.lineage(id))?.unwantedSince).toBe(start);
+  expect(await bench.needs.certificates.certificate(id)).toBeDefined();
+  await expect(bench.run(hostsRemove, { names: ['www.shop.example.com'] })).rejects.toMatchObject({
+    code: 'command.notFound',
+  });
+});
+
 test('two commands that add the same host at once: one wins, one is refused', async () => {
   const results = await Promise.allSettled([
     bench.run(hostsAdd, { names: ['a.example.com'] }),
@@ -104,10 +128,10 @@ test('two commands that add the same host at once: one wins, one is refused', as
 test('the list shows what serves each host: trusted before stand-in, its own before a wildcard', async () => {
   await bench.run(domainsAdd, { name: 'example.org', dnsAccount: 'route53', hosts: ['w.example.org'] });
   await bench.run(hostsAdd, { names: ['a.example.com', 'b.example.com', 'c.example.com'] });
-  await bench.hold('example.org/*.example.org/ec', start + 50 * day);
-  await bench.hold('example.com/a.example.com/ec', start + 60 * day);
+  for (const id of ['example.org/*.example.org/ec', 'example.com/a.example.com/ec'])
+    await bench.seen(id, await bench.hold(id, start + 60 * day));
   await bench.hold('example.com/b.example.com/ec', start - day);
-  await holdFallback(bench, 'example.com/b.example.com', start + 80 * day);
+  await holdFallback('example.com/b.example.com', start + 80 * day);
   const { hosts, asOf } = await bench.run(hostsList, {});
   expect(asOf).toBe(start);
   expect(hosts.map(({ name, certificate }) => [name, certificate?.id, certificate?.state])).toEqual([

@@ -1,21 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { hostsRemove } from '../../src/operations/hosts.ts';
 import { renew } from '../../src/operations/renew.ts';
 import { renewAll } from '../../src/operations/renew-all.ts';
 import { taskShow } from '../../src/operations/tasks.ts';
-import { type Bench, type Benches, day, start, startBenches } from './fixture.ts';
+import { bench, day, start, useBench } from './fixture.ts';
 
-let benches: Benches;
-let bench: Bench;
-
-beforeAll(async () => {
-  benches = await startBenches();
-});
-beforeEach(async () => {
-  bench = await benches.open();
-});
-afterAll(() => benches?.stop());
+useBench();
 
 const id = (host: string) => `example.${host.slice(1)}/${host[0]}.example.${host.slice(1)}/ec`;
 

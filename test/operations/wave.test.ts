@@ -55,7 +55,7 @@ describe('a wave', () => {
     expect(planWave(list, { force: true, now }).map(({ step }) => step.reason)).toEqual([
       'missing',
       'failed',
-      'requested',
+      'forced',
     ]);
     expect(order(list, false)).toEqual(['missing', 'failed']);
   });

@@ -1,53 +1,38 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { deploymentId } from '../../src/core/records.ts';
 import { secret } from '../../src/core/secret.ts';
-import { domainsAdd } from '../../src/operations/domains.ts';
+import { domainsAdd, domainsSet } from '../../src/operations/domains.ts';
 import { issue } from '../../src/operations/issue.ts';
 import { why } from '../../src/operations/why.ts';
-import { type Bench, type Benches, day, holdFallback, start, startBenches } from './fixture.ts';
-
-let benches: Benches;
-let bench: Bench;
+import { bench, day, holdFallback, start, useBench } from './fixture.ts';
 
 const a = 'example.com/a.example.com/ec';
 const minute = 60_000;
 const hour = 60 * minute;
 
-beforeAll(async () => {
-  benches = await startBenches();
-});
+useBench();
 beforeEach(async () => {
-  bench = await benches.open();
   await bench.run(domainsAdd, { name: 'example.com', hosts: ['a.example.com'] });
 });
-afterAll(() => benches?.stop());
 
 const lines = async (host: string) => (await bench.run(why, { host })).lines;
 
 test('a host that is well: what is served, where it was seen, and when it is renewed', async () => {
-  const { fingerprint } = await bench.hold(a, start + 60 * day);
+  const certificate = await bench.hold(a, start + 60 * day);
   await bench.remember(a, { renewAt: start + 30 * day });
-  await bench.needs.changes.commit({
-    due: [{ job: 'issue', id: a, at: start + 30 * day }],
-    putDeployments: [
-      {
-        version: 0,
-        target: 'files',
-        lineage: a,
-        failures: 0,
-        observed: { fingerprint, source: 'acme', at: start - 3 * minute },
-      },
-    ],
-  });
+  await bench.needs.changes.commit({ due: [{ job: 'issue', id: a, at: start + 30 * day }] });
+  await bench.seen(a, certificate);
+  bench.now = start + 3 * minute;
   expect(await lines('a.example.com')).toEqual([
-    'a.example.com is served a certificate of letsencrypt (R11), valid until 2027-01-19 12:00:00 UTC (in 60 days).',
+    'a.example.com is served a certificate of letsencrypt (R11), valid until 2027-01-19 12:00:00 UTC (in 59 days).',
     `Certificate ${a}.`,
-    'At files: it is in place, last seen 3 minutes ago.',
-    'Next: renewal at 2026-12-20 12:00:00 UTC (in 30 days).',
+    'At files: in place, last seen 3 minutes ago.',
+    'Next: renewal at 2026-12-20 12:00:00 UTC (in 29 days).',
   ]);
 });
 
 test('a host that fails: the stand-in, the attempts, the error with its advice, and the next attempt', async () => {
-  const fallback = await holdFallback(bench, 'example.com/a.example.com', start + 80 * day);
+  const fallback = await holdFallback('example.com/a.example.com', start + 80 * day);
   await bench.remember(a, {
     failures: 3,
     failingSince: start - 2 * hour,
@@ -55,52 +40,98 @@ test('a host that fails: the stand-in, the attempts, the error with its advice, 
     lastFailure: {
       at: start - minute,
       code: 'challenge.dns',
-      message: 'letsencrypt could not validate the name',
+      message: 'letsencrypt refused: b.example.com: no AAAA record',
       issuer: 'letsencrypt',
-      names: { 'a.example.com': 'no A record' },
+      names: { 'a.example.com': 'no A record', 'b.example.com': 'no AAAA record' },
     },
-    reminders: { count: 2, silencedUntil: start + day },
+    reminders: { count: 2, lastAt: start - hour, silencedUntil: start + day },
   });
   await bench.needs.changes.commit({
-    due: [{ job: 'issue', id: a, at: start + 9 * minute }],
-    putDeployments: [
-      {
-        version: 0,
-        target: 'files',
-        lineage: a,
-        failures: 0,
-        observed: { fingerprint: fallback.fingerprint, source: 'self-signed', at: start - hour },
-      },
+    due: [
+      { job: 'issue', id: a, at: start + 9 * minute },
+      { job: 'remind', id: a, at: start + day },
     ],
   });
+  await bench.seen(a, fallback);
   const answer = await bench.run(why, { host: 'a.example.com' });
   expect(answer.lines).toEqual([
     'a.example.com is served a self-signed certificate, which browsers warn of, valid until 2027-02-08 12:00:00 UTC (in 80 days).',
     `Certificate ${a}.`,
-    'At files: it is in place, last seen 1 hour ago.',
+    'At files: in place, last seen now.',
     'There is no trusted one: 3 attempts failed since 2026-11-20 10:00:00 UTC (2 hours ago).',
-    'Last error, 1 minute ago at letsencrypt: letsencrypt could not validate the name.',
+    'Last error, 1 minute ago at letsencrypt: letsencrypt refused: b.example.com: no AAAA record.',
     '  a.example.com: no A record.',
     'What to do: Check that the name resolves: A, AAAA, NS and DNSSEC, from outside.',
     'Next: attempt 4 at 2026-11-20 12:09:00 UTC (in 9 minutes).',
-    '2 reminders sent so far.',
+    'Reminders: 2 of 30 sent, the last 1 hour ago; the next at 2026-11-21 12:00:00 UTC (in 24 hours).',
     'Reminders are silent until 2026-11-21 12:00:00 UTC (in 24 hours).',
   ]);
   expect(answer.certificates).toMatchObject([
     {
       lineage: a,
       failures: 3,
-      served: { source: 'self-signed' },
+      wanted: { source: 'self-signed' },
       targets: [{ target: 'files', shows: 'same' }],
     },
   ]);
+});
+
+test('a certificate without a name that its CA refused says so, and when that is tried again', async () => {
+  const certificate = await bench.hold(a, start + 60 * day);
+  await bench.seen(a, certificate);
+  const message = 'b.example.com points elsewhere';
+  await bench.remember(a, {
+    leftOut: {
+      'b.example.com': {
+        failures: 2,
+        since: start - hour,
+        retryAt: start + 100 * minute,
+        failure: { at: start - minute, code: 'challenge.unauthorized', message, issuer: 'letsencrypt' },
+      },
+    },
+  });
+  const answer = await bench.run(why, { host: 'a.example.com' });
+  expect(answer.lines).toEqual(
+    expect.arrayContaining([
+      'Without b.example.com since 2026-11-20 11:00:00 UTC (1 hour ago), refused 2 times: b.example.com points elsewhere.',
+      '  It is tried again at 2026-11-20 13:40:00 UTC (in 1 hour).',
+    ]),
+  );
+  expect(answer.certificates[0]?.leftOut).toMatchObject([{ name: 'b.example.com', failures: 2 }]);
+});
+
+test('reminders after the thirtieth are weekly, and it says so', async () => {
+  await bench.remember(a, {
+    failures: 40,
+    failingSince: start - 40 * day,
+    reminders: { count: 31, lastAt: start - day },
+  });
+  await bench.needs.changes.commit({ due: [{ job: 'remind', id: a, at: start + 6 * day }] });
+  expect(await lines('a.example.com')).toContain(
+    'Reminders: 31 sent, the last 24 hours ago, weekly since number 30; the next at 2026-11-26 12:00:00 UTC (in 6 days).',
+  );
 });
 
 test('a renewal in trouble does not take the certificate away', async () => {
   await bench.hold(a, start + 5 * day);
   await bench.remember(a, { failures: 1, failingSince: start - hour });
   expect(await lines('a.example.com')).toContain(
-    'Its renewal is in trouble: 1 attempt failed since 2026-11-20 11:00:00 UTC (1 hour ago). The certificate is served until it expires.',
+    'Its renewal is in trouble: 1 attempt failed since 2026-11-20 11:00:00 UTC (1 hour ago). The certificate held is served until it expires.',
+  );
+});
+
+test('the advice of the CA on when to renew, and its reason', async () => {
+  await bench.hold(a, start + 60 * day);
+  await bench.remember(a, {
+    window: {
+      start: start + day,
+      end: start + 2 * day,
+      chosenAt: start + day,
+      explanationUrl: 'https://ca.test/why',
+    },
+  });
+  expect(await lines('a.example.com')).toContain(
+    'The CA advises to renew it between 2026-11-21 12:00:00 UTC (in 24 hours) and 2026-11-22 12:00:00 UTC (in 2 days); its reason: https://ca.test/why.',
   );
 });
 
@@ -111,6 +142,7 @@ test('a new host whose order is under way, and whose target shows nothing yet', 
     putIssuance: {
       lineage: a,
       wanted: lineage.wanted,
+      names: lineage.wanted.names,
       issuer: 'letsencrypt',
       privateKey: secret<Uint8Array>(Buffer.from('a key that is never shown to anybody')),
       csrDer: new Uint8Array(1),
@@ -119,32 +151,84 @@ test('a new host whose order is under way, and whose target shows nothing yet', 
     },
   });
   expect(await lines('a.example.com')).toEqual([
-    'a.example.com has no certificate yet, not even a self-signed one.',
+    'a.example.com is served nothing yet, not even a self-signed certificate: no deploy target was seen to show one.',
     `Certificate ${a}.`,
-    'At files: nothing was put there yet.',
+    'At files: nothing was seen there yet.',
+    '  Next deployment: as soon as a worker is free.',
     'An order is under way at letsencrypt, begun 4 seconds ago.',
     'Next: the order goes on as soon as a worker is free.',
   ]);
 });
 
-test('a target in trouble is named with its own error and next try', async () => {
-  await bench.hold(a, start + 60 * day);
-  await bench.needs.changes.commit({
-    putDeployments: [
-      {
-        version: 0,
-        target: 'files',
-        lineage: a,
-        failures: 2,
-        retryAt: start + 10 * minute,
-        observed: { fingerprint: 'ff', source: 'self-signed', at: start - day },
-        lastFailure: { at: start, code: 'deploy.target', message: 'files: /srv/tls is full' },
-      },
-    ],
+describe('what the targets were seen to show', () => {
+  const failed = (code: string, message: string) => ({
+    failures: 2,
+    retryAt: start + 10 * minute,
+    lastFailure: { at: start - minute, code, message },
   });
-  expect(await lines('a.example.com')).toContain(
-    'At files: still the self-signed one, last seen 24 hours ago. files: /srv/tls is full. Next try at 2026-11-20 12:10:00 UTC (in 10 minutes).',
-  );
+  const dueAt = (at: number) =>
+    bench.needs.changes.commit({ due: [{ job: 'deploy', id: deploymentId('files', a), at }] });
+
+  test('a target that took nothing still shows the stand-in, for all that is held', async () => {
+    const fallback = await holdFallback('example.com/a.example.com', start + 80 * day);
+    await bench.hold(a, start + 60 * day);
+    await bench.seen(a, fallback, failed('deploy.target', 'files: /srv/tls is full'));
+    await dueAt(start + 10 * minute);
+    expect((await lines('a.example.com')).slice(0, 7)).toEqual([
+      'a.example.com is served a self-signed certificate, which browsers warn of, valid until 2027-02-08 12:00:00 UTC (in 80 days).',
+      `Certificate ${a}.`,
+      'To be served: a certificate of letsencrypt (R11), valid until 2027-01-19 12:00:00 UTC (in 60 days).',
+      'At files: still the self-signed one, last seen now.',
+      '  2 deployments failed, the last 1 minute ago: files: /srv/tls is full.',
+      '  What to do: Check the deploy target: its path, rights and disk space.',
+      '  Next deployment: at 2026-11-20 12:10:00 UTC (in 10 minutes).',
+    ]);
+  });
+
+  test('a predecessor that has expired there is called so, also when it is no longer held', async () => {
+    const old = await bench.hold(a, start - day);
+    await bench.hold(a, start + 60 * day);
+    await bench.seen(a, old);
+    const [headline, , , sight] = await lines('a.example.com');
+    expect(headline).toBe(
+      'a.example.com is served a certificate of letsencrypt (R11), EXPIRED since 2026-11-19 12:00:00 UTC (24 hours ago).',
+    );
+    expect(sight).toBe('At files: still an EXPIRED one, last seen now.');
+    for (let generation = 0; generation < 3; generation++) await bench.hold(a, start + 60 * day);
+    expect((await lines('a.example.com'))[0]).toBe(
+      'a.example.com is served an earlier certificate, which is no longer held here.',
+    );
+  });
+
+  test('a reload that fails is not taken for files that are missing', async () => {
+    await bench.hold(a, start + 60 * day);
+    await bench.seen(a, undefined, failed('deploy.reload', 'reload "nginx -s reload" of files failed'));
+    expect(await lines('a.example.com')).toContain(
+      'At files: the new one lies there, but the reload failed.',
+    );
+  });
+
+  test('targets that differ are told apart', async () => {
+    await bench.run(domainsSet, { name: 'example.com', deploy: ['files', 'web'] });
+    const certificate = await bench.hold(a, start + 60 * day);
+    await bench.seen(a, certificate);
+    expect((await lines('a.example.com')).slice(0, 6)).toEqual([
+      'a.example.com is not served the same everywhere; this is what its targets show.',
+      `Certificate ${a}.`,
+      'To be served: a certificate of letsencrypt (R11), valid until 2027-01-19 12:00:00 UTC (in 60 days).',
+      'At files: in place, last seen now.',
+      'At web: nothing was seen there yet.',
+      expect.stringMatching(/^ {2}Next deployment: /),
+    ]);
+  });
+
+  test('a domain without targets keeps its certificate in the store', async () => {
+    await bench.run(domainsSet, { name: 'example.com', deploy: [] });
+    await bench.hold(a, start + 60 * day);
+    expect((await lines('a.example.com'))[0]).toMatch(
+      /^a\.example\.com has a certificate of letsencrypt .*; its domain has no deploy target, so it stays in the store\.$/,
+    );
+  });
 });
 
 test('a name that is not known: the nearest one, and the command that adds it', async () => {

@@ -1,0 +1,125 @@
+import { served } from '../core/fallback.ts';
+import { fallbackId } from '../core/policies.ts';
+import { deploymentId } from '../core/records.ts';
+import type { Certificate, Deployment, Instant, Lineage, RenewalState } from '../core/types.ts';
+import type { OperationNeeds } from './define.ts';
+import { type AdvisedFailure, withAdvice } from './words.ts';
+
+/** Facts of a certificate that a target shows or should show. */
+export type ShownFacts = Pick<
+  Certificate,
+  'lineage' | 'source' | 'issuer' | 'issuerName' | 'notAfter' | 'serial' | 'fingerprint'
+>;
+
+/** What a target was seen to show, against what it should. */
+export interface TargetView {
+  readonly target: string;
+  /** same: what it should · other: something else · nothing: nothing was seen there yet. */
+  readonly shows: 'same' | 'other' | 'nothing';
+  readonly seenAt?: Instant | undefined;
+  readonly source?: Certificate['source'] | undefined;
+  /** Absent: nothing was seen, or a certificate that is no longer held. */
+  readonly seen?: ShownFacts | undefined;
+  /** Deployments that failed in a row. */
+  readonly failures: number;
+  readonly lastError?: AdvisedFailure | undefined;
+  /** Of a target that is behind or in trouble: when it is tried next. */
+  readonly nextAt?: Instant | undefined;
+}
+
+export interface Shown {
+  /** What the targets should show at this moment. */
+  readonly wanted?: ShownFacts | undefined;
+  /** One view for each target of the domain, in its order. */
+  readonly targets: readonly TargetView[];
+}
+
+/** done: all targets show what they should · waiting: a deployment has still to run · failing: the last one failed. */
+export type Placing = 'done' | 'waiting' | 'failing';
+
+type Needs = Pick<OperationNeeds, 'wishes' | 'certificates' | 'deployments' | 'due' | 'clock'>;
+
+/** What the targets should show for a lineage that we order, and what they were seen to show. */
+export async function shownOf(
+  {
+    lineage,
+    certificate,
+    state,
+  }: { lineage: Lineage; certificate: Certificate | undefined; state: RenewalState },
+  needs: Needs,
+): Promise<Shown> {
+  if (lineage.policy === undefined || lineage.source !== 'acme') return { targets: [] };
+  const [domain, standIn, deployments] = await Promise.all([
+    needs.wishes.domain(lineage.domain),
+    needs.certificates.lineage(fallbackId(lineage.policy)),
+    needs.deployments.of(lineage.id),
+  ]);
+  const [own, stood] = await Promise.all([generationsOf(lineage, needs), generationsOf(standIn, needs)]);
+  const fallback = stood.find(({ generation }) => generation === standIn?.current);
+  const { revokedAt } = state;
+  const wanted = served({ certificate, fallback, revokedAt, now: needs.clock.now() });
+  const targets = (domain?.deploy ?? []).map(async (target): Promise<TargetView> => {
+    const view = viewOf(target, { wanted, known: [...own, ...stood], deployments });
+    const isBehind = view.shows !== 'same' || view.failures > 0;
+    const nextAt = isBehind ? await needs.due.at('deploy', deploymentId(target, lineage.id)) : undefined;
+    return { ...view, nextAt };
+  });
+  return {
+    wanted: wanted === undefined ? undefined : factsOf(wanted),
+    targets: await Promise.all(targets),
+  };
+}
+
+/** Facts of all generations held, newest first. */
+export async function generationsOf(
+  lineage: Lineage | undefined,
+  { certificates }: Pick<Needs, 'certificates'>,
+): Promise<readonly Certificate[]> {
+  if (lineage === undefined) return [];
+  const all = await Promise.all(
+    lineage.generations.map((number) => certificates.certificate(lineage.id, number)),
+  );
+  return all.filter((facts) => facts !== undefined).reverse();
+}
+
+/** How far a certificate has come at the targets that should show it. */
+export function placingOf(
+  wanted: Pick<Certificate, 'fingerprint'> | undefined,
+  targets: readonly TargetView[],
+): Placing {
+  if (targets.some(({ failures }) => failures > 0)) return 'failing';
+  return wanted === undefined || targets.every(({ shows }) => shows === 'same') ? 'done' : 'waiting';
+}
+
+/** By the record of the deployment alone; `known`: the certificates that may be recognised there. */
+export function viewOf(
+  target: string,
+  {
+    wanted,
+    known = [],
+    deployments,
+  }: {
+    wanted: Certificate | undefined;
+    known?: readonly Certificate[] | undefined;
+    deployments: readonly Deployment[];
+  },
+): TargetView {
+  const deployment = deployments.find((one) => one.target === target);
+  const { observed, failures = 0, lastFailure } = deployment ?? {};
+  const seen = known.find(({ fingerprint }) => fingerprint === observed?.fingerprint);
+  const isSame = observed?.fingerprint === wanted?.fingerprint;
+  return {
+    target,
+    shows: observed === undefined ? 'nothing' : isSame ? 'same' : 'other',
+    seenAt: observed?.at,
+    source: observed?.source,
+    seen: seen === undefined ? undefined : factsOf(seen),
+    failures,
+    lastError: failures === 0 ? undefined : withAdvice(lastFailure),
+  };
+}
+
+function factsOf(certificate: Certificate): ShownFacts {
+  const { lineage, source, issuer, issuerName, notAfter, serial, fingerprint } = certificate;
+  return { lineage, source, issuer, issuerName, notAfter, serial, fingerprint };
+}
