@@ -17,7 +17,9 @@ export type CommandNeeds = OperationNeeds &
     readonly parse: (name: string, data: unknown) => ParsedCommand;
   };
 
-const lockMs = 60_000;
+/** So long nobody goes on with the command of a killed worker; a living one prolongs it. */
+const lockMs = 15_000;
+const waitMs = 60_000;
 
 /** Carries out one write; reads never come this way. A repeated idempotency key gets the answer of the first. */
 export function commandHandler(needs: CommandNeeds): CommandHandler {
@@ -35,7 +37,7 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
 }
 
 async function once(key: string, run: () => Promise<unknown>, needs: CommandNeeds): Promise<unknown> {
-  const { signal, cancel } = deadline(needs.clock, lockMs, 'waiting for the same command');
+  const { signal, cancel } = deadline(needs.clock, waitMs, 'waiting for the same command');
   const lock = await needs.locks.acquire(`command:${key}`, lockMs, signal).finally(cancel);
   try {
     const known = await needs.answers.get(key);

@@ -2,7 +2,7 @@ import type { Log } from '../src/core/ports.ts';
 
 const codes: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT']);
 const words =
-  /^(Connection is closed|Stream isn't writeable|All sentinels are unreachable|None of startup nodes|Failed to refresh slots)/;
+  /^(Connection is closed|Stream isn't writeable|no sentinel names a master|READONLY|UNBLOCKED|MASTERDOWN|None of startup nodes|Failed to refresh slots)/;
 
 /**
  * Takes the errors of a queue or worker. While Redis is away each of them tells of every attempt to reconnect; who made

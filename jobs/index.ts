@@ -7,9 +7,9 @@ import type { Handler } from './define.ts';
 import { deployHandler } from './deploy.ts';
 import { issueHandler } from './issue.ts';
 import { notifyHandler, remindHandler } from './notify.ts';
-import { type Chore, upkeepHandler } from './upkeep.ts';
+import { type Chore, type UpkeepNeeds, upkeepHandler } from './upkeep.ts';
 
-export type HandlerNeeds = RenewNeeds & DeployNeeds & NotifyNeeds & RemindNeeds;
+export type HandlerNeeds = RenewNeeds & DeployNeeds & NotifyNeeds & RemindNeeds & UpkeepNeeds;
 
 /** The registry of jobs: one handler a kind of due work. */
 export function createHandlers(

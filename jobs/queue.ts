@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type ConnectionOptions, type JobsOptions, Queue, QueueEvents } from 'bullmq';
 import { AgentError } from '../src/core/errors.ts';
 import type { Jobs, Log } from '../src/core/ports.ts';
@@ -66,10 +67,24 @@ export function createQueues({ connect, prefix, log }: QueueOptions): Queues {
 }
 
 export interface CommandClient {
-  /** Resolves with the command's answer; rejects with what the worker said, or after `timeoutMs` without an answer. */
+  /**
+   * Resolves with the command's answer; rejects with what the worker said, or after `timeoutMs` without an answer. `data`
+   * holds an idempotency key: the command is sent anew when Redis lost it or was away.
+   */
   send(name: string, data: object, timeoutMs: number): Promise<unknown>;
   close(): Promise<void>;
 }
+
+const keptCommand: JobsOptions = {
+  attempts: 1,
+  removeOnComplete: { age: 3600 },
+  removeOnFail: { age: 86_400 },
+};
+
+/** So often a sender sees whether its command is still there. */
+const lookMs = 2_000;
+/** A command that failed since Redis was away is sent anew after this. */
+const awayMs = 1_000;
 
 /** For a process that sends commands and waits for the answers; the same can be done by any BullMQ client. */
 export function createCommandClient({ connect, prefix, log }: QueueOptions): CommandClient {
@@ -78,23 +93,24 @@ export function createCommandClient({ connect, prefix, log }: QueueOptions): Com
   queue.on('error', faultsTo(log, { queue: 'commands' }));
   events.on('error', faultsTo(log, { queue: 'commands' }));
 
+  /** Under one id the command is never there twice, and it is there again after a failover of Redis that lost it. */
   async function send(name: string, data: object, timeoutMs: number): Promise<unknown> {
     await events.waitUntilReady();
-    const job = await queue.add(name, data, {
-      attempts: 1,
-      removeOnComplete: { age: 3600 },
-      removeOnFail: { age: 86_400 },
-    });
-    try {
-      return await job.waitUntilFinished(events, timeoutMs);
-    } catch (error) {
-      const state = await job.getState();
-      if (state === 'failed') throw error;
-      throw new AgentError(
-        'store.notRunning',
-        `no worker took the command ${name} within ${timeoutMs / 1000} s; it stays in the queue`,
-      );
+    let again: JobsOptions = { jobId: randomUUID() };
+    for (let waited = 0; waited < timeoutMs; waited += lookMs) {
+      const job = await queue.add(name, data, { ...keptCommand, ...again });
+      try {
+        return await job.waitUntilFinished(events, Math.min(lookMs, timeoutMs));
+      } catch (error) {
+        if (isLate(error) || (await job.getState()) !== 'failed') continue;
+        if (!isAway(error)) throw error;
+        again = { jobId: randomUUID(), delay: awayMs };
+      }
     }
+    throw new AgentError(
+      'store.notRunning',
+      `no worker has answered the command ${name} within ${timeoutMs / 1000} s; it stays in the queue`,
+    );
   }
 
   async function close(): Promise<void> {
@@ -102,4 +118,14 @@ export function createCommandClient({ connect, prefix, log }: QueueOptions): Com
   }
 
   return { send, close };
+}
+
+/** The wait ended, not the command: where it failed before its events were read, the next look finds the answer. */
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Job wait ');
+}
+
+/** A worker's error is text that begins with its code. */
+function isAway(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('store.unavailable:');
 }

@@ -1,6 +1,6 @@
-import { type ConnectionOptions, DelayedError, type Job, Worker } from 'bullmq';
+import { type ConnectionOptions, DelayedError, type Job, WaitingError, Worker } from 'bullmq';
 import { isAgentError, toAgentError } from '../src/core/errors.ts';
-import type { Clock, Log, Ports } from '../src/core/ports.ts';
+import type { Clock, Log, Ports, PutOff } from '../src/core/ports.ts';
 import type { DueJob } from '../src/core/types.ts';
 import { faultsTo } from './connection-fault.ts';
 import { type CommandHandler, type Handler, type QueueName, queueNames, queueOf } from './define.ts';
@@ -12,11 +12,18 @@ export interface WorkerOptions {
   readonly command: CommandHandler;
   readonly concurrency: Readonly<Record<QueueName, number>>;
   readonly changes: Ports['changes'];
+  readonly due: Ports['due'];
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export interface Workers {
+  /** Takes jobs from now on; until the first call none is taken. */
+  resume(): Promise<void>;
+  /** Takes no new job; the running ones go on to their end. */
+  pause(): Promise<void>;
+  /** Jobs at a time, from the next job on. */
+  limit(concurrency: WorkerOptions['concurrency']): void;
   /** Takes no new job, lets the running ones end within `deadlineMs`, then aborts them. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -24,6 +31,9 @@ export interface Workers {
 /** A job of a killed agent is taken over after this and the next look; the running ones prolong theirs at half of it. */
 const takeOverMs = 15_000;
 const takeOverLookMs = 5_000;
+
+/** Not at once: the library has yet to let go of a job that has just been laid to sleep. */
+const wishedMs = 250;
 
 /** A job whose Redis went away looks again this long after it is back. */
 const reconnectedMs = 1_000;
@@ -34,10 +44,14 @@ const longestDelayMs = 300_000;
 /** The only place that knows BullMQ's ways: handlers speak of instants. */
 export function createWorkers(options: WorkerOptions): Workers {
   const { connect, prefix, concurrency, log } = options;
+  let isPaused = true;
   const workers = queueNames.map((name) => {
-    const worker = new Worker(name, (job, token, signal) => work(name, { job, token, signal }, options), {
+    const process = async (job: Job, token?: string, signal?: AbortSignal) =>
+      isPaused ? giveBack({ job, token }) : work(name, { job, token, signal }, options);
+    const worker = new Worker(name, process, {
       connection: connect(),
       prefix,
+      autorun: false,
       concurrency: concurrency[name],
       lockDuration: takeOverMs,
       stalledInterval: takeOverLookMs,
@@ -48,6 +62,20 @@ export function createWorkers(options: WorkerOptions): Workers {
     return worker;
   });
 
+  async function resume(): Promise<void> {
+    isPaused = false;
+    await Promise.all(workers.map((worker) => worker.resume()));
+  }
+
+  async function pause(): Promise<void> {
+    isPaused = true;
+    await Promise.all(workers.map((worker) => worker.pause(true)));
+  }
+
+  function limit(wanted: WorkerOptions['concurrency']): void {
+    for (const worker of workers) worker.concurrency = wanted[worker.name as QueueName];
+  }
+
   async function close(deadlineMs: number): Promise<void> {
     const ended = Promise.all(workers.map((worker) => worker.close()));
     const cancel = options.clock.after(deadlineMs, () => {
@@ -56,13 +84,19 @@ export function createWorkers(options: WorkerOptions): Workers {
     await ended.finally(cancel);
   }
 
-  return { close };
+  return { resume, pause, limit, close };
 }
 
 interface Taken {
   readonly job: Job;
   readonly token: string | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+/** A worker that waits for a job when it is paused still takes that one: it is for others. */
+async function giveBack({ job, token }: Pick<Taken, 'job' | 'token'>): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }
 
 async function work(queue: QueueName, taken: Taken, options: WorkerOptions): Promise<unknown> {
@@ -77,8 +111,10 @@ async function work(queue: QueueName, taken: Taken, options: WorkerOptions): Pro
     return undefined;
   }
   try {
+    const from = options.due.at(kind, id).catch(() => undefined);
     const result = await handler(id, signal);
-    if (result !== undefined) await comeBack({ kind, id, again: result.again }, taken, options);
+    if (result !== undefined)
+      await comeBack({ job: kind, id, from: await from, at: result.again }, taken, options);
   } catch (error) {
     if (!(error instanceof DelayedError)) logFailure(error, { kind, id }, options.log);
     if (isAgentError(error, 'store.unavailable')) await sleep(options.clock.now() + reconnectedMs, taken);
@@ -87,14 +123,27 @@ async function work(queue: QueueName, taken: Taken, options: WorkerOptions): Pro
   return undefined;
 }
 
-/** The instant goes to the due index first, so that a lost queue loses nothing and the tick lets the job sleep. */
+/**
+ * The instant goes to the due index first, so that a lost queue loses nothing and the tick lets the job sleep. A wish
+ * that came after the handler's last look could not wake the running job, but left its instant there: it shortens the sleep.
+ */
 async function comeBack(
-  { kind, id, again }: { kind: DueJob; id: string; again: number },
-  taken: Taken,
-  { changes, clock }: WorkerOptions,
+  putOff: PutOff,
+  { job, token }: Taken,
+  { changes, due, clock }: WorkerOptions,
 ): Promise<void> {
-  await changes.commit({ due: [{ job: kind, id, at: again }] });
-  if (again - clock.now() <= longestDelayMs) await sleep(Math.max(again, clock.now() + 1), taken);
+  await changes.commit({ putOff });
+  const until = Math.max(putOff.at, clock.now() + 1);
+  if (until - clock.now() > longestDelayMs) return;
+  await job.moveToDelayed(until, token);
+  const wishedAt = await due.at(putOff.job, putOff.id);
+  if (wishedAt !== undefined && wishedAt < putOff.at) await hurry(job);
+  throw new DelayedError();
+}
+
+/** Somebody else may have woken it since, and then it does not sleep any more. */
+async function hurry(job: Job): Promise<void> {
+  await job.changeDelay(wishedMs).catch(() => undefined);
 }
 
 async function sleep(until: number, { job, token }: Taken): Promise<never> {

@@ -13,12 +13,18 @@ export interface LogOptions {
   readonly format?: 'json' | 'text' | undefined;
 }
 
+export interface AdjustableLog extends Log {
+  /** From the next line on, also for the children. */
+  setLevel(level: LogLevel): void;
+}
+
 /** Errors among the facts are written with code, facts and causes; a Secret prints as `[secret]`. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): AdjustableLog {
   const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
   const logger = pino(
     {
-      level: options.level,
+      // Which lines are written is decided here, since pino's children keep the level that they were made with.
+      level: 'debug',
       base: { pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }), log: writeErrors },
@@ -27,16 +33,24 @@ export function createLog(options: LogOptions): Log {
     },
     options.format === 'text' ? { write: (line) => destination.write(toText(line)) } : destination,
   );
-  return toPort(logger);
+  let least = logLevels.indexOf(options.level);
+  const isOn = (level: LogLevel) => logLevels.indexOf(level) >= least;
+  const setLevel = (level: LogLevel) => {
+    least = logLevels.indexOf(level);
+  };
+  return { ...toPort(logger, isOn), setLevel };
 }
 
-function toPort(logger: Logger): Log {
+function toPort(logger: Logger, isOn: (level: LogLevel) => boolean): Log {
+  const at = (level: LogLevel) => (facts: object, message: string) => {
+    if (isOn(level)) logger[level](facts, message);
+  };
   return {
-    debug: (facts, message) => logger.debug(facts, message),
-    info: (facts, message) => logger.info(facts, message),
-    warn: (facts, message) => logger.warn(facts, message),
-    error: (facts, message) => logger.error(facts, message),
-    child: (facts) => toPort(logger.child(facts)),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (facts) => toPort(logger.child(facts), isOn),
   };
 }
 

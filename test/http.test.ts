@@ -4,8 +4,9 @@ import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../src/clock.ts';
-import { createHttp, createPrivateCheck, type HttpClient, type HttpOptions } from '../src/http.ts';
-import type { Http } from '../src/plugin/context.ts';
+import type { Http } from '../src/core/http.ts';
+import { createPrivateCheck } from '../src/http/private.ts';
+import { createHttp, type HttpClient, type HttpOptions } from '../src/http.ts';
 import { createAuthority } from './support/tls.ts';
 
 const closing: (() => unknown)[] = [];

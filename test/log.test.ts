@@ -24,6 +24,18 @@ test('lines below the level are not written', () => {
   expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['c', 'd']);
 });
 
+test('another level counts from the next line on, also for children that are there', () => {
+  const { log, lines } = capture({ level: 'warn' });
+  const child = log.child({ issuer: 'ca' });
+  child.info({}, 'a');
+  log.setLevel('debug');
+  child.debug({}, 'b');
+  log.setLevel('error');
+  child.warn({}, 'c');
+  log.error({}, 'd');
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['b', 'd']);
+});
+
 test('an error of ours is written with its code, facts and causes, without a stack', () => {
   const { log, lines } = capture({});
   const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });

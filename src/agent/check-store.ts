@@ -1,8 +1,10 @@
+import { createRunChild } from '../child.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
 import { isAgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
+import { createCrypt, keyName } from '../store/crypt.ts';
 import { examineStore, type StoreReport } from '../store/examine.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { type CheckItem, failed, item, passed } from './check-item.ts';
@@ -40,7 +42,7 @@ export async function checkStore(
   } catch (error) {
     const isNotStarted = isAgentError(error, 'store.notRunning') && isEmbedded(wanted);
     const redisItem = isNotStarted
-      ? await item('redis', () => embeddedWords(loaded, needs.environment))
+      ? await item('redis', () => embeddedWords(loaded, needs))
       : failed('redis', error);
     return { items: [keyItem, redisItem] };
   }
@@ -64,12 +66,18 @@ function missing(source: KeySource, keyItem: CheckItem): CheckItem {
 }
 
 function masterKeyWords(source: KeySource, key: Secret<Uint8Array> | undefined): string {
-  if ('value' in source) return 'in the environment';
-  return key === undefined ? `${source.file} will be made at the first start` : source.file;
+  const name = key === undefined ? '' : `key ${keyName(createCrypt([key]).keyCheck)}`;
+  if ('value' in source) return `in the environment, ${name}`;
+  return key === undefined ? `${source.file} will be made at the first start` : `${source.file}, ${name}`;
 }
 
-async function embeddedWords(loaded: LoadedConfig, environment: Environment): Promise<string> {
-  return `not running; "acme-agent start" will start ${await findEmbeddedServer(loaded, environment)}`;
+async function embeddedWords(loaded: LoadedConfig, needs: Needs): Promise<string> {
+  const program = await findEmbeddedServer(loaded, needs.environment);
+  const { stdout } = await createRunChild({ ...needs, ...needs.environment })({
+    command: [program, '--version'],
+  });
+  const version = /v=(\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
+  return `not running; "acme-agent start" will start ${program} ${version}, which then evicts nothing and syncs every write`;
 }
 
 /** What the server does not tell this user is said, so that the operator looks at it in another way. */
@@ -83,7 +91,16 @@ function redisWords({ address, facts, durableMode, meta }: StoreReport): string 
       ? 'maxmemory-policy unknown: see that it is noeviction'
       : `maxmemory-policy ${maxmemoryPolicy}`,
     durableWords[durableMode],
+    ...splitWords(facts),
     ...(forbidden.length === 0 ? [] : [`this user may not use ${forbidden.join(', ')}`]),
     meta === undefined ? 'no store yet' : `store ${meta.storeId}`,
   ].join(', ');
+}
+
+/** With one replica the remedy would stop all writes whenever that one is away. */
+function splitWords({ replicas, replicasToWrite }: StoreReport['facts']): readonly string[] {
+  if (replicas < 2 || replicasToWrite !== 0) return [];
+  return [
+    'commands sent while a replica takes over may get lost: set min-replicas-to-write 1 on each server',
+  ];
 }

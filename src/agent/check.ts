@@ -1,9 +1,13 @@
+import { stat } from 'node:fs/promises';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
+import { strayReferences } from '../core/domain-wish.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
+import type { Settings } from '../core/types.ts';
 import { createLog } from '../log.ts';
+import type { Store } from '../store/index.ts';
 import { type CheckItem, failed, item, passed } from './check-item.ts';
 import { checkStore } from './check-store.ts';
 import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
@@ -24,23 +28,30 @@ export async function checkAgent(loaded: LoadedConfig): Promise<readonly CheckIt
     log: createLog({ level: 'error' }),
     environment: readEnvironment(),
   };
-  const { config, domains, settings } = loaded;
-  const file = passed(
-    'configuration',
-    `${counted(domains.length, 'domain')}, ${counted(settings.issuers.length, 'issuer')}`,
-  );
-  const folder = await item('data directory', async () => {
-    const state = await tryDataDir(config.dataDir);
-    return state === 'exists' ? config.dataDir : `${config.dataDir} will be made at the first start`;
-  });
+  const { path, config, domains, settings } = loaded;
+  const counts = [counted(domains.length, 'domain'), counted(settings.issuers.length, 'issuer')];
+  const file = passed('configuration', `${path}, ${counts.join(', ')}`);
+  const folder = await item('data directory', () => dataDirWords(config.dataDir));
   const { items, store } = await checkStore(loaded, needs);
   try {
     const pluginState = () => ({ get: async () => undefined, set: async () => {} });
+    const strays = store === undefined ? [] : await strayItems(store, settings);
     const outside = await checkOutside(loaded, { ...(store ?? createStoreless()), ...needs, pluginState });
-    return [file, folder, ...items, ...outside];
+    return [file, folder, ...items, ...strays, ...outside];
   } finally {
     await store?.close();
   }
+}
+
+/** Domains that commands made while the file defined what it does not any more. */
+async function strayItems(store: Pick<Store, 'wishes'>, settings: Settings): Promise<readonly CheckItem[]> {
+  return (await store.wishes.domains()).flatMap((domain) => {
+    const missing = strayReferences(domain, settings);
+    if (missing.length === 0) return [];
+    const message = `names what the file does not define: ${missing.join(', ')}; the defaults stand in`;
+    const advice = 'Define it in the file again, or change the domain with "acme-agent domains set".';
+    return [{ name: `domain ${domain.name}`, ok: false, message, advice }];
+  });
 }
 
 async function checkOutside(loaded: LoadedConfig, needs: ConfiguredNeeds): Promise<readonly CheckItem[]> {
@@ -66,11 +77,13 @@ interface Check {
 function checksOf({ acme, dns, deployers, notifiers, loaded }: Configured): readonly Check[] {
   const { issuers, dnsAccounts, deployTargets } = loaded.config;
   return [
-    ...issuers.map(({ name }) => ({
+    ...issuers.map(({ name, profile }) => ({
       name: `issuer ${name}`,
       run: async (signal: AbortSignal) => {
         const { directoryUrl, profiles } = await acme.check(name, signal);
-        return `${directoryUrl}${profiles.length === 0 ? '' : `, profiles ${profiles.join(' ')}`}`;
+        const listed = profiles.length === 0 ? '' : `, profiles ${profiles.join(' ')}`;
+        const isMissing = profile !== undefined && !profiles.includes(profile.name);
+        return `${directoryUrl}${listed}${isMissing ? ` (orders do without ${profile.name})` : ''}`;
       },
     })),
     ...dnsAccounts.map(({ name, zones }) => ({
@@ -114,6 +127,11 @@ function carriedOut({ name, run }: Check, clock: Clock): Promise<CheckItem> {
     });
     return Promise.race([run(controller.signal), late]).finally(() => cancel());
   });
+}
+
+async function dataDirWords(path: string): Promise<string> {
+  if ((await tryDataDir(path)) === 'can be made') return `${path} will be made at the first start`;
+  return `${path}, mode ${((await stat(path)).mode & 0o777).toString(8)}`;
 }
 
 function counted(count: number, noun: string): string {

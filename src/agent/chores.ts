@@ -1,7 +1,11 @@
 import type { Chore } from '../../jobs/upkeep.ts';
+import { checkRevocations } from '../core/crl-check.ts';
 import { dueIndexChore, refreshDue } from '../core/due-index.ts';
+import { dnsJournalChore, releasePermanent } from '../core/permanent-records.ts';
+import { purgeLeftovers } from '../core/purge.ts';
+import { backupChore, backupSoonMs } from '../store/backup.ts';
 import type { Store } from '../store/index.ts';
-import { backupDaily } from './backup.ts';
+import { backupByItself } from './backup.ts';
 import type { AgentPorts } from './ports.ts';
 
 const hour = 3_600_000;
@@ -9,12 +13,12 @@ const hour = 3_600_000;
 /** What comes round by itself, on whichever agent takes the job. */
 export function createChores(ports: AgentPorts, store: Store): Readonly<Record<string, Chore>> {
   return {
-    'dns-journal': {
+    [dnsJournalChore]: {
       everyMs: hour,
       atStart: true,
       run: async (signal) => {
-        const { removed, left } = await ports.configured().dns.recover(signal);
-        if (removed + left > 0) ports.log.info({ removed, left }, 'TXT records of dead orders removed');
+        await releasePermanent(ports);
+        await ports.configured().dns.recover(signal);
       },
     },
     [dueIndexChore]: {
@@ -25,10 +29,23 @@ export function createChores(ports: AgentPorts, store: Store): Readonly<Record<s
         if (mended > 0) ports.log.info({ mended }, 'entries of the due index were missing or too late');
       },
     },
-    backup: {
+    revocations: {
+      // Lists of CAs change a few times a day; a CA that revokes in a hurry says so in its renewal information.
+      everyMs: 6 * hour,
+      firstMs: hour / 6,
+      run: (signal) => checkRevocations({ ...ports, crls: ports.configured().crls }, signal),
+    },
+    retention: {
       everyMs: 24 * hour,
+      firstMs: hour,
+      run: () => purgeLeftovers(ports.settings().retentionMs, ports),
+    },
+    [backupChore]: {
+      everyMs: 24 * hour,
+      // The first one holds what the first minutes bring; the store asks for more of them when keys change.
+      firstMs: backupSoonMs,
       run: async () => {
-        await backupDaily(store, ports.configured().loaded.config.dataDir, ports.clock);
+        await backupByItself(store, ports.configured().loaded.config.dataDir, ports.clock);
         ports.log.info({}, 'backup written');
       },
     },

@@ -3,14 +3,23 @@ import { createCommandClient, createQueues } from '../../jobs/queue.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
-import { AgentError, type ErrorCode, errorTable } from '../core/errors.ts';
+import { AgentError, type ErrorCode, errorTable, isAgentError } from '../core/errors.ts';
 import type { Task } from '../core/types.ts';
 import { createLog } from '../log.ts';
 import type { Operation, OperationsClient } from '../operations/define.ts';
+import { budgetOf } from './configured.ts';
 import { openOthersStore } from './open.ts';
 
 const answerMs = 60_000;
 const followMs = 300;
+/** A restart or a failover of Redis is over by then. */
+const patienceMs = 60_000;
+
+const leftToAgent = async () => {
+  throw new AgentError('bug', 'another process than the agent was to do what is left to it');
+};
+const accountChanges = { rollover: leftToAgent, deactivate: leftToAgent };
+const preflight = { look: leftToAgent };
 
 /** For a process beside the agent: reads run here on the store, writes go through the command queue. */
 export async function openClient(loaded: LoadedConfig): Promise<OperationsClient> {
@@ -20,7 +29,9 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
   const queue = { connect: () => store.createConnection('wait'), prefix: store.queuePrefix, log };
   const queues = createQueues(queue);
   let commands: ReturnType<typeof createCommandClient> | undefined;
-  const needs = { ...store, jobs: queues, settings: () => loaded.settings, clock, log };
+  const budget = budgetOf(loaded, { buckets: store.buckets, clock, log });
+  const settings = () => loaded.settings;
+  const needs = { ...store, budget, preflight, accountChanges, jobs: queues, settings, clock, log };
 
   async function run<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output> {
     if (operation.kind === 'read') return operation.run(operation.input.parse(input), needs, {});
@@ -34,11 +45,17 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
   }
 
   async function follow(taskId: string, progress: (task: Task) => void, signal: AbortSignal): Promise<Task> {
-    for (;;) {
-      const task = await store.tasks.get(taskId);
+    for (let seenAt = clock.now(); ; ) {
+      const task = await store.tasks.get(taskId).catch((error: unknown) => {
+        if (!isAgentError(error, 'store.unavailable') || clock.now() - seenAt > patienceMs) throw error;
+        return 'away' as const;
+      });
       if (task === undefined) throw new AgentError('command.notFound', `there is no task ${taskId}`);
-      progress(task);
-      if (task.finishedAt !== undefined) return task;
+      if (task !== 'away') {
+        seenAt = clock.now();
+        progress(task);
+        if (task.finishedAt !== undefined) return task;
+      }
       await clock.sleep(followMs, signal);
     }
   }

@@ -1,29 +1,38 @@
+import { createBudget } from '../acme/budget.ts';
+import { createCrls } from '../acme/crl.ts';
 import { type AcmeLayer, createAcme } from '../acme/index.ts';
-import { createDns01Solver } from '../challenge/dns01.ts';
+import { limitsOf } from '../acme/limits.ts';
+import { createDns01Solver, createDnsAccount01Solver } from '../challenge/dns01.ts';
+import { createDnsPersist01Solver } from '../challenge/dnspersist01.ts';
 import { createHttp01Solver } from '../challenge/http01.ts';
 import { createSolvers } from '../challenge/index.ts';
+import { createTlsAlpn01Solver } from '../challenge/tlsalpn01.ts';
 import { createRunChild } from '../child.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
-import type { Ports, Solvers } from '../core/ports.ts';
+import type { Budget, Crls, Ports, Preflight, Solvers } from '../core/ports.ts';
 import { createDns, createResolver, type Dns } from '../dns/index.ts';
 import { createHttp } from '../http.ts';
 import type { PluginState } from '../plugin/context.ts';
 import { createPlugins, type Plugins } from './plugins.ts';
+import { preflightOf } from './preflight.ts';
 import { version } from './version.ts';
 
 /** What follows from one configuration file; replaced as a whole when the file changes. */
 export interface Configured extends Plugins {
   readonly loaded: LoadedConfig;
   readonly acme: AcmeLayer;
+  readonly budget: Budget;
+  readonly crls: Crls;
   readonly dns: Dns;
+  readonly preflight: Preflight;
   readonly solvers: Solvers;
   close(): Promise<void>;
 }
 
 export type ConfiguredNeeds = Pick<
   Ports,
-  'accounts' | 'locks' | 'buckets' | 'journal' | 'tokens' | 'clock' | 'log'
+  'accounts' | 'locks' | 'buckets' | 'journal' | 'tokens' | 'tlsAnswers' | 'clock' | 'log'
 > & {
   readonly environment: Environment;
   readonly pluginState: (owner: string) => PluginState;
@@ -33,19 +42,49 @@ export async function configure(loaded: LoadedConfig, needs: ConfiguredNeeds): P
   const { config } = loaded;
   const { clock, log, environment } = needs;
   const { allowPrivate, proxyUrl } = config.network;
-  const http = createHttp({ allowPrivate, proxyUrl, clock, userAgent: `acme-agent/${version}` });
+  const http = createHttp({
+    allowPrivate,
+    proxyUrl: proxyUrl?.reveal(),
+    clock,
+    userAgent: `acme-agent/${version}`,
+  });
   const { path, home, tmpdir } = environment;
   const run = createRunChild({ clock, log, path, home, tmpdir });
   const resolver = createResolver({ servers: config.resolvers }, needs);
   const plugins = await createPlugins(config, { http, run, resolver, state: needs.pluginState, clock, log });
-  const dns = createDns({ accounts: plugins.dnsAccounts, resolvers: config.resolvers }, needs);
+  const { resolvers, doh } = config;
+  const dns = createDns({ accounts: plugins.dnsAccounts, resolvers, doh }, { ...needs, http });
   const acme = createAcme(config.issuers.map(toIssuer), needs, { version });
-  const solvers = createSolvers([createHttp01Solver(needs), createDns01Solver(dns, needs)]);
+  const budget = budgetOf(loaded, needs);
+  const crls = createCrls({ http, clock });
+  const answered = {
+    'http-01': createHttp01Solver(needs),
+    'dns-01': createDns01Solver(dns, needs),
+    'dns-account-01': createDnsAccount01Solver(dns, needs),
+    'dns-persist-01': createDnsPersist01Solver(dns),
+    'tls-alpn-01': createTlsAlpn01Solver(needs),
+  };
+  const solvers = createSolvers(answered, loaded.settings.experimental);
+  const preflight = preflightOf(loaded, { ...needs, acme, http, resolver });
   const close = async () => {
+    preflight.close();
     await dns.close();
     await Promise.all([acme.close(), http.close()]);
   };
-  return { ...plugins, loaded, acme, dns, solvers, close };
+  return { ...plugins, loaded, acme, budget, crls, dns, preflight, solvers, close };
+}
+
+/** The ledger of the CAs' limits, as the file and the CAs name them. */
+export function budgetOf(
+  { config }: Pick<LoadedConfig, 'config'>,
+  needs: Pick<Ports, 'buckets' | 'clock' | 'log'>,
+): Budget {
+  const issuers = config.issuers.map(({ name, directoryUrl, limits }) => ({
+    name,
+    directoryUrl,
+    limits: limitsOf(directoryUrl, limits),
+  }));
+  return createBudget(issuers, needs);
 }
 
 function toIssuer(issuer: LoadedConfig['config']['issuers'][number]) {
@@ -56,8 +95,9 @@ function toIssuer(issuer: LoadedConfig['config']['issuers'][number]) {
     contacts: email === undefined ? [] : [email],
     eab: eab && { kid: eab.keyId, hmacKey: eab.hmacKey },
     trustPem,
-    proxyUrl,
+    proxyUrl: proxyUrl?.reveal(),
     preferredChain,
-    profile: profile?.name,
+    profile,
+    replaceDeactivatedAccount: issuer.replaceDeactivatedAccount,
   };
 }

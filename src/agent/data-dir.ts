@@ -23,9 +23,9 @@ export async function tryDataDir(path: string): Promise<'exists' | 'can be made'
 
 async function requirePrivate(path: string): Promise<void> {
   const facts = await stat(path);
-  if (!facts.isDirectory()) throw refusal(path, 'is not a directory; move it, or choose another dataDir');
+  if (!facts.isDirectory()) throw refusal(path, notDirectory);
   if ((facts.mode & 0o027) !== 0)
-    throw refusal(path, `can be entered or written by others; run chmod 700 ${path}`);
+    throw refusal(path, { says: 'can be entered or written by others', advice: `Run chmod 700 ${path}.` });
 }
 
 /** The path itself, or the folder in which the first part of it would be made. */
@@ -46,17 +46,35 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    throw refusal(path, remedies[code] ?? `cannot be made or read (${code})`, cause);
+    throw refusal(path, faults[code] ?? { says: `cannot be made or read (${code})` }, cause);
   }
 }
 
-const remedies: Readonly<Record<string, string | undefined>> = {
-  EEXIST: 'is not a directory; move it, or choose another dataDir',
-  ENOTDIR: 'lies below something that is not a directory; move that, or choose another dataDir',
-  EACCES: `may not be made or written by user ${process.geteuid?.()}; give it to that user, or choose another dataDir`,
-  EROFS: 'is on a read-only file system; mount it for writing, or choose another dataDir',
+interface Fault {
+  readonly says: string;
+  /** Default: that of the code. */
+  readonly advice?: string | undefined;
+}
+
+const elsewhere = 'or choose another dataDir.';
+const notDirectory: Fault = { says: 'is not a directory', advice: `Move it, ${elsewhere}` };
+
+const faults: Readonly<Record<string, Fault | undefined>> = {
+  EEXIST: notDirectory,
+  ENOTDIR: {
+    says: 'lies below something that is not a directory',
+    advice: `Move that, ${elsewhere}`,
+  },
+  EACCES: {
+    says: `may not be made or written by user ${process.geteuid?.()}`,
+    advice: `Give it to that user, ${elsewhere}`,
+  },
+  EROFS: {
+    says: 'is on a read-only file system',
+    advice: `Mount it for writing, ${elsewhere}`,
+  },
 };
 
-function refusal(path: string, sentence: string, cause?: unknown): AgentError {
-  return new AgentError('config.unreadable', `the data directory ${path} ${sentence}`, { cause });
+function refusal(path: string, { says, advice }: Fault, cause?: unknown): AgentError {
+  return new AgentError('config.unreadable', `the data directory ${path} ${says}`, { advice, cause });
 }

@@ -36,10 +36,9 @@ async function readKeyFile(path: string): Promise<Secret<Uint8Array> | undefined
   try {
     const { mode } = await stat(path);
     if ((mode & 0o077) !== 0)
-      throw new AgentError(
-        'store.masterKey',
-        `others may read the master key file ${path}; run chmod 600 ${path}`,
-      );
+      throw new AgentError('store.masterKey', `others may read the master key file ${path}`, {
+        advice: `Run chmod 600 ${path}.`,
+      });
     return decode((await readFile(path, 'utf8')).trim(), `the master key file ${path}`);
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
@@ -58,7 +57,7 @@ async function makeKeyFile(path: string): Promise<Secret<Uint8Array>> {
     await writeFile(path, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    throw new AgentError('config.unreadable', `the master key file ${path} cannot be written (${code})`, {
+    throw new AgentError('config.unwritable', `the master key file ${path} cannot be written (${code})`, {
       cause,
     });
   }
@@ -72,8 +71,8 @@ function decodeVariable(value: Secret<string>): Secret<Uint8Array> {
 function decode(text: string, where: string): Secret<Uint8Array> {
   const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
   if (bytes.length === 32) return secret(bytes);
-  throw new AgentError(
-    'store.masterKey',
-    `${where} must be 32 bytes as hex or base64; make one with: openssl rand -base64 32`,
-  );
+  throw new AgentError('store.masterKey', `${where} is not 32 bytes as hex or base64`, {
+    advice:
+      'Give the key that the store was made with; for a new store make one with: openssl rand -base64 32.',
+  });
 }

@@ -1,4 +1,4 @@
-import type { LoadedConfig, RedisConfig } from '../config/config.ts';
+import type { LoadedConfig, RedisConfig, RedisTls } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
@@ -117,14 +117,16 @@ async function open(loaded: LoadedConfig, redis: RedisOptions, needs: OpenNeeds)
   return openStore(await storeOptions(loaded, redis, needs));
 }
 
-/** With the master key, which is made where there is no store yet. */
+/** With the master key, which is made where there is no store yet; one that was lost has its key somewhere. */
 async function storeOptions(
   loaded: LoadedConfig,
   redis: RedisOptions,
   { clock, log, acceptEmptyStore }: OpenNeeds,
 ): Promise<StoreOptions> {
+  const { dataDir, masterKey } = loaded.config;
   const options = { ...toStore(loaded, redis), acceptEmptyStore, clock, log };
-  const key = await readMasterKey(loaded.config.masterKey, () => storeExists(options));
+  const isKnown = acceptEmptyStore !== true && (await knownStoreId(dataDir)) !== undefined;
+  const key = await readMasterKey(masterKey, async () => isKnown || storeExists(options));
   return { ...options, masterKeys: [key] };
 }
 
@@ -138,22 +140,22 @@ export function isEmbedded({ url, sentinels, cluster }: RedisConfig): boolean {
   return url === undefined && sentinels === undefined && cluster === undefined;
 }
 
-function configured({
-  url,
-  username,
-  password,
-  tls,
-  sentinels,
-  sentinelName,
-  cluster,
-}: RedisConfig): RedisOptions {
+function configured({ tls, sentinelTls, ...redis }: RedisConfig): RedisOptions {
+  const { url, username, password, sentinels, sentinelName, sentinelUsername, sentinelPassword } = redis;
   return {
     url,
     username,
     password,
     sentinels,
     sentinelName,
-    cluster,
-    tls: tls && { caPem: tls.ca, certificatePem: tls.cert, privateKeyPem: tls.key },
+    sentinelUsername,
+    sentinelPassword,
+    cluster: redis.cluster,
+    tls: tls && toTls(tls),
+    sentinelTls: sentinelTls && toTls(sentinelTls),
   };
+}
+
+function toTls({ ca, cert, key, servername }: RedisTls): RedisOptions['tls'] {
+  return { caPem: ca, certificatePem: cert, privateKeyPem: key, servername };
 }

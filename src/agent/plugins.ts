@@ -1,8 +1,9 @@
 import type { Config } from '../config/config.ts';
 import { AgentError } from '../core/errors.ts';
+import type { Http } from '../core/http.ts';
 import type { Clock, Deployer, Deployers, Log, Notifier, Notifiers } from '../core/ports.ts';
 import type { DnsAccount } from '../dns/index.ts';
-import type { Http, PluginContext, PluginState, Resolver, RunChild } from '../plugin/context.ts';
+import type { PluginContext, PluginState, Resolver, RunChild } from '../plugin/context.ts';
 
 /** What every plugin gets of the world. */
 export interface PluginWorld {

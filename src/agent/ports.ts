@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
 import { fanOutId } from '../core/notify.ts';
@@ -14,8 +13,10 @@ export interface AgentPorts extends Ports {
   readonly settings: () => Settings;
   readonly random: () => number;
   readonly configured: () => Configured;
-  /** Takes a new configuration for all that begins from now on; what is under way ends with the old one. */
-  reconfigure(loaded: LoadedConfig): Promise<void>;
+  /** What follows from a new configuration; `use` takes it, or close it. */
+  prepare(loaded: LoadedConfig): Promise<Configured>;
+  /** For all that begins from now on; what is under way ends with the old one. */
+  use(next: Configured): void;
   close(): Promise<void>;
 }
 
@@ -38,9 +39,8 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     get: async (key: string) => (await store.pluginStates.get(owner, key))?.reveal(),
     set: (key: string, value: string) => store.pluginStates.set(owner, key, secret(value)),
   });
-  const configureNow = (from: LoadedConfig) =>
-    configure(from, { ...store, environment, pluginState, clock, log });
-  let configured = await configureNow(loaded);
+  const prepare = (from: LoadedConfig) => configure(from, { ...store, environment, pluginState, clock, log });
+  let configured = await prepare(loaded);
   const retired = new Set<Configured>();
   const fanOut = createFanOut(jobs, { clock, log });
 
@@ -49,9 +49,9 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     if ((change.events ?? []).length > 0) fanOut.soon();
   }
 
-  async function reconfigure(next: LoadedConfig): Promise<void> {
+  function use(next: Configured): void {
     const before = configured;
-    configured = await configureNow(next);
+    configured = next;
     retired.add(before);
     clock.after(retireMs, () => {
       if (retired.delete(before))
@@ -67,15 +67,30 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     log,
     pki: createPki(),
     random: Math.random,
-    // Limits of the CAs are kept by the CAs alone for now: every order is admitted.
-    budget: { admit: async () => ({ admitted: true }) },
+    budget: {
+      admit: (intent) => configured.budget.admit(intent),
+      giveBack: (spent) => configured.budget.giveBack(spent),
+      validationFailed: (issuer, names) => configured.budget.validationFailed(issuer, names),
+      learn: (intent, error) => configured.budget.learn(intent, error),
+      levels: (issuer, orders) => configured.budget.levels(issuer, orders),
+      foresee: (intent) => configured.budget.foresee(intent),
+    },
     settings: () => configured.loaded.settings,
-    acme: { session: (issuer, signal) => configured.acme.session(issuer, signal) },
+    acme: {
+      session: (issuer, signal) => configured.acme.session(issuer, signal),
+      renewalInfo: (issuer, certId, signal) => configured.acme.renewalInfo(issuer, certId, signal),
+    },
+    accountChanges: {
+      rollover: (issuer, signal) => configured.acme.rollover(issuer, signal),
+      deactivate: (issuer, signal) => configured.acme.deactivate(issuer, signal),
+    },
+    preflight: { look: (question, signal) => configured.preflight.look(question, signal) },
     solvers: { get: (type) => configured.solvers.get(type) },
     deployers: { get: (name) => configured.deployers.get(name) },
     notifiers: { get: (name) => configured.notifiers.get(name), all: () => configured.notifiers.all() },
     configured: () => configured,
-    reconfigure,
+    prepare,
+    use,
     close: async () => {
       fanOut.stop();
       await Promise.all([configured, ...retired].map((one) => one.close()));
@@ -98,9 +113,4 @@ function createFanOut(jobs: Jobs, { clock, log }: { clock: Clock; log: Log }) {
     },
     stop: () => cancel?.(),
   };
-}
-
-/** A name of this process among the agents on one store. */
-export function agentId(): string {
-  return `${process.pid}-${randomUUID().slice(0, 8)}`;
 }

@@ -2,7 +2,10 @@ import { AgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
 
 /** Ports for checks while no store can be reached: nothing is known, nothing can be written, nothing is limited. */
-export function createStoreless(): Pick<Ports, 'accounts' | 'locks' | 'buckets' | 'journal' | 'tokens'> {
+export function createStoreless(): Pick<
+  Ports,
+  'accounts' | 'locks' | 'buckets' | 'journal' | 'tokens' | 'tlsAnswers'
+> {
   const refuse = () =>
     Promise.reject(new AgentError('store.notRunning', 'nothing can be written: there is no store'));
   const lock = async (name: string) => ({
@@ -14,7 +17,12 @@ export function createStoreless(): Pick<Ports, 'accounts' | 'locks' | 'buckets' 
   return {
     accounts: { get: async () => undefined, put: refuse },
     locks: { tryAcquire: lock, acquire: lock },
-    buckets: { take: async (_, now) => ({ taken: true, readyAt: now }) },
+    buckets: {
+      take: async (_, now) => ({ taken: true, readyAt: now, lacking: [] }),
+      giveBack: async () => {},
+      drain: async () => {},
+      levels: async (buckets, now) => buckets.map(({ capacity }) => ({ tokens: capacity, readyAt: now })),
+    },
     journal: {
       intend: refuse,
       update: refuse,
@@ -24,12 +32,14 @@ export function createStoreless(): Pick<Ports, 'accounts' | 'locks' | 'buckets' 
       expired: async () => [],
       all: async () => [],
     },
+    tlsAnswers: { put: refuse, of: async () => [], remove: refuse },
     tokens: {
       put: refuse,
       get: async () => undefined,
       remove: refuse,
       announceFetched: () => {},
       onFetched: () => () => {},
+      trial: () => ({ token: 'acme-agent-trial', keyAuthorization: '' }),
     },
   };
 }

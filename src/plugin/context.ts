@@ -1,3 +1,4 @@
+import type { Http } from '../core/http.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 
@@ -11,36 +12,6 @@ export interface PluginContext {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-export interface HttpRequest {
-  readonly method?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly body?: string | Uint8Array | undefined;
-  /** Default 30 s, for the whole exchange. */
-  readonly timeoutMs?: number | undefined;
-  /** Default 1 MiB; more is an error. */
-  readonly maxBytes?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-  text(): string;
-  /** Throws when the body is not JSON. */
-  json(): unknown;
-}
-
-export interface Http {
-  /** To an address that the operator configured. Redirects are not followed. Rejects with `net.failed` on transport faults; any status resolves. */
-  request(url: string, request?: HttpRequest): Promise<HttpResponse>;
-  /**
-   * To an address that a tenant can influence: resolved once and connected to that address, re-checked at each of at
-   * most 10 redirects, private and link-local ranges refused unless the configuration allows them.
-   */
-  requestUntrusted(url: string, request?: HttpRequest): Promise<HttpResponse>;
 }
 
 export interface ChildRequest {

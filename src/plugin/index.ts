@@ -1,5 +1,6 @@
 /** Package export "./plugin": all that a third-party DNS provider, deploy target or notifier needs. */
 export { AgentError } from '../core/errors.ts';
+export type { Http, HttpRequest, HttpResponse } from '../core/http.ts';
 export type { Deployer, DeployRequest, Notice, Notifier } from '../core/ports.ts';
 export type {
   ApplyResult,
@@ -14,9 +15,6 @@ export { Secret } from '../core/secret.ts';
 export type {
   ChildRequest,
   ChildResult,
-  Http,
-  HttpRequest,
-  HttpResponse,
   PluginContext,
   PluginState,
   Resolver,

@@ -21,6 +21,8 @@ export interface Shop {
 }
 
 export interface Shops {
+  /** Of the Redis that all shops share. */
+  readonly port: Promise<number>;
   open(): Promise<Shop>;
 }
 
@@ -64,16 +66,24 @@ export function startShops(): Shops {
           command,
           concurrency: { commands: 2, issuance: 4, deploy: 2, notify: 2, upkeep: 1 },
           changes: store.changes,
+          due: store.due,
           clock: systemClock,
           log,
         });
         stops.push(() => workers.close(2000));
+        void workers.resume();
         return workers;
       },
     };
   }
 
-  return { open };
+  return { port: redis.then(({ port }) => port), open };
+}
+
+/** Jobs that are not done. */
+export async function waiting({ queues }: Shop, name: 'issuance' | 'commands' | 'notify'): Promise<number> {
+  const { waiting: inLine = 0, active = 0, delayed = 0 } = (await queues.counts())[name];
+  return inLine + active + delayed;
 }
 
 const nothing: Handler = async () => undefined;

@@ -1,18 +1,12 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
-import { createCommandClient } from '../../jobs/queue.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import { deferred } from '../support/deferred.ts';
 import { until } from '../support/process.ts';
-import { createCalls, type Shop, startShops } from './given.ts';
+import { createCalls, type Shop, startShops, waiting } from './given.ts';
 
 const shops = startShops();
 const minute = 60_000;
-
-async function waiting({ queues }: Shop, name: 'issuance' | 'commands' | 'notify'): Promise<number> {
-  const { waiting: inLine = 0, active = 0, delayed = 0 } = (await queues.counts())[name];
-  return inLine + active + delayed;
-}
 
 describe('a worker', () => {
   it('hands the id to the handler of its kind and leaves no trace of a job that is done', async () => {
@@ -185,47 +179,36 @@ describe('a job that sleeps', () => {
   });
 });
 
-describe('a command', () => {
-  it('is answered with what it returned', async () => {
+describe('a wish after the last look of the job', () => {
+  async function wishedDuring(againMs: number): Promise<{ shop: Shop; wishedAt: number; calls: number[] }> {
     const shop = await shops.open();
-    shop.start({}, async ({ name, data }) => ({ name, data }));
-    const client = createCommandClient(shop.options);
-    const answer = await client.send('hosts.add', { v: 1, input: { names: ['a'] } }, 20_000);
-    await client.close();
-    expect(answer).toEqual({ name: 'hosts.add', data: { v: 1, input: { names: ['a'] } } });
-  });
-
-  it('that is refused says code, reason and remedy in this order', async () => {
-    const shop = await shops.open();
-    shop.start({}, async () => {
-      throw new AgentError('command.notFound', 'there is no domain example.org');
+    const calls = createCalls<number>();
+    const wishedAt = Date.now();
+    await shop.store.changes.commit({ due: [{ job: 'issue', id: 'x', at: 5 }] });
+    shop.start({
+      issue: async () => {
+        calls.push(Date.now());
+        if (calls.all.length > 1) return undefined;
+        await shop.store.changes.commit({ due: [{ job: 'issue', id: 'x', at: wishedAt }] });
+        await shop.queues.wake('issue', ['x']);
+        return { again: Date.now() + againMs };
+      },
     });
-    const client = createCommandClient(shop.options);
-    await expect(client.send('domains.remove', {}, 20_000)).rejects.toThrow(
-      /^command\.notFound: there is no domain example\.org\. Check the name; /,
-    );
-    await client.close();
-    expect(shop.log.filter((line) => line.startsWith('warn command refused'))).toHaveLength(1);
+    await shop.queues.wake('issue', ['x']);
+    await calls.reach(againMs > 5 * minute ? 1 : 2);
+    await until('the job to end', async () => (await waiting(shop, 'issuance')) === 0);
+    return { shop, wishedAt, calls: [...calls.all] };
+  }
+
+  it('is carried out at once, not after the sleep', async () => {
+    const { shop, wishedAt, calls } = await wishedDuring(4 * minute);
+    expect(calls).toHaveLength(2);
+    expect(await shop.store.due.at('issue', 'x')).toBe(wishedAt);
   });
 
-  it('that breaks in a way nobody foresaw says "bug" in front, and is not repeated', async () => {
-    const shop = await shops.open();
-    const calls = createCalls<string>();
-    shop.start({}, async ({ name }) => {
-      calls.push(name);
-      throw new TypeError('x is not a function');
-    });
-    const client = createCommandClient(shop.options);
-    await expect(client.send('renew', {}, 20_000)).rejects.toThrow(/^bug: .*x is not a function/);
-    await client.close();
-    expect(calls.all).toEqual(['renew']);
-  });
-
-  it('that no worker takes in time is reported as such, and stays in the queue', async () => {
-    const shop = await shops.open();
-    const client = createCommandClient(shop.options);
-    await expect(client.send('renew-all', {}, 200)).rejects.toMatchObject({ code: 'store.notRunning' });
-    expect(await waiting(shop, 'commands')).toBe(1);
-    await client.close();
+  it('is left to the tick by a job that does not sleep', async () => {
+    const { shop, wishedAt, calls } = await wishedDuring(60 * minute);
+    expect(calls).toHaveLength(1);
+    expect(await shop.store.due.at('issue', 'x')).toBe(wishedAt);
   });
 });
