@@ -1,15 +1,18 @@
 /** `npm run demo`: the main job, from nothing to served and renewed certificates, with real parts on this machine. */
 
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { main } from '../support/agent.ts';
 import { lookAt, type Served, startHttpsSite } from '../support/https-site.ts';
-import { until } from '../support/process.ts';
+import { startProcess, until } from '../support/process.ts';
+import { openRun } from '../support/run-folder.ts';
 import { broken, createWorld, healthy, type World } from './world.ts';
 
 const keep = process.argv.includes('--keep');
 const finishedWithFailures = 5;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
+// From here on a signal ends everything that was started.
+openRun();
 const world = await createWorld();
 let agent: Awaited<ReturnType<typeof world.site.start>> | undefined;
 let https: Awaited<ReturnType<typeof startHttpsSite>> | undefined;
@@ -117,17 +120,10 @@ function watchNames(names: readonly string[], look: (name: string) => Promise<Se
 }
 
 /** The command as a person runs it, its progress on this terminal. One name cannot be renewed, and its exit code says so. */
-function renewAll(configFile: string): Promise<void> {
-  const main = new URL('../../src/cli/main.js', import.meta.url).pathname;
-  const child = spawn(process.execPath, [main, '--config', configFile, 'renew-all', '--force', '--wait'], {
-    stdio: 'inherit',
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) =>
-      code === finishedWithFailures ? resolve() : reject(new Error(`renew-all ended with exit code ${code}`)),
-    );
-  });
+async function renewAll(configFile: string): Promise<void> {
+  const command = [process.execPath, main, '--config', configFile, 'renew-all', '--force', '--wait'];
+  const { code } = await (await startProcess({ name: 'renew-all', command, onTerminal: true })).exited;
+  if (code !== finishedWithFailures) throw new Error(`renew-all ended with exit code ${code}`);
 }
 
 /** The readable part of a mail. */

@@ -50,8 +50,11 @@ function configOf({ pebble, httpPort, mailPort, folder }: Places): object {
         trust: pebble.caFile,
         email: 'operator@blog.test',
         agreeToTerms: true,
+        validation: { httpPort },
       },
     },
+    preflight: 'on',
+    network: { allowPrivate: ['127.0.0.0/8'] },
     dnsAccounts: {
       zones: {
         provider: 'challtestsrv',

@@ -1,23 +1,14 @@
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { startPebble } from '../support/pebble.ts';
-import { startProxy } from '../support/proxy.ts';
+import { until } from '../support/process.ts';
 import { startRedis } from '../support/redis.ts';
-import { hostNames, hostsSite, issued } from './given.ts';
+import { hostNames, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
 
-const running: { stop(): Promise<unknown> }[] = [];
-
-afterEach(async () => {
-  for (const one of running.splice(0).reverse()) await one.stop();
-});
-
-function keep<T extends { stop(): Promise<unknown> }>(one: T): T {
-  running.push(one);
-  return one;
-}
+const keep = keepUntilEnd();
 
 it('a store that begins anew takes over what its targets still have, and orders nothing', async () => {
   const pebble = keep(await startPebble({ nonceReject: 0 }));
-  const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
+  const proxy = keep(await proxyBefore(pebble));
   const redis = keep(await startRedis());
   const hosts = hostNames(2);
   const site = await hostsSite({ pebble, proxy, hosts, config: { redis: { url: redis.url } } });
@@ -32,8 +23,10 @@ it('a store that begins anew takes over what its targets still have, and orders 
 
   const second = keep(await site.start({ args: ['--accept-empty-store'] }));
   expect(second.output().match(/certificate taken over from its target/g)).toHaveLength(2);
-  const listed = await site.run('certs', 'list');
-  expect(listed.stdout.match(/ ok\b/g)).toHaveLength(2);
+  await until('both are seen at their target', async () => {
+    const { stdout } = await site.run('certs', 'list');
+    return stdout.match(/ ok\b/g)?.length === 2;
+  });
   expect(await issued(site, hosts)).toEqual(before);
   expect(proxy.counts().newOrder).toBe(2);
 

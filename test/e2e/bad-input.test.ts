@@ -61,6 +61,16 @@ describe('mistakes in the configuration file', () => {
       /domains\.0\.hosts\.0: is not a host name: .*253/,
     ],
     [
+      'a challenge that nobody answers',
+      { domains: [{ name: 'alpn.test', challenge: 'tls-alpn-01' }] },
+      /domains\.0\.challenge: tls-alpn-01 needs a listener: add "tlsAlpn01"/,
+    ],
+    [
+      'a secret where it would be shown',
+      { resolvers: [{ env: 'PATH' }] },
+      /resolvers\.0: is no secret and may be shown, .* write the value itself/,
+    ],
+    [
       'a secret file that is not there',
       { notifiers: { hook: { notifier: 'webhook', url: 'https://a.test', secret: { file: 'none' } } } },
       /notifiers\.hook\.secret: .*none/,
@@ -93,8 +103,8 @@ describe('mistakes in the configuration file', () => {
     const [head, ...lines] = stderr.trimEnd().split('\n');
     expect(code).toBe(2);
     // Two domains have one name, which is a mistake of its own.
-    expect(head).toMatch(/^acme-agent: 8 mistakes in the configuration\. .*then run "acme-agent check"\.$/);
-    expect(lines).toHaveLength(8);
+    expect(head).toMatch(/^acme-agent: 10 mistakes in the configuration\. .*then run "acme-agent check"\.$/);
+    expect(lines).toHaveLength(10);
     for (const line of lines) expect(line).toMatch(/^ {2}\/.*acme-agent\.yaml:\d+: [\w.]+: .+/);
   });
 });
@@ -117,13 +127,17 @@ describe('the start is refused, and leaves nothing behind', () => {
     const site = await quietSite({ masterKey: { file: 'master.key' } });
     writeFileSync(join(site.folder, 'master.key'), `${'ab'.repeat(32)}\n`);
     chmodSync(join(site.folder, 'master.key'), 0o644);
-    await refused(site, 1, /others may read the master key file \/.*; run chmod 600 \//);
+    await refused(site, 1, /others may read the master key file \/.*\. Run chmod 600 \/.*\.$/m);
   });
 
   it('with a master key of another size', async () => {
     const site = await quietSite({ masterKey: { file: 'master.key' } });
     writeFileSync(join(site.folder, 'master.key'), 'c2hvcnQ=\n', { mode: 0o600 });
-    await refused(site, 1, /must be 32 bytes as hex or base64; make one with: openssl rand -base64 32/);
+    await refused(
+      site,
+      1,
+      /is not 32 bytes as hex or base64\. .* make one with: openssl rand -base64 32\.$/m,
+    );
   });
 
   it('with a master key that cannot be read', async () => {
@@ -179,10 +193,10 @@ describe('the start is refused, and leaves nothing behind', () => {
   it('with a data directory that others may enter, or that is a file', async () => {
     const open = await quietSite({});
     mkdirSync(join(open.folder, 'data'), { mode: 0o755 });
-    await refused(open, 2, /can be entered or written by others; run chmod 700 \//);
+    await refused(open, 2, /can be entered or written by others\. Run chmod 700 \/.*\.$/m);
     const file = await quietSite({});
     writeFileSync(join(file.folder, 'data'), '');
-    await refused(file, 2, /is not a directory; move it, or choose another dataDir/);
+    await refused(file, 2, /is not a directory\. Move it, or choose another dataDir\.$/m);
   });
 });
 

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { aclRulesFor } from '../../src/store/acl.ts';
 import { type AgentSite, agentSite, main } from '../support/agent.ts';
 import { canary } from '../support/canaries.ts';
@@ -48,10 +49,12 @@ describe('acme-agent check', () => {
     const before = readdirSync(site.folder);
     const { code, said } = await check(site);
     expect(said).toEqual({
-      configuration: 'ok 1 domain, 1 issuer',
+      configuration: `ok ${site.configFile}, 1 domain, 1 issuer`,
       'data directory': `ok ${site.folder}/data will be made at the first start`,
       'master key': `ok ${site.folder}/data/master.key will be made at the first start`,
-      redis: expect.stringMatching(/^ok not running; "acme-agent start" will start \/.*-server$/),
+      redis: expect.stringMatching(
+        /^ok not running; "acme-agent start" will start \/.*-server \d+\.\d+\.\d+, which then evicts nothing and syncs every write$/,
+      ),
       'issuer pebble': expect.stringContaining(`ok ${pebble.directoryUrl}, profiles `),
       'deploy target web': 'ok ready',
     });
@@ -69,8 +72,8 @@ describe('acme-agent check', () => {
     await issued(site, hosts);
     const well = await check(site);
     expect(well.said).toMatchObject({
-      'data directory': `ok ${site.folder}/data`,
-      'master key': `ok ${site.folder}/data/master.key`,
+      'data directory': `ok ${site.folder}/data, mode 700`,
+      'master key': expect.stringMatching(/^ok \/.*\/data\/master\.key, key [0-9a-f]{8}$/),
       redis: expect.stringMatching(
         /^ok \w+ [\d.]+ at .*redis\.sock, maxmemory-policy noeviction, syncs every write .*, store [0-9a-f]{32}$/,
       ),
@@ -87,10 +90,16 @@ describe('acme-agent check', () => {
     const nowhere = `127.0.0.1:${await freePort()}`;
     const [host, port] = nowhere.split(':');
     const password = canary();
+    const stranger = keep(await startPebble());
     const site = await siteWith({
       redis: { url: `redis://${nowhere}` },
-      issuers: { away: { directory: `https://${nowhere}/dir`, agreeToTerms: true } },
+      issuers: {
+        away: { directory: `https://${nowhere}/dir`, agreeToTerms: true },
+        untrusted: { directory: stranger.directoryUrl, agreeToTerms: true },
+      },
+      defaults: { issuers: ['away'] },
       dnsAccounts: {
+        program: { provider: 'exec', command: ['/no/such/program'] },
         zones: { provider: 'challtestsrv', zones: ['zone.test'], url: `http://${nowhere}`, dns: nowhere },
       },
       notifiers: {
@@ -113,10 +122,12 @@ describe('acme-agent check', () => {
     expect(code).toBe(1);
     const wrong = (text: string) => expect.stringMatching(new RegExp(`^FAILED .*${text}.*\\.$`));
     expect(said).toEqual({
-      configuration: 'ok 1 domain, 1 issuer',
-      'data directory': wrong('can be entered or written by others; run chmod 700 /'),
-      'master key': wrong('must be 32 bytes as hex or base64; make one with: openssl rand -base64 32'),
+      configuration: `ok ${site.configFile}, 1 domain, 2 issuers`,
+      'data directory': wrong('can be entered or written by others\\. Run chmod 700 /'),
+      'master key': wrong('is not 32 bytes as hex or base64\\. Give .*openssl rand -base64 32'),
       redis: wrong(`redis://${nowhere} does not serve: .*ECONNREFUSED.*Check that Redis runs`),
+      'issuer untrusted': wrong('is not trusted: .* name its root under "trust" of the issuer'),
+      'DNS account program': wrong('/no/such/program is not there, or may not be run.*"command"'),
       'issuer away': wrong(`${nowhere} did not answer.*Check that this machine reaches the CA`),
       'DNS account zones': wrong('.*ECONNREFUSED.*'),
       'deploy target web': wrong('certificates: is not a directory; move it or choose another path'),
@@ -141,6 +152,16 @@ describe('of Redis, acme-agent check', () => {
     expect(await redisWords(redis)).toMatch(
       /^ok redis \d+\.\d+\.\d+ at redis:\/\/127.*, maxmemory-policy noeviction, syncs every write \(appendfsync always\), no store yet$/,
     );
+  });
+
+  it('refuses what is not Redis', async () => {
+    const stranger = createServer((socket) => socket.end('HTTP/1.0 400 Bad Request\r\n\r\n'));
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void stranger.close());
+    const address = stranger.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const site = await siteWith({ redis: { url: `redis://127.0.0.1:${port}` } });
+    expect((await check(site)).said.redis).toMatch(/^FAILED what answers at redis:.*:\d+ is not Redis\. /);
   });
 
   it('refuses one that may throw keys away', async () => {
@@ -190,7 +211,7 @@ describe('for a user without special rights, acme-agent check', () => {
     chmodSync(closed, 0o500);
     const stdout = await runPlainly([process.execPath, main, '--config', site.configFile, 'check']);
     expect(stdout).toMatch(
-      /FAILED {2}data directory: .*may not be made or written by user \d+; give it to that/,
+      /FAILED {2}data directory: .*may not be made or written by user \d+\. Give it to that user/,
     );
     expect(stdout).toMatch(/FAILED {2}deploy target web: .*give it the right to write there/);
   });

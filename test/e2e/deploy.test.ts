@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { AgentSite } from '../support/agent.ts';
 import { startPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
-import { hostNames, hostsConfig, hostsSite, issued, keepUntilEnd } from './given.ts';
+import { deployed, hostNames, hostsConfig, hostsSite, issued, keepUntilEnd } from './given.ts';
 
 const keep = keepUntilEnd();
 
@@ -21,3 +22,56 @@ it('a certificate that is issued while its fallback is still being deployed is d
   writeFileSync(go, '');
   await issued(site, hosts);
 });
+
+it('forty hosts have a fallback while the first reload runs, and one reload more is for all of them', async () => {
+  const hosts = hostNames(40);
+  const { site, reloads, go } = await siteWithoutCa(hosts);
+  const agent = keep(await site.start());
+  await until('all are in place', () => hosts.every((host) => deployed(site, host)?.selfSigned));
+  expect(reloads()).toHaveLength(1);
+  expect(deployments(agent.output())).toBe(0);
+  go();
+  await until('all are observed', () => deployments(agent.output()) === hosts.length);
+  expect(reloads().at(-1)).toBe(hosts.length);
+  expect(reloads()).toHaveLength(2);
+});
+
+it('an agent that is killed between placing and reloading reloads after its restart', async () => {
+  const hosts = hostNames(10);
+  const { site, reloads, go } = await siteWithoutCa(hosts);
+  go();
+  const agent = keep(await site.start());
+  await until('all are in place', () => hosts.every((host) => deployed(site, host) !== undefined));
+  await agent.kill('SIGKILL');
+  const before = deployments(agent.output());
+  expect(before).toBeLessThan(hosts.length);
+  const next = keep(await site.start());
+  await until('all are observed', () => before + deployments(next.output()) === hosts.length, 60_000);
+  expect(reloads()).toHaveLength(2);
+  expect(reloads().at(-1)).toBe(hosts.length);
+});
+
+/** Fallbacks only; a reload notes what it finds in place, and does not end before `go`. */
+async function siteWithoutCa(
+  hosts: readonly string[],
+): Promise<{ site: AgentSite; reloads: () => readonly number[]; go: () => void }> {
+  const pebble = keep(await startPebble());
+  const site = await hostsSite({ pebble, hosts });
+  await pebble.stop();
+  const path = join(site.folder, 'certificates');
+  const mark = join(site.folder, 'go');
+  const notes = join(site.folder, 'notes');
+  const script = 'ls -1d "$0"/hosts.test/* | wc -l >> "$2"; until [ -e "$1" ]; do sleep 0.1; done';
+  const reload = ['sh', '-c', script, path, mark, notes];
+  const web = { target: 'files', path, reload, reloadTimeout: 20 };
+  site.configure(hostsConfig(site, { pebble, hosts, config: { deployTargets: { web } } }));
+  return {
+    site,
+    reloads: () => (existsSync(notes) ? readFileSync(notes, 'utf8').trim().split('\n').map(Number) : []),
+    go: () => writeFileSync(mark, ''),
+  };
+}
+
+function deployments(output: string): number {
+  return output.split('certificate deployed').length - 1;
+}

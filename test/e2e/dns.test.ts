@@ -6,7 +6,8 @@ import type { JournalEntry } from '../../src/core/ports.ts';
 import { secret } from '../../src/core/secret.ts';
 import { openStore } from '../../src/store/index.ts';
 import { silentLog } from '../store/samples.ts';
-import { startBind } from '../support/bind.ts';
+import type { AgentSite } from '../support/agent.ts';
+import { startBind, type TestBind } from '../support/bind.ts';
 import { startPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import { startRedis } from '../support/redis.ts';
@@ -26,17 +27,10 @@ describe('an apex and its wildcard in one order', () => {
   it('by DNS UPDATE to BIND with TSIG leave the zone as it was', async () => {
     const bind = keep(await startBind({ zones: ['zone.test'], records: [foreignLine] }));
     const pebble = keep(await startPebble({ dnsServer: bind.address }));
-    const site = await zonesSite({
-      pebble,
-      dns: bind.address,
-      account: bindAccount(bind),
-      domains: [{ name: 'zone.test' }],
-    });
+    const site = await zonesSite({ pebble, ...bindZones(bind) });
     const before = await recordsOf(bind, 'zone.test');
-    keep(await site.start());
-    await issued(site, ['*.zone.test'], { domain: 'zone.test' });
-    expect(deployed(site, '*.zone.test', 'zone.test')?.names).toBe(both);
-    await until('the zone is as before', async () => `${await recordsOf(bind, 'zone.test')}` === `${before}`);
+    await startAndIssue(site);
+    await restored(bind, 'zone.test', before);
     expect(bind.output().match(/adding an RR at '_acme-challenge\.zone\.test' TXT/g)).toHaveLength(2);
   });
 
@@ -49,9 +43,7 @@ describe('an apex and its wildcard in one order', () => {
     const account = route53Account(route53);
     const site = await zonesSite({ pebble, dns, account, domains: [{ name: 'zone.test' }] });
     const before = route53.zoneStore.held('zone.test');
-    keep(await site.start());
-    await issued(site, ['*.zone.test'], { domain: 'zone.test' });
-    expect(deployed(site, '*.zone.test', 'zone.test')?.names).toBe(both);
+    await startAndIssue(site);
     await until('the challenges are gone', () => route53.zoneStore.txt(owner).length === 1);
     expect(sorted(route53.zoneStore.held('zone.test'))).toEqual(sorted(before));
     expect(route53.calls).toMatchObject({ change: 2 });
@@ -77,9 +69,7 @@ describe('an apex and its wildcard in one order', () => {
     };
     const site = await zonesSite({ pebble, dns, account, domains: [{ name: 'zone.test' }] });
     const before = scripted.zones.held('zone.test');
-    keep(await site.start());
-    await issued(site, ['*.zone.test'], { domain: 'zone.test' });
-    expect(deployed(site, '*.zone.test', 'zone.test')?.names).toBe(both);
+    await startAndIssue(site);
     await until('the challenges are gone', () => scripted.zones.txt(owner).length === 0);
     expect(sorted(scripted.zones.held('zone.test'))).toEqual(sorted(before));
     expect(scripted.calls.toSorted()).toEqual([
@@ -92,20 +82,11 @@ describe('an apex and its wildcard in one order', () => {
     const zones = ['zone.test', 'proofs.test'];
     const bind = keep(await startBind({ zones, records: [`${owner}. 60 IN CNAME zone-test.proofs.test.`] }));
     const pebble = keep(await startPebble({ dnsServer: bind.address }));
-    const site = await zonesSite({
-      pebble,
-      dns: bind.address,
-      account: bindAccount(bind),
-      domains: [{ name: 'zone.test' }],
-    });
+    const site = await zonesSite({ pebble, ...bindZones(bind) });
     const own = await bind.zoneText('zone.test');
     const before = await recordsOf(bind, 'proofs.test');
-    keep(await site.start());
-    await issued(site, ['*.zone.test'], { domain: 'zone.test' });
-    await until(
-      'the zone is as before',
-      async () => `${await recordsOf(bind, 'proofs.test')}` === `${before}`,
-    );
+    await startAndIssue(site);
+    await restored(bind, 'proofs.test', before);
     expect(bind.output().match(/adding an RR at 'zone-test\.proofs\.test' TXT/g)).toHaveLength(2);
     // Its serial number too: nobody wrote there.
     expect(await bind.zoneText('zone.test')).toBe(own);
@@ -120,9 +101,7 @@ describe('a killed agent leaves no TXT record behind', () => {
     const pebble = keep(await startPebble({ dnsServer: bind.address }));
     const site = await zonesSite({
       pebble,
-      dns: bind.address,
-      account: bindAccount(bind),
-      domains: [{ name: 'zone.test' }],
+      ...bindZones(bind),
       config: { redis: { url: redis.url } },
     });
     const first = await site.start();
@@ -158,9 +137,7 @@ describe('a killed agent leaves no TXT record behind', () => {
     const site = await zonesSite({
       pebble,
       proxy,
-      dns: bind.address,
-      account: bindAccount(bind),
-      domains: [{ name: 'zone.test' }],
+      ...bindZones(bind),
       config: { redis: { url: redis.url } },
     });
     const before = await recordsOf(bind, 'zone.test');
@@ -173,7 +150,7 @@ describe('a killed agent leaves no TXT record behind', () => {
     expect(left.length).toBe(before.length + 2);
     keep(await site.start());
     await issued(site, ['*.zone.test'], { domain: 'zone.test', timeoutMs: 120_000 });
-    await until('the zone is as before', async () => `${await recordsOf(bind, 'zone.test')}` === `${before}`);
+    await restored(bind, 'zone.test', before);
     expect(proxy.counts()).toMatchObject({ newOrder: 1, finalize: 1 });
   }, 180_000);
 });
@@ -210,6 +187,20 @@ describe('twenty wildcards of one zone at once', () => {
     expect(route53.calls.zonesByName).toBe(1);
   }, 120_000);
 });
+
+async function startAndIssue(site: AgentSite): Promise<void> {
+  keep(await site.start());
+  await issued(site, ['*.zone.test'], { domain: 'zone.test' });
+  expect(deployed(site, '*.zone.test', 'zone.test')?.names).toBe(both);
+}
+
+function bindZones(bind: TestBind) {
+  return { dns: bind.address, account: bindAccount(bind), domains: [{ name: 'zone.test' }] };
+}
+
+function restored(bind: TestBind, zone: string, before: readonly string[]): Promise<void> {
+  return until('the zone is as before', async () => `${await recordsOf(bind, zone)}` === `${before}`);
+}
 
 function route53Account({ endpoint, accessKeyId }: Route53): object {
   return { provider: 'route53', endpoint, accessKeyId, secretAccessKey: 'a-secret-access-key' };

@@ -52,9 +52,13 @@ export function hostsConfig({ folder }: AgentSite, { pebble, proxy, hosts, confi
     http01: { port: pebble.httpPort, address: '127.0.0.1' },
     issuers: { pebble: issuerAt(pebble, proxy) },
     deployTargets: { web: { target: 'files', path: join(folder, 'certificates') } },
-    domains: [{ name: 'hosts.test', mode: 'individual', challenge: 'http-01', hosts }],
+    domains: [hostsDomain(hosts)],
     ...config,
   };
+}
+
+export function hostsDomain(hosts: readonly string[]): object {
+  return { name: 'hosts.test', mode: 'individual', challenge: 'http-01', hosts };
 }
 
 export function hostNames(count: number): readonly string[] {

@@ -1,14 +1,14 @@
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { AgentSite } from '../support/agent.ts';
 import { type PebbleOptions, startPebble, type TestPebble } from '../support/pebble.ts';
 import type { Call } from '../support/proxy.ts';
 import {
   accepted,
   deployed,
   hostNames,
+  hostsDomain,
   hostsSite,
   issued,
-  issuerAt,
   keepUntilEnd,
   proxyBefore,
 } from './given.ts';
@@ -17,27 +17,11 @@ const keep = keepUntilEnd();
 const hosts = hostNames(4);
 const wildcard = '*.zone.test';
 
-async function bothWays(pebble: TestPebble) {
-  const site = await hostsSite({ pebble, hosts });
-  site.configure({
-    http01: { port: pebble.httpPort, address: '127.0.0.1' },
-    issuers: { pebble: issuerAt(pebble) },
-    dnsAccounts: {
-      zones: {
-        provider: 'challtestsrv',
-        zones: ['zone.test'],
-        url: pebble.dns?.managementUrl,
-        dns: pebble.dns?.dnsAddress,
-      },
-    },
-    resolvers: [pebble.dns?.dnsAddress],
-    deployTargets: { web: { target: 'files', path: join(site.folder, 'certificates') } },
-    domains: [
-      { name: 'hosts.test', mode: 'individual', challenge: 'http-01', hosts },
-      { name: 'zone.test', dnsAccount: 'zones' },
-    ],
-  });
-  return site;
+function bothWays(pebble: TestPebble): Promise<AgentSite> {
+  const { managementUrl: url, dnsAddress: dns } = pebble.dns ?? {};
+  const zones = { provider: 'challtestsrv', zones: ['zone.test'], url, dns };
+  const domains = [hostsDomain(hosts), { name: 'zone.test', dnsAccount: 'zones' }];
+  return hostsSite({ pebble, hosts, config: { dnsAccounts: { zones }, resolvers: [dns], domains } });
 }
 
 describe('hosts by HTTP-01 and an apex with its wildcard by DNS-01 are issued, deployed and renewed', () => {

@@ -1,23 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type AgentSite, agentSite } from '../support/agent.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/process.ts';
-import { startProxy } from '../support/proxy.ts';
-import { deployed, hostNames, hostsSite, issued, issuerAt } from './given.ts';
+import {
+  deployed,
+  hostNames,
+  hostsDomain,
+  hostsSite,
+  issued,
+  issuerAt,
+  keepUntilEnd,
+  proxyBefore,
+} from './given.ts';
 
-const running: { stop(): Promise<unknown> }[] = [];
-
-function keep<T extends { stop(): Promise<unknown> }>(one: T): T {
-  running.push(one);
-  return one;
-}
-
-afterEach(async () => {
-  for (const one of running.splice(0).reverse()) await one.stop();
-});
+const keep = keepUntilEnd();
 
 const hosts = hostNames(1);
 
@@ -72,7 +71,7 @@ describe('while an agent runs', () => {
       expect(answer, line).toMatchObject({ code, stderr: expect.stringMatching(words) });
       expect(answer.stdout, line).toBe('');
     }
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('what fails around a running agent is said, and costs no order', () => {
@@ -84,7 +83,7 @@ describe('what fails around a running agent is said, and costs no order', () => 
     return {
       http01: { port: pebble.httpPort, address: '127.0.0.1' },
       issuers: { pebble: issuerAt(pebble) },
-      domains: [{ name: 'hosts.test', mode: 'individual', challenge: 'http-01', hosts }],
+      domains: [hostsDomain(hosts)],
       ...config,
     };
   }
@@ -98,7 +97,7 @@ describe('what fails around a running agent is said, and costs no order', () => 
 
   it('a CA that is down: the fallback is served, and the certificate comes when the CA is back', async () => {
     const pebble = keep(await startPebble({ nonceReject: 0 }));
-    const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
+    const proxy = keep(await proxyBefore(pebble));
     const away = {
       directory: `https://127.0.0.1:${await freePort()}/dir`,
       trust: pebble.caFile,
@@ -118,17 +117,17 @@ describe('what fails around a running agent is said, and costs no order', () => 
     site.configure(
       configFor(pebble, { issuers: { pebble: issuerAt(pebble, proxy) }, deployTargets: web(site, {}) }),
     );
-    keep(await site.start());
+    const mended = keep(await site.start());
     // The file is mended before the next attempt is due: a person need not wait for it.
     const again = await site.run('renew', hosts[0] ?? '', '--wait');
     expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 });
     await issued(site, hosts);
-    expect(proxy.counts()).toMatchObject({ newOrder: 1 });
+    expect(proxy.counts(), mended.output()).toMatchObject({ newOrder: 1, finalize: 1 });
   }, 180_000);
 
   it('a reload program that is missing: the files are there, and one order is all the CA sees', async () => {
     const pebble = keep(await startPebble({ nonceReject: 0 }));
-    const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
+    const proxy = keep(await proxyBefore(pebble));
     const site = await agentSite({});
     const issuers = { pebble: issuerAt(pebble, proxy) };
     site.configure(
@@ -145,7 +144,7 @@ describe('what fails around a running agent is said, and costs no order', () => 
 
   it('a deploy path that is a file: said with the remedy, and one order is all the CA sees', async () => {
     const pebble = keep(await startPebble({ nonceReject: 0 }));
-    const proxy = keep(await startProxy({ upstream: pebble.directoryUrl, caFile: pebble.caFile }));
+    const proxy = keep(await proxyBefore(pebble));
     const site = await agentSite({});
     const path = join(site.folder, 'certificates');
     writeFileSync(path, '');

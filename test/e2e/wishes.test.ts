@@ -1,6 +1,7 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import type { AgentSite } from '../support/agent.ts';
 import { type PebbleOptions, startPebble } from '../support/pebble.ts';
@@ -19,6 +20,7 @@ import {
 } from './given.ts';
 
 const keep = keepUntilEnd();
+const hostsDomain = { name: 'hosts.test', mode: 'individual', challenge: 'http-01' };
 
 interface World {
   readonly site: AgentSite;
@@ -178,6 +180,38 @@ describe('SIGHUP', () => {
     const renewal = await site.run('renew', 'h2.hosts.test', '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect(accepted(proxy, 'newOrder')).toBe(4);
+  }, 90_000);
+});
+
+describe('SIGHUP while an order is under way', () => {
+  it('takes the changed file, and the same order is finished', async () => {
+    const hosts = hostNames(1);
+    const given = await world(hosts, {});
+    const { site, proxy } = given;
+    const held = proxy.hold('finalize');
+    const agent = keep(await site.start());
+    await held.seen;
+    site.configure({
+      ...parse(readFileSync(site.configFile, 'utf8')),
+      domains: [{ ...hostsDomain, hosts: ['h0.hosts.test', 'h1.hosts.test'] }],
+      renewal: { ceilingDays: 20 },
+      concurrency: { issuance: 2 },
+      http01: { port: 1, address: '127.0.0.1' },
+      log: { level: 'warn' },
+    });
+    process.kill(agent.pid, 'SIGHUP');
+    await issued(site, ['h1.hosts.test']);
+    expect(deployed(site, 'h0.hosts.test')?.selfSigned).toBe(true);
+    held.release();
+    const serials = await issued(site, hosts);
+    await idle(given);
+    expect(deployed(site, 'h0.hosts.test')?.serial).toBe(serials.get('h0.hosts.test'));
+    expect(accepted(proxy, 'newOrder')).toBe(2);
+    expect(accepted(proxy, 'finalize')).toBe(2);
+    expect(accepted(proxy, 'cert')).toBe(2);
+    const [, after = ''] = agent.output().split('need a restart');
+    expect(agent.output()).toMatch(/"keys":\["http01"\]/);
+    expect(after).not.toContain('"level":"info"');
   }, 90_000);
 });
 

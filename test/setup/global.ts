@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
 import { fetchServers, pathWithServers } from '../support/fetch/index.ts';
-import { makeRunFolder, runFolderVariable } from '../support/run-folder.ts';
+import { openRun } from '../support/run-folder.ts';
 import { endLeftovers } from './leftovers.ts';
 import { searchForSecrets } from './secrets.ts';
 
@@ -9,21 +8,17 @@ import { searchForSecrets } from './secrets.ts';
  * last: end what still runs, and search what was left behind for secrets.
  */
 export async function setup(): Promise<() => Promise<void>> {
+  const folder = openRun();
   await fetchServers(say);
-  const folder = makeRunFolder();
-  // The processes of the tests inherit both.
-  process.env[runFolderVariable] = folder;
   process.env.PATH = pathWithServers();
   return async () => {
     try {
-      for (const command of endLeftovers()) say(`still running after the tests, ended now: ${command}`);
+      for (const command of endLeftovers(folder)) say(`still running after the tests, ended now: ${command}`);
       await searchForSecrets();
     } catch (error) {
       // Vitest prints what a teardown throws, and then reports success.
       process.exitCode = 1;
       throw error;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
     }
   };
 }

@@ -12,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, constants as os } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -23,9 +23,16 @@ const lockFile = join(cache, 'bootstrap.lock');
 /** Written for the reader of a terminal; without a stack. */
 class SetupError extends Error {}
 
+/** The program that runs now; `end` passes a signal on to it. */
+let current;
+/** The signal that ended us, once there was one. */
+let stoppedBy;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal));
+watchParent();
+
 const tasks = {
   test: {
-    servers: undefined,
+    servers: [],
     command: (args) => [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args],
   },
   demo: { servers: ['redis', 'pebble'], command: (args) => [join(root, 'dist/test/demo/main.js'), ...args] },
@@ -45,8 +52,22 @@ try {
   process.exitCode = await run(process.execPath, task.command(args));
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
-  say(error.message);
+  if (stoppedBy === undefined) say(error.message);
   process.exitCode = 1;
+}
+if (stoppedBy !== undefined) process.exitCode = exitCodeOf(stoppedBy);
+
+function stop(signal) {
+  if (current === undefined) process.exit(exitCodeOf(signal));
+  stoppedBy ??= signal;
+  current.end(signal);
+}
+
+/** npm passes SIGTERM on to its shell only, which ends without us. */
+function watchParent() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && stoppedBy === undefined && stop('SIGTERM'), 250).unref();
 }
 
 function checkNode() {
@@ -58,7 +79,9 @@ function checkNode() {
 async function installPackages() {
   if (packagesAreInstalled()) return;
   say('installing npm packages (npm ci)');
-  const code = await run(...npm('ci', '--no-fund', '--no-audit'), { ...process.env, ...npmCache() });
+  const code = await runStep(...npm('ci', '--no-fund', '--no-audit'), {
+    env: { ...process.env, ...npmCache() },
+  });
   if (code === 0) return;
   throw new SetupError(
     'npm ci failed, see above. Remedy: make sure that this machine reaches the npm registry (a proxy or a mirror is ' +
@@ -107,18 +130,19 @@ function npmCache() {
 
 async function build() {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const code = await run(process.execPath, [compiler, '--project', root]);
+  const code = await runStep(process.execPath, [compiler, '--project', root]);
   if (code !== 0)
     throw new SetupError('the build failed, see above. Remedy: mend the types ("npm run check").');
 }
 
 async function fetchServers(names) {
-  const fetcher = await import(pathToFileURL(join(root, 'dist/test/support/fetch/index.js')).href);
-  try {
-    await fetcher.fetchServers(say, names);
-  } catch (error) {
-    throw new SetupError(error.message);
-  }
+  const support = join(root, 'dist/test/support');
+  // A package manager that is killed in the middle leaves work for a person.
+  const code = await runStep(process.execPath, [join(support, 'fetch-servers.js'), ...names], {
+    graceMs: 10_000,
+  });
+  if (code !== 0) throw new SetupError('the servers above cannot be had.');
+  const fetcher = await import(pathToFileURL(join(support, 'fetch/index.js')).href);
   process.env.PATH = fetcher.pathWithServers();
 }
 
@@ -179,19 +203,50 @@ function holderLives() {
 }
 
 /** Resolves with the exit code; signals that reach us reach it as well. */
-function run(program, args, env = process.env) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, env, stdio: 'inherit' });
-    // A terminal sends Ctrl-C to the child as well; twice would mean "at once".
-    const pass = (signal) => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal);
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-    for (const signal of signals) process.on(signal, pass);
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      for (const name of signals) process.off(name, pass);
-      resolve(code ?? 1);
-    });
+async function run(program, args) {
+  const child = spawn(program, args, { cwd: root, stdio: 'inherit' });
+  // A terminal sends Ctrl-C to the child as well; twice would mean "at once".
+  const end = (signal) => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal);
+  return ended(child, end);
+}
+
+/** As `run`, for a program that may leave others behind when it is ended: they are ended with it, at last by force. */
+async function runStep(program, args, { env = process.env, graceMs = 500 } = {}) {
+  const child = spawn(program, args, { cwd: root, env, stdio: 'inherit', detached: true });
+  let deadline = Number.POSITIVE_INFINITY;
+  const code = await ended(child, () => {
+    deadline = performance.now() + graceMs;
+    signalGroup(child, 'SIGTERM');
+    setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs).unref();
   });
+  if (stoppedBy === undefined) return code;
+  while (performance.now() < deadline && signalGroup(child, 0))
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  signalGroup(child, 'SIGKILL');
+  throw new SetupError('stopped');
+}
+
+function ended(child, end) {
+  current = { end };
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? exitCodeOf(signal)));
+  }).finally(() => {
+    current = undefined;
+  });
+}
+
+/** False when nobody is left in the group of a child that leads one. */
+function signalGroup(child, signal) {
+  try {
+    return process.kill(-child.pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+function exitCodeOf(signal) {
+  return 128 + os.signals[signal];
 }
 
 function say(line) {

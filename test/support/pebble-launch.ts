@@ -116,6 +116,9 @@ export async function launchPebble(program: string, options: PebbleOptions): Pro
 
 function environment(options: PebbleOptions): Record<string, string | undefined> {
   return {
+    // Its handlers of new orders and of authorizations take two locks in opposite order. On several cores they meet within
+    // a few thousand orders and nothing but the directory is answered any more; on one hardly ever.
+    GOMAXPROCS: '1',
     PEBBLE_WFE_NONCEREJECT: String(options.nonceReject ?? 5),
     PEBBLE_AUTHZREUSE: String(options.authzReuse ?? 0),
     PEBBLE_VA_NOSLEEP: options.sleep === undefined ? '1' : undefined,

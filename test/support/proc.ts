@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessFacts {
   readonly pid: number;
@@ -45,5 +45,23 @@ export function allProcesses(): ProcessFacts[] {
       .flatMap((name) => readProcess(Number(name)) ?? []);
   } catch {
     return [];
+  }
+}
+
+/** What the process was started with; empty for those of other users, and for servers that write their title over it. */
+export function startEnvironment(pid: number): string[] {
+  try {
+    const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    return entries.filter((entry) => entry.includes('='));
+  } catch {
+    return [];
+  }
+}
+
+export function workingFolder(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
   }
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { descendants, readProcess } from './proc.ts';
+import { atEnd } from './at-end.ts';
+import { descendants } from './proc.ts';
 import { runPart } from './run-folder.ts';
 
 export interface ServerSpec {
@@ -12,6 +13,8 @@ export interface ServerSpec {
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd?: string | undefined;
+  /** Writes to this terminal, and not into `output()`. */
+  readonly onTerminal?: boolean | undefined;
   /** When it serves: a loopback port or a socket path accepts, or the probe says so. Absent: at once. */
   readonly ready?:
     | { readonly port: number }
@@ -29,8 +32,8 @@ export interface Exit {
 
 export interface ServerProcess {
   readonly pid: number;
-  /** All that it wrote to standard output and error so far. */
-  output(): string;
+  /** What it wrote to standard output and error so far; `from`: without so many bytes of its beginning. */
+  output(from?: number): string;
   readonly exited: Promise<Exit>;
   /** Sends the signal and waits for the end; resolves at once when it has ended. */
   kill(signal: NodeJS.Signals): Promise<Exit>;
@@ -41,11 +44,10 @@ export interface ServerProcess {
 const pollMs = 15;
 const alive = new Set<ChildProcess>();
 let runs = 0;
-let watching = false;
 
 /** Starts a program and waits until it serves. If it ends first or takes too long, the error shows its output. */
 export async function startProcess(spec: ServerSpec): Promise<ServerProcess> {
-  killAllAtExit();
+  if (runs === 0) atEnd(killAll);
   const id = `${spec.name}-${process.pid}-${++runs}`;
   const outputFile = join(runPart('output'), `${id}.log`);
   const child = spawnInto(spec, outputFile);
@@ -60,18 +62,19 @@ export async function startProcess(spec: ServerSpec): Promise<ServerProcess> {
       resolve({ code: code ?? undefined, signal: signal ?? undefined });
     });
   });
-  record(id, child.pid ?? 0, spec.command);
+  record(id, spec.command);
 
   const server: ServerProcess = {
     pid: child.pid ?? 0,
-    output: () => readFileSync(outputFile, 'utf8'),
+    output: (from = 0) => readFrom(outputFile, from),
     exited,
     kill: (signal) => {
       if (alive.has(child)) child.kill(signal);
       return exited;
     },
     stop: async (graceMs = 5_000) => {
-      recordChildren(id, child.pid ?? 0);
+      const children = descendants(server.pid).map(({ command }) => command);
+      if (children.length > 0) record(`${id}-children`, children);
       if (alive.has(child)) child.kill('SIGTERM');
       const timer = setTimeout(() => alive.has(child) && child.kill('SIGKILL'), graceMs);
       const exit = await exited;
@@ -111,12 +114,25 @@ function spawnInto(spec: ServerSpec, outputFile: string): ChildProcess {
     const child = spawn(program, args, {
       cwd: spec.cwd,
       env: { ...process.env, ...spec.env },
-      stdio: ['ignore', output, output],
+      stdio: spec.onTerminal ? 'inherit' : ['ignore', output, output],
     });
     alive.add(child);
     return child;
   } finally {
     closeSync(output);
+  }
+}
+
+function readFrom(file: string, position: number): string {
+  if (position === 0) return readFileSync(file, 'utf8');
+  const descriptor = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    const bytes = Buffer.alloc(Math.max(0, size - position));
+    const read = readSync(descriptor, bytes, 0, bytes.length, position);
+    return bytes.toString('utf8', 0, read);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -153,33 +169,11 @@ export function accepts(address: { readonly port: number } | { readonly socket: 
   });
 }
 
-/** For the global teardown: arguments are searched for secrets, and what a killed test process left is ended. */
-function record(id: string, pid: number, command: readonly string[]): void {
-  const file = join(runPart('processes'), `${id}.json`);
-  writeFileSync(file, JSON.stringify({ pid, startedAt: readProcess(pid)?.startedAt, command }), {
-    mode: 0o600,
-  });
+/** Arguments are searched for secrets at the end of the run. */
+function record(id: string, command: readonly string[]): void {
+  writeFileSync(join(runPart('processes'), `${id}.json`), JSON.stringify(command), { mode: 0o600 });
 }
 
-function recordChildren(id: string, pid: number): void {
-  const commands = descendants(pid).map((child) => child.command);
-  if (commands.length === 0) return;
-  const file = join(runPart('processes'), `${id}-children.json`);
-  writeFileSync(file, JSON.stringify({ pid: 0, command: commands }), { mode: 0o600 });
-}
-
-function killAllAtExit(): void {
-  if (watching) return;
-  watching = true;
-  const killAll = () => {
-    for (const child of alive) child.kill('SIGKILL');
-  };
-  process.on('exit', killAll);
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      killAll();
-      // With our listener the default is off; who else listens decides alone.
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-    });
-  }
+function killAll(): void {
+  for (const child of alive) child.kill('SIGKILL');
 }

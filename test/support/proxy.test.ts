@@ -4,6 +4,7 @@ import * as acme from 'acme-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startPebble, type TestPebble } from './pebble.ts';
 import { exchange } from './pebble-launch.ts';
+import { until } from './process.ts';
 import { startProxy, type TestProxy } from './proxy.ts';
 
 let pebble: TestPebble;
@@ -109,6 +110,42 @@ describe('the proxy in front of Pebble', () => {
       expect(await exchange(proxy.directoryUrl, ca)).toContain('newOrder');
       expect(proxy.counts().directory).toBe(3);
       expect(proxy.connections()).toBe(3);
+    });
+  });
+
+  it('changes an answer on its way, as often as told, and says how often that was', async () => {
+    await withProxy(async (proxy, ca) => {
+      const fault = proxy.rewrite('directory', ({ text }) => ({ status: 203, text: text.slice(0, 5) }), 2);
+      expect(await exchange(proxy.directoryUrl, ca)).toHaveLength(5);
+      expect(fault.met).toBe(1);
+      fault.mend();
+      expect(await exchange(proxy.directoryUrl, ca)).toContain('newOrder');
+      expect(proxy.calls.map(({ status }) => status)).toEqual([203, 200]);
+    });
+  });
+
+  it('lets an answer drip', async () => {
+    await withProxy(async (proxy, ca) => {
+      proxy.drip('directory', { pieces: 10, pauseMs: 5 });
+      const began = performance.now();
+      expect(JSON.parse(await exchange(proxy.directoryUrl, ca))).toHaveProperty('newOrder');
+      expect(performance.now() - began).toBeGreaterThan(45);
+    });
+  });
+
+  it('delays a call, which the CA never sees when the client hangs up meanwhile', async () => {
+    await withProxy(async (proxy, ca) => {
+      let hangUps = 0;
+      proxy.delay('directory', (hungUp) => hungUp.then(() => void hangUps++));
+      const call = request(proxy.directoryUrl, { ca, agent: false });
+      call.on('error', () => {});
+      call.end();
+      await until('the call is there', () => proxy.calls.length === 1);
+      call.destroy();
+      await until('the proxy knows', () => hangUps === 1);
+      expect(proxy.calls[0]?.status).toBeUndefined();
+      proxy.delay('directory', async () => {});
+      expect(await exchange(proxy.directoryUrl, ca)).toContain('newOrder');
     });
   });
 });

@@ -9,11 +9,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { type CallKind, createKindTable, payloadOf } from './proxy-kinds.ts';
+import { createRuleBook, type FakeAnswer, type Faults, type Rule } from './proxy-rules.ts';
 import { type Answer, createUpstream } from './proxy-upstream.ts';
 import { testFolder } from './run-folder.ts';
 import { createAuthority } from './tls.ts';
 
 export type { CallKind } from './proxy-kinds.ts';
+export type { FakeAnswer, Fault, Held, Match, Passing } from './proxy-rules.ts';
 
 export interface ProxyOptions {
   /** Directory URL of the CA. */
@@ -22,6 +24,8 @@ export interface ProxyOptions {
   readonly caFile?: string | undefined;
   /** Listen without TLS. The URLs of a CA stay `https:` then, so that is for the directory and for other upstreams. */
   readonly plain?: boolean | undefined;
+  /** For `at` of the calls. Default: real time. */
+  readonly now?: (() => number) | undefined;
 }
 
 export interface Call {
@@ -32,31 +36,11 @@ export interface Call {
   readonly payload: unknown;
   /** What the client was answered; undefined while it waits, and when its connection was cut. */
   status: number | undefined;
+  /** When it came. */
+  readonly at: number;
 }
 
-export type Match = CallKind | ((call: Call) => boolean);
-
-export interface FakeAnswer {
-  readonly code: number;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** An object is sent as a problem document. */
-  readonly body?: string | object | undefined;
-  /** Default 1. */
-  readonly times?: number | undefined;
-  /** Adds a fresh nonce of the CA, as a CA does with its own errors. */
-  readonly nonce?: boolean | undefined;
-}
-
-export interface Held {
-  /** The CA has acted and answered; the client waits. */
-  readonly seen: Promise<Call>;
-  /** Gives the client the CA's answer. */
-  release(): void;
-  /** Cuts the client's connection instead; the answer is lost. */
-  drop(): void;
-}
-
-export interface TestProxy {
+export interface TestProxy extends Faults {
   readonly directoryUrl: string;
   readonly caFile: string;
   /** Calls seen so far, by kind. */
@@ -64,21 +48,13 @@ export interface TestProxy {
   readonly calls: readonly Call[];
   /** Connections accepted so far. */
   connections(): number;
-  /** Keeps back the answer of the next call that matches. */
-  hold(match: Match): Held;
-  /** Answers in the CA's place, which never sees the call. */
-  status(match: Match, answer: FakeAnswer): void;
-  /** Cuts the connection before the CA sees the call, or after it acted. `times` defaults to 1. */
-  cut(match: Match, when: 'before' | 'after', times?: number): void;
   stop(): Promise<void>;
 }
 
-/** What happens to a call that matches; the first that matches and is not used up counts. */
-interface Rule {
-  readonly match: Match;
-  left: number;
-  before?(call: Call): Promise<Answer | 'cut' | undefined>;
-  after?(call: Call): Promise<'send' | 'cut'>;
+interface Exchange {
+  readonly call: Call;
+  readonly response: ServerResponse;
+  readonly rule?: Rule | undefined;
 }
 
 /**
@@ -90,7 +66,8 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const upstream = createUpstream(upstreamUrl, options.caFile);
   const kinds = createKindTable(upstreamUrl.pathname);
   const calls: Call[] = [];
-  const rules: Rule[] = [];
+  const { take, ...faults } = createRuleBook();
+  const now = options.now ?? Date.now;
   let connections = 0;
 
   const { server, caFile } = createFront(options.plain === true, (request, response) => {
@@ -111,25 +88,20 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
       path,
       payload: payloadOf(body),
       status: undefined,
+      at: now(),
     };
     calls.push(call);
-    const rule = takeRule(call);
-    const instead = await rule?.before?.(call);
+    const rule = take(call);
+    const instead = await rule?.before?.(call, hangUp(response));
     if (instead === 'cut') return void request.socket.destroy();
-    if (instead !== undefined) return send(call, response, instead);
-
+    if (instead !== undefined) {
+      const nonce = instead.nonce === true ? await upstream.freshNonce(kinds.newNoncePath()) : undefined;
+      return send({ call, response }, fakeAnswer(instead, nonce));
+    }
     const answer = await upstream.ask({ method: call.method, path, headers: request.headers, body });
     kinds.learn(call.kind, path, answer);
     if ((await rule?.after?.(call)) === 'cut') return void request.socket.destroy();
-    send(call, response, answer);
-  }
-
-  function takeRule(call: Call): Rule | undefined {
-    const rule = rules.find(
-      ({ match, left }) => left > 0 && (typeof match === 'function' ? match(call) : match === call.kind),
-    );
-    if (rule !== undefined) rule.left--;
-    return rule;
+    await send({ call, response, rule }, rule?.change?.(answer) ?? answer);
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -146,29 +118,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     calls,
     connections: () => connections,
     counts: () => countByKind(calls),
-    hold(match) {
-      let settle: (what: 'send' | 'cut') => void = () => {};
-      const decision = new Promise<'send' | 'cut'>((resolve) => {
-        settle = resolve;
-      });
-      const seen = new Promise<Call>((resolve) => {
-        const after = (call: Call) => {
-          resolve(call);
-          return decision;
-        };
-        rules.push({ match, left: 1, after });
-      });
-      return { seen, release: () => settle('send'), drop: () => settle('cut') };
-    },
-    status(match, { times = 1, ...answer }) {
-      const before = async () =>
-        fakeAnswer(answer, answer.nonce ? await upstream.freshNonce(kinds.newNoncePath()) : undefined);
-      rules.push({ match, left: times, before });
-    },
-    cut(match, when, times = 1) {
-      const cut = async () => 'cut' as const;
-      rules.push({ match, left: times, ...(when === 'before' ? { before: cut } : { after: cut }) });
-    },
+    ...faults,
     async stop() {
       server.closeAllConnections();
       upstream.close();
@@ -189,14 +139,26 @@ function createFront(plain: boolean, listener: (request: IncomingMessage, respon
   return { server, caFile };
 }
 
-function send(call: Call, response: ServerResponse, answer: Answer): void {
+/** Resolves when the client closes the connection before it has its answer. */
+function hangUp(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    response.once('close', () => {
+      if (!response.writableFinished) resolve();
+    });
+  });
+}
+
+async function send({ call, response, rule }: Exchange, answer: Answer): Promise<void> {
   call.status = answer.status;
   const headers: IncomingHttpHeaders = { ...answer.headers };
   // The body was read whole; how it was cut into pieces is the upstream connection's affair.
   for (const name of ['transfer-encoding', 'connection', 'keep-alive', 'content-length'])
     delete headers[name];
   response.writeHead(answer.status, headers);
-  response.end(call.method === 'HEAD' ? undefined : answer.body);
+  if (call.method === 'HEAD') return void response.end();
+  if (rule?.write === undefined) return void response.end(answer.body);
+  await rule.write(answer.body, (piece) => response.write(piece));
+  response.end();
 }
 
 function fakeAnswer(answer: FakeAnswer, nonce: string | undefined): Answer {

@@ -10,7 +10,7 @@ const notice = z.looseObject({
   message: z.string(),
   code: z.string().optional(),
   advice: z.string().optional(),
-  reminder: z.object({ number: z.number(), of: z.number() }).optional(),
+  reminder: z.object({ number: z.number(), of: z.number().optional() }).optional(),
 });
 
 export type ReceivedNotice = z.infer<typeof notice>;

@@ -9,6 +9,7 @@ const registries = ['providers/index.ts', 'src/deploy/index.ts', 'src/notify/ind
 export const mayImport: Readonly<Record<Unit, readonly string[] | 'everything but cli' | 'everything'>> = {
   core: [],
   x509: ['core'],
+  import: ['core', 'x509'],
   plugin: ['core'],
   http: ['core'],
   child: ['core'],
@@ -48,6 +49,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   yaml: ['src/config/'],
   nodemailer: ['src/notify/'],
   'dns-packet': ['src/dns/'],
+  tldts: ['src/acme/registered-domain.ts'],
 };
 
 /** Loaded when first needed: nobody else pays for them. */

@@ -24,8 +24,13 @@ export interface PrivatePackages {
   readonly backports: string | undefined;
 }
 
-/** Message of the rejection when no package list could be had; another suite will not help then. */
+/** Messages of rejections that another suite, or another package, will not help. */
 export const archiveUnreachable = 'the package archive of this system cannot be reached';
+export const noVerifier =
+  'apt cannot check the signatures of the package archive: there is no gpgv on this machine';
+
+/** Any of them will do for apt; without one it tells of unsigned repositories, which is not what is wrong. */
+const verifiers = ['gpgv', 'gpgv2', 'gpgv1', 'sqv'];
 
 interface Release {
   readonly id: string;
@@ -95,6 +100,7 @@ async function apt(args: readonly string[], cwd?: string): Promise<string> {
 
 /** Lists, sources and package status of our own; returns the options that make apt-get use them. */
 async function prepare(job: Unpack): Promise<string[]> {
+  if (!verifiers.some((program) => findOnPath(program))) throw new Error(noVerifier);
   const name = job.suite ?? 'own';
   const lists = join(job.folder, 'lists', name);
   const cache = join(job.folder, 'cache', name);

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import { projectRoot } from '../root.ts';
-import { archiveUnreachable, privatePackages } from './apt.ts';
+import { archiveUnreachable, noVerifier, privatePackages } from './apt.ts';
 import { withLock } from './lock.ts';
 import { findOnPath, isProgram } from './path.ts';
 import { type Recipe, recipes } from './recipes.ts';
@@ -26,6 +26,12 @@ interface Manifest {
   /** Why a program is not there, in words. */
   readonly missing: Readonly<Record<string, string>>;
 }
+
+/** Why nothing at all can be fetched, and what helps. */
+const hopeless: Readonly<Record<string, string>> = {
+  [archiveUnreachable]: 'connect this machine to its package archive',
+  [noVerifier]: 'install the package gpgv ("apt-get install gpgv")',
+};
 
 type Found = Record<string, { path: string; stamp: string }>;
 
@@ -129,11 +135,10 @@ async function provide(
     if (await accept(recipe, findOnPath, found, reasons)) return undefined;
   }
   if (await unpackPrivately({ recipe, found, reasons, say })) return undefined;
-  const network = reasons.includes(archiveUnreachable)
-    ? 'connect this machine to its package archive, or '
-    : '';
+  const first = Object.keys(hopeless).find((reason) => reasons.includes(reason));
+  const before = first === undefined ? '' : `${hopeless[first]}, or `;
   const url = variable === undefined ? '' : `, or set ${variable} to the URL of a running one`;
-  return `${recipe.name}: none that the tests can use (${[...new Set(reasons)].join('; ')}). Remedy: ${network}${recipe.remedy}${url}.`;
+  return `${recipe.name}: none that the tests can use (${[...new Set(reasons)].join('; ')}). Remedy: ${before}${recipe.remedy}${url}.`;
 }
 
 /** True when every program of the recipe was found by `find` and passed its probe. */
@@ -196,8 +201,8 @@ async function unpackPrivately({ recipe, found, reasons, say }: Attempt): Promis
       await packages.unpack(recipe.packages, suite, target);
       for (const program of Object.keys(recipe.programs)) writeStartScript(program, target);
     } catch (error) {
-      if (words(error) === archiveUnreachable) {
-        reasons.push(archiveUnreachable);
+      if (words(error) in hopeless) {
+        reasons.push(words(error));
         return false;
       }
       reasons.push(`${suite ?? 'own suite'}: ${words(error)}`);

@@ -1,12 +1,17 @@
-/** One process of a contender: issues `count` certificates at `concurrency` and prints what it cost as JSON. */
+/**
+ * One process of a contender: warms up, says `warm`, and at SIGUSR2 issues its certificates and prints what it cost as
+ * JSON.
+ */
 
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import acme from 'acme-client';
-import { systemClock } from '../../src/clock.ts';
-import { createQuiet, pollPause, type Quiet } from '../../src/core/wait.ts';
-import { createPki } from '../../src/x509/index.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { createQuiet, pollPause, type Quiet } from '../../../src/core/wait.ts';
+import { createPki } from '../../../src/x509/index.ts';
 import { type BareClient, openBareClient } from './bare-client.ts';
+import type { Measured } from './row.ts';
 
 export interface ContenderJob {
   readonly kind: 'loop' | 'naive';
@@ -15,13 +20,6 @@ export interface ContenderJob {
   readonly httpPort: number;
   readonly names: readonly string[];
   readonly concurrency: number;
-}
-
-export interface ContenderResult {
-  readonly seconds: number;
-  readonly cpuMs: number;
-  readonly latencies: readonly number[];
-  readonly lost: number;
 }
 
 type Issue = (name: string) => Promise<void>;
@@ -36,11 +34,15 @@ const responder = createServer((request, response) => {
 });
 await new Promise<void>((resolve) => responder.listen(job.httpPort, '127.0.0.1', resolve));
 const issue = job.kind === 'loop' ? await loop(job) : await naive(job);
-await issue('warm-up.test');
-process.stdout.write(JSON.stringify(await measure(issue, job)));
+// As warm as an agent that has issued before: code compiled, as many connections open as it needs.
+await Promise.all(Array.from({ length: job.concurrency }, (_, index) => issue(`warm-up${index}.test`)));
+const told = once(process, 'SIGUSR2');
+process.stdout.write('warm\n');
+await told;
+process.stdout.write(`${JSON.stringify(await measure(issue, job))}\n`);
 process.exit(0);
 
-async function measure(run: Issue, { names, concurrency }: ContenderJob): Promise<ContenderResult> {
+async function measure(run: Issue, { names, concurrency }: ContenderJob): Promise<Measured> {
   const latencies: number[] = [];
   const queue = [...names];
   let lost = 0;
@@ -84,6 +86,7 @@ async function loop({ directoryUrl, caFile }: ContenderJob): Promise<Issue> {
     const csr = Buffer.from(pki.createCsr([name], privateKey)).toString('base64url');
     let state = JSON.parse((await client.post(order.finalize, { csr })).text) as Order;
     for (let poll = 0; state.status !== 'valid'; poll++) {
+      if (state.status === 'invalid') throw new Error('invalid');
       await systemClock.sleep(pollPause(poll, undefined, 20));
       state = JSON.parse((await client.post(made.location ?? '', '')).text) as Order;
     }

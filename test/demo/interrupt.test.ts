@@ -1,0 +1,34 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { allProcesses } from '../support/proc.ts';
+import { startProcess, until } from '../support/process.ts';
+import { projectRoot } from '../support/root.ts';
+import { processesOf, runFolder } from '../support/run-folder.ts';
+
+test.concurrent.each([
+  ['SIGTERM', 'while the agent starts', '1. Starting', 'pebble'],
+  ['SIGINT', 'while certificates are ordered', '2. Waiting', 'redis-server'],
+  ['SIGINT', 'while everything is renewed', '4. Renewing', 'renew-all'],
+] as const)('%s %s ends the demo, and nothing is left', async (signal, _moment, line, program) => {
+  // Short: the path of a socket in it may have 100 bytes.
+  const temporary = mkdtempSync(join(runFolder(), 'd-'));
+  const demo = await startProcess({
+    name: 'demo',
+    command: [process.execPath, join(projectRoot, 'dist/test/demo/main.js')],
+    env: { ACME_AGENT_TEST_RUN: undefined, TMPDIR: temporary },
+  });
+  await until(
+    `it says "${line}"`,
+    () => /The demo failed/.test(demo.output()) || demo.output().includes(line),
+    50_000,
+  );
+  expect(demo.output()).toContain(line);
+  const [run = ''] = readdirSync(temporary);
+  const folder = join(temporary, run);
+  const running = () => allProcesses().filter(({ command }) => command.includes(folder));
+  await until(`${program} runs`, () => running().some(({ command }) => command.includes(program)));
+  expect(await demo.kill(signal)).toEqual({ code: undefined, signal });
+  expect([...running(), ...processesOf(folder)].map(({ command }) => command)).toEqual([]);
+  expect(readdirSync(temporary)).toEqual([]);
+});

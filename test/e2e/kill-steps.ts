@@ -1,0 +1,210 @@
+import { Resolver } from 'node:dns/promises';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { readRequest } from '../core/ca-signer.ts';
+import { type AgentSite, agentSite } from '../support/agent.ts';
+import { startPebble, type TestPebble } from '../support/pebble.ts';
+import { type ServerProcess, until } from '../support/process.ts';
+import type { TestProxy } from '../support/proxy.ts';
+import type { TestRedis } from '../support/redis.ts';
+import { type RedisTap, startRedisTap, type Verdict } from '../support/redis-tap.ts';
+import { issuerAt, proxyBefore } from './given.ts';
+
+export type Way = 'http-01' | 'dns-01';
+
+/** The agent is killed when it is about to make its n-th write for a certificate, or when that has been carried out. */
+export interface Blow {
+  readonly way: Way;
+  readonly count: number;
+  readonly when: 'before' | 'after';
+}
+
+export interface Ending extends Blow {
+  /** What the write was; undefined: there are fewer, nothing was killed. */
+  readonly at: string | undefined;
+  /** Only this write says where the order is. */
+  readonly isOrderUrl: boolean;
+  readonly orders: number;
+  readonly finalizes: number;
+  readonly certificates: number;
+  readonly tokens: number;
+  readonly journal: number;
+  readonly records: number;
+}
+
+/** An agent with a Redis prefix, a CA and a data directory of its own, which is killed again and again. */
+export interface Victim {
+  strike(blow: Blow): Promise<Ending>;
+  stop(): Promise<void>;
+}
+
+interface Site {
+  readonly prefix: string;
+  readonly redis: Redis;
+  readonly commands: Queue;
+  readonly tap: RedisTap;
+  readonly pebble: TestPebble;
+  readonly proxy: TestProxy;
+  readonly site: AgentSite;
+}
+
+const domains: Readonly<Record<Way, string>> = { 'http-01': 'hosts.test', 'dns-01': 'zone.test' };
+
+export async function startVictim(server: TestRedis, name: string): Promise<Victim> {
+  const prefix = `{${name}}`;
+  const pebble = await startPebble({ nonceReject: 0, retryAfter: { authz: 1, order: 1 } });
+  const proxy = await proxyBefore(pebble);
+  const tap = await startRedisTap(server);
+  const redis = new Redis(server.url);
+  const connection = { port: server.port, host: '127.0.0.1' };
+  const commands = new Queue('commands', { connection, prefix: `${prefix}:q` });
+  const site = await agentSite({}, name);
+  const { managementUrl: url, dnsAddress: dns } = pebble.dns ?? {};
+  site.configure({
+    redis: { url: tap.url, prefix },
+    http01: { port: pebble.httpPort, address: '127.0.0.1' },
+    issuers: { pebble: issuerAt(pebble, proxy) },
+    dnsAccounts: { zones: { provider: 'challtestsrv', zones: ['zone.test'], url, dns } },
+    resolvers: [dns],
+    defaults: { mode: 'individual' },
+  });
+  const parts: Site = { prefix, redis, commands, tap, pebble, proxy, site };
+  let agent = await site.start();
+  await send(parts, 'domains.add', { name: domains['http-01'], challenge: 'http-01' });
+  await send(parts, 'domains.add', { name: domains['dns-01'], challenge: 'dns-01', dnsAccount: 'zones' });
+  await until('both domains are there', async () => (await redis.hlen(`${prefix}:domains`)) === 2);
+
+  return {
+    async strike(blow) {
+      const host = `h${blow.count}${blow.when}.${domains[blow.way]}`;
+      const seen = lieInWait(blow, host, { parts, agent });
+      await send(parts, 'hosts.add', { names: [host] });
+      await until(
+        `${host} is issued, or its agent struck`,
+        async () => seen.at !== undefined || (await isQuiet(host, parts)),
+        30_000,
+      );
+      parts.tap.watch(() => 'pass');
+      const { at, isOrderUrl } = seen;
+      if (at !== undefined) {
+        await agent.exited;
+        await locksRunOut(parts);
+        agent = await site.start();
+        await until(`${host} is issued after ${at}`, () => isQuiet(host, parts), 40_000);
+      }
+      return { ...blow, at, isOrderUrl, ...(await whatIsLeft(host, parts)) };
+    },
+    async stop() {
+      await agent.stop();
+      await commands.close();
+      redis.disconnect();
+      await tap.stop();
+      await proxy.stop();
+      await pebble.stop();
+    },
+  };
+}
+
+async function send({ commands }: Site, name: string, input: object): Promise<void> {
+  await commands.add(name, { v: 1, input });
+}
+
+/** Kills the agent at a write that concerns the certificate of this host, from the first time its lock is taken. */
+function lieInWait(
+  { count, when }: Blow,
+  host: string,
+  { parts, agent }: { readonly parts: Site; readonly agent: ServerProcess },
+): { readonly at: string | undefined; readonly isOrderUrl: boolean } {
+  const lineage = `${host.slice(host.indexOf('.') + 1)}/${host}/ec`;
+  const seen: { at: string | undefined; isOrderUrl: boolean } = { at: undefined, isOrderUrl: false };
+  let writes = 0;
+  let urls = 0;
+  parts.tap.watch((command): Verdict => {
+    const step = stepOf(command, lineage, parts.prefix);
+    if (step === undefined || (writes === 0 && !step.includes('lock'))) return 'pass';
+    const namesOrder = command.some((part) => part.includes('/my-order/'));
+    if (namesOrder) urls++;
+    if (++writes < count) return 'pass';
+    Object.assign(seen, { at: step, isOrderUrl: namesOrder && urls === 1 });
+    if (when === 'after') return { done: () => process.kill(agent.pid, 'SIGKILL') };
+    process.kill(agent.pid, 'SIGKILL');
+    return 'withhold';
+  });
+  return seen;
+}
+
+/** What a command writes of a certificate under way, by the kinds of its keys; undefined: it is none of those. */
+function stepOf(command: readonly Buffer[], lineage: string, prefix: string): string | undefined {
+  const [name = '', ...args] = command.map((part) => part.toString('latin1'));
+  const verb = name.toLowerCase();
+  const isScript = verb === 'evalsha' || verb === 'eval';
+  if (!isScript && !['set', 'del', 'hset', 'hdel', 'zadd', 'zrem'].includes(verb)) return undefined;
+  const keys = isScript ? args.slice(2, 2 + Number(args[1])) : args.slice(0, 1);
+  const kinds = new Set(
+    keys.flatMap((key) =>
+      key.startsWith(`${prefix}:`) ? [key.slice(prefix.length + 1).split(':', 1)[0]] : [],
+    ),
+  );
+  // A value or a token is that of the only order there is.
+  if (kinds.has('token') || kinds.has('journal')) return [verb, ...kinds].join(' ');
+  const isOwnLock = keys.some((key) => key.startsWith(`${prefix}:lock:issue:`) && key.endsWith(lineage));
+  const isCommit = kinds.has('meta') && ['issuances', 'renewals', 'lineage'].some((kind) => kinds.has(kind));
+  const isAbout = args.some((one) => one.includes(lineage));
+  return (isOwnLock && !kinds.has('meta')) || (isCommit && isAbout) ? [verb, ...kinds].join(' ') : undefined;
+}
+
+async function isQuiet(host: string, { redis, prefix }: Site): Promise<boolean> {
+  const lineage = `${host.slice(host.indexOf('.') + 1)}/${host}/ec`;
+  const [current, open, locked, due] = await Promise.all([
+    redis.hget(`${prefix}:lineage:${lineage}`, 'c'),
+    redis.hexists(`${prefix}:issuances`, lineage),
+    redis.exists(`${prefix}:lock:issue:${lineage}`),
+    redis.zscore(`${prefix}:due`, `issue:${lineage}`),
+  ]);
+  return current !== null && open + locked === 0 && Number(due) > Date.now();
+}
+
+/** As if the time had passed that a killed holder keeps its locks and its jobs. */
+async function locksRunOut({ redis, prefix }: Site): Promise<void> {
+  const locks = [...(await redis.keys(`${prefix}:lock:*`)), ...(await redis.keys(`${prefix}:q:*:lock`))];
+  if (locks.length > 0) await redis.del(...locks);
+  for (const queue of ['commands', 'issuance', 'deploy', 'notify', 'upkeep'].map(
+    (name) => `${prefix}:q:${name}`,
+  )) {
+    const active = await redis.lrange(`${queue}:active`, 0, -1);
+    if (active.length > 0) await redis.sadd(`${queue}:stalled`, ...active);
+    await redis.del(`${queue}:stalled-check`);
+  }
+}
+
+async function whatIsLeft(
+  host: string,
+  { redis, prefix, proxy, pebble }: Site,
+): Promise<Omit<Ending, keyof Blow | 'at' | 'isOrderUrl'>> {
+  const lineage = `${host.slice(host.indexOf('.') + 1)}/${host}/ec`;
+  const journal = async () => redis.hlen(`${prefix}:journal`);
+  const tokens = async () => (await redis.keys(`${prefix}:token:*`)).length;
+  await until('the clean-up is over', async () => (await journal()) + (await tokens()) === 0, 15_000).catch(
+    () => undefined,
+  );
+  const taken = proxy.calls.filter(({ status }) => status === undefined || status < 300);
+  const isFor = (payload: unknown) => JSON.stringify(payload).includes(`"${host}"`);
+  return {
+    orders: taken.filter(({ kind, payload }) => kind === 'newOrder' && isFor(payload)).length,
+    finalizes: taken.filter(({ kind, payload }) => kind === 'finalize' && isFor(namesOf(payload))).length,
+    certificates: Number(await redis.hget(`${prefix}:lineage:${lineage}`, 'c')),
+    tokens: await tokens(),
+    journal: await journal(),
+    records: await txtCount(`_acme-challenge.${host}`, pebble.dns?.dnsAddress ?? ''),
+  };
+}
+
+function namesOf(payload: unknown): readonly string[] {
+  return readRequest(Buffer.from(String((payload as { csr?: string }).csr), 'base64url')).names;
+}
+
+async function txtCount(name: string, server: string): Promise<number> {
+  const resolver = new Resolver({ timeout: 2000, tries: 2 });
+  resolver.setServers([server]);
+  return (await resolver.resolveTxt(name).catch(() => [])).length;
+}
