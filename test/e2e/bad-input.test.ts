@@ -208,7 +208,7 @@ describe('without an agent', () => {
       const answer = await site.run(...command.split(' '));
       expect(answer.code, command).toBe(3);
       expect(answer.stderr).toMatch(
-        /^acme-agent: no agent runs on the data directory \/.* start it with "acme-agent start"\./,
+        /^acme-agent: no agent runs on the data directory \/[^\n]*\. Start it with "acme-agent start"\./,
       );
     }
     expectNothingLeft(site, before);
