@@ -2,10 +2,6 @@ import type { IssuerConfig, ProxyUrl } from './config.ts';
 import { isPreset, presets } from './presets.ts';
 import type { Reader } from './reader.ts';
 import { issuer } from './schema.ts';
-import { suggestion } from './suggest.ts';
-
-const buypassIsGone =
-  'Buypass has closed its ACME service (last certificate on 31 October 2025): use another issuer, such as "preset: letsencrypt"';
 
 /** `proxyUrl`: for the CAs that have none of their own. */
 export function readIssuers(reader: Reader, proxyUrl: ProxyUrl | undefined): readonly IssuerConfig[] {
@@ -56,16 +52,8 @@ function directoryOf(
   const path = ['issuers', name];
   if (preset !== undefined && directory !== undefined)
     reader.report([...path, 'directory'], 'give a preset or a directory, not both');
-  if (preset?.toLowerCase().startsWith('buypass')) reader.report([...path, 'preset'], buypassIsGone);
-  else if (preset !== undefined && !isPreset(preset))
-    reader.report(
-      [...path, 'preset'],
-      `there is no preset "${preset}"${suggestion(preset, Object.keys(presets), ['known', 'or give the directory URL of the CA'])}`,
-    );
-  else if (preset !== undefined) return presets[preset as keyof typeof presets].directoryUrl;
-  if (directory !== undefined && /(^|\.)buypass\.(com|no)$/.test(new URL(directory).hostname))
-    reader.report([...path, 'directory'], buypassIsGone);
-  if (preset === undefined && directory === undefined)
+  const isSaid = reader.keys(path).some((key) => key === 'preset' || key === 'directory');
+  if (!isSaid)
     reader.report(path, 'give a preset (letsencrypt, zerossl, google, sslcom) or the directory URL of a CA');
-  return directory;
+  return preset !== undefined && isPreset(preset) ? presets[preset].directoryUrl : directory;
 }

@@ -1,3 +1,5 @@
+import { suggestion } from './suggest.ts';
+
 /** A CA that is known by name. */
 export interface Preset {
   readonly directoryUrl: string;
@@ -22,4 +24,18 @@ export type PresetName = keyof typeof presets;
 
 export function isPreset(name: string): name is PresetName {
   return Object.hasOwn(presets, name);
+}
+
+export const buypassIsGone =
+  'Buypass has closed its ACME service (last certificate on 31 October 2025): use another issuer, such as "preset: letsencrypt"';
+
+export function isBuypass(directory: string): boolean {
+  return URL.canParse(directory) && /(^|\.)buypass\.(com|no)$/.test(new URL(directory).hostname);
+}
+
+/** Why there is no such preset, in words. */
+export function refusedPreset(name: string): string {
+  if (name.toLowerCase().startsWith('buypass')) return buypassIsGone;
+  const near = suggestion(name, Object.keys(presets), ['known', 'or give the directory URL of the CA']);
+  return `there is no preset "${name}"${near}`;
 }

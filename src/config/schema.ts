@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
 import { Secret } from '../core/secret.ts';
 import { secretText } from '../plugin/fields.ts';
+import { buypassIsGone, isBuypass, isPreset, refusedPreset } from './presets.ts';
 
 /** The configuration file. Strict; what may be absent has its default here. */
 
@@ -210,9 +211,10 @@ const limits = z.union(
 );
 
 export const issuer = z.strictObject({
-  preset: text.optional(),
+  preset: text.refine(isPreset, { error: ({ input }) => refusedPreset(String(input)) }).optional(),
   directory: z
-    .url({ protocol: /^https?$/, error: 'must be the https:// URL of an ACME directory' })
+    .url({ protocol: /^https$/, error: 'must be the https:// URL of an ACME directory' })
+    .refine((url) => !isBuypass(url), { error: buypassIsGone })
     .optional(),
   email: email.optional(),
   eab: z

@@ -5,7 +5,16 @@ import type { Certificate, Domain, Instant, Issuance, Lineage, RenewalState, Set
 
 export type OutcomeNeeds = Pick<
   Ports,
-  'certificates' | 'renewals' | 'changes' | 'issuerHealth' | 'budget' | 'tasks' | 'jobs' | 'clock' | 'log'
+  | 'wishes'
+  | 'certificates'
+  | 'renewals'
+  | 'changes'
+  | 'issuerHealth'
+  | 'budget'
+  | 'tasks'
+  | 'jobs'
+  | 'clock'
+  | 'log'
 > & {
   readonly settings: () => Settings;
   readonly random: () => number;

@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url';
 import { canonicalAddress, isAddress } from './address.ts';
 import { AgentError } from './errors.ts';
 
-const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 
 /**
  * A DNS name as lower-case A-labels without a trailing dot, a wildcard only as its whole leftmost label; or an IP
@@ -33,6 +33,7 @@ export function refusal(text: string): string | undefined {
   if (labels.some((part) => part.includes('*'))) return 'a wildcard must be the whole leftmost label';
   const bad = labels.find((part) => !label.test(part));
   if (bad === '') return 'it has an empty label';
+  if (bad?.includes('_') === true) return 'it has an underscore, which certificates cannot hold';
   if (bad !== undefined)
     return `its label "${shown(bad)}" is ${bad.length > 63 ? 'longer than 63 characters' : 'not valid'}`;
   return undefined;

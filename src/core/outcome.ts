@@ -6,7 +6,7 @@ import { stillLeftOut } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
 import { withoutPauses } from './pause.ts';
 import { deploymentId, editRenewal } from './records.ts';
-import type { Certificate, NewEvent, RenewalState } from './types.ts';
+import type { Certificate, DueEntry, NewEvent, RenewalState } from './types.ts';
 
 /** A new certificate: generation, state, due entries and events in one write, then the commit point. */
 export async function storeIssued(
@@ -57,13 +57,28 @@ export async function storeIssued(
     { lineage: lineage.id, reason, issuer: certificate.issuer, serial: certificate.serial, ms },
     'certificate issued',
   );
+  const deploys = await deploysNow(lineage, needs);
   await needs.jobs.wake(
     'deploy',
-    domain.deploy.map((target) => deploymentId(target, lineage.id)),
+    deploys.map(({ id }) => id),
   );
   await settle(held, { state: 'done', note: certificate.serial }, needs);
   const state = await needs.renewals.get(lineage.id);
-  await issued.finish(dueOfLineage({ ...toCase(held, needs), certificate, state }));
+  const isNew = ({ id }: DueEntry) =>
+    !domain.deploy.some((target) => deploymentId(target, lineage.id) === id);
+  await issued.finish([
+    ...dueOfLineage({ ...toCase(held, needs), certificate, state }),
+    ...deploys.filter(isNew),
+  ]);
+}
+
+/** Its targets may be others by now than when the order began. */
+async function deploysNow(
+  { id: lineage, domain: name }: Held['lineage'],
+  { wishes, clock }: OutcomeNeeds,
+): Promise<readonly DueEntry[]> {
+  const targets = (await wishes.domain(name))?.deploy ?? [];
+  return targets.map((target) => ({ job: 'deploy', id: deploymentId(target, lineage), at: clock.now() }));
 }
 
 /** All is well, but for the names that the certificate had to do without: they go on failing, each on its own ladder. */

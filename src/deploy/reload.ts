@@ -40,7 +40,8 @@ export async function tryReload(reload: ReloadCommand, run: RunChild, signal: Ab
   if (await isProgram(program, { ...reload, run, signal })) return;
   throw new AgentError(
     'deploy.reload',
-    `the program ${program} of the reload of ${reload.target} is not there, or may not be run; install it or correct "reload"`,
+    `the program ${program} of the reload of ${reload.target} is not there, or may not be run`,
+    { advice: 'Install it, or correct "reload" of the target.' },
   );
 }
 

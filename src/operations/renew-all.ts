@@ -100,6 +100,6 @@ async function refuseSecondWave(needs: OperationNeeds): Promise<void> {
   throw new AgentError(
     'command.conflict',
     `a renew-all is running as ${task.id} with ${counted(waiting, 'certificate')} to go; wait for it: "task show ${task.id}"`,
-    { facts: { task: task.id } },
+    { facts: { task: task.id }, advice: 'One runs at a time, on all agents together; send it again then.' },
   );
 }

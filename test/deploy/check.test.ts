@@ -58,7 +58,7 @@ describe('a check of the files target', () => {
     const folder = testFolder('files');
     const refused = (program: string) => ({
       code: 'deploy.reload',
-      message: `the program ${program} of the reload of edge is not there, or may not be run; install it or correct "reload"`,
+      message: `the program ${program} of the reload of edge is not there, or may not be run`,
     });
     for (const program of [
       'no-such-program',
