@@ -85,7 +85,7 @@ function codeFor({ status, headers }: Answer, problem: Problem | undefined): Err
   if (code === 'acme.rateLimited') {
     // A load balancer's 503 says "rateLimited" too. Paused names come without a date, with the address of a person's way out.
     const paused = status !== 503 && headers['retry-after'] === undefined;
-    return paused && /https?:\/\//.test(problem.detail ?? '') ? 'acme.paused' : code;
+    return paused && /https?:\/\/\S*unpause/i.test(problem.detail ?? '') ? 'acme.paused' : code;
   }
   // On a request, not on a challenge, the CA speaks of the account that signed it.
   return code === 'challenge.unauthorized' ? 'acme.account' : code;

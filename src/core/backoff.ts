@@ -1,11 +1,14 @@
 import type { Retry } from './errors.ts';
-import type { Instant } from './types.ts';
+import type { Instant, RenewalState } from './types.ts';
 
 const minute = 60_000;
 const day = 86_400_000;
 
 /** First steps of the ladder; after them an eighth of the remaining validity. */
 const steps = [minute, 10 * minute, 100 * minute];
+
+/** A day and its spread. */
+export const longestLadderMs = Math.ceil(1.11 * day);
 
 /** Retry-After is believed up to this. */
 export const longestWaitMs = 7 * day;
@@ -29,9 +32,21 @@ export function nextAttempt(setback: Setback, now: Instant): Instant {
 }
 
 /** A stored instant that no rule could have set (the clock jumped) counts as due. */
-export function believable(retryAt: Instant | undefined, now: Instant): Instant | undefined {
+export function believable(
+  retryAt: Instant | undefined,
+  now: Instant,
+  longestMs = longestWaitMs + day,
+): Instant | undefined {
   if (retryAt === undefined) return undefined;
-  return retryAt > now + longestWaitMs + day ? now : retryAt;
+  return retryAt > now + longestMs ? now : retryAt;
+}
+
+/** As believable, for a lineage: after a verdict on its names nobody but the ladder had a say. */
+export function believableRetry(
+  { retryAt, lastFailure }: Pick<RenewalState, 'retryAt' | 'lastFailure'>,
+  now: Instant,
+): Instant | undefined {
+  return believable(retryAt, now, lastFailure?.code.startsWith('challenge.') ? longestLadderMs : undefined);
 }
 
 function ladderMs({ failures, retry, validUntil, random }: Setback, now: Instant): number {

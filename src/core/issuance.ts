@@ -5,7 +5,7 @@ import { sameNames } from './names.ts';
 import type { AcmeSession, Admission, Fence, Ports } from './ports.ts';
 import { type PreflightNeeds, preflight } from './preflight.ts';
 import { chooseProfile } from './profile-choice.ts';
-import { checkProfile } from './profile-rules.ts';
+import { checkProfile, profileRefusal } from './profile-rules.ts';
 import type {
   Certificate,
   Domain,
@@ -58,9 +58,10 @@ const passing: readonly ErrorCode[] = [
 /** Maybe the answer is a faulty one, maybe the order. */
 const nonsense: readonly ErrorCode[] = ['acme.response', 'order.certificate', 'bug'];
 
-/** The issuance under way, unless it is for another wish, at another issuer, or too old to go on with. */
+/** The issuance under way, unless it is for another wish, at another issuer, of another account, or too old to go on with. */
 export async function resumable(
   { lineage, issuer, fence }: IssueRequest,
+  { accountUrl }: AcmeSession,
   needs: IssuanceNeeds,
 ): Promise<Issuance | undefined> {
   const stored = await needs.issuances.get(lineage.id);
@@ -70,6 +71,7 @@ export async function resumable(
     stored.wanted.keyType === lineage.wanted.keyType &&
     stored.wanted.challenge === lineage.wanted.challenge &&
     stored.issuer === issuer &&
+    (stored.account ?? accountUrl) === accountUrl &&
     isSameCa(stored.wanted, lineage.wanted, issuer);
   if (same && needs.clock.now() - stored.startedAt < staleMs) return stored;
   await abandon(stored, fence, needs);
@@ -84,9 +86,11 @@ export async function begin(
   signal: AbortSignal,
 ): Promise<Issuance> {
   const { lineage, names, fence } = request;
-  const profile = chooseProfile(lineage.wanted.profile, session);
   const { issuer } = session;
   const directoryUrl = lineage.wanted.directories?.[lineage.wanted.issuers.indexOf(issuer)];
+  const fits = (profile: string | undefined) =>
+    profileRefusal({ names, issuer, directoryUrl, profile }) === undefined;
+  const profile = chooseProfile(lineage.wanted.profile, session, fits);
   checkProfile({ names, issuer, directoryUrl, profile });
   await preflight(request, session, needs, signal);
   const replaces = replaceable(request.predecessor, session);
@@ -98,6 +102,7 @@ export async function begin(
     wanted: lineage.wanted,
     names,
     issuer: session.issuer,
+    account: session.accountUrl,
     privateKey,
     csrDer: needs.pki.createCsr(names, privateKey),
     startedAt: needs.clock.now(),
@@ -167,10 +172,11 @@ export function mayGoOn(error: unknown, issuance: Issuance, now: Instant): boole
 export async function abandon(
   issuance: Issuance,
   fence: Fence,
-  needs: Pick<IssuanceNeeds, 'changes' | 'solvers' | 'clock' | 'log'>,
+  needs: Pick<IssuanceNeeds, 'budget' | 'changes' | 'solvers' | 'clock' | 'log'>,
 ): Promise<void> {
   await cleanUp(issuance, needs);
   await needs.changes.commit({ fence, dropIssuance: issuance.lineage });
+  if (issuance.isFinalized !== true) await needs.budget.giveBack(issuance.spent ?? []);
 }
 
 /** Takes away what it presented, within a deadline of its own. What fails stays in the journal, for upkeep. */

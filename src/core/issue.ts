@@ -35,8 +35,8 @@ export async function issue(
   needs: IssueNeeds,
   signal: AbortSignal,
 ): Promise<Issued | Again> {
-  const stored = await resumable(request, needs);
   const session = await needs.acme.session(request.issuer, signal);
+  const stored = await resumable(request, session, needs);
   const issuance = stored ?? (await begin(request, session, needs, signal));
   const run: Run = {
     request,
@@ -44,7 +44,6 @@ export async function issue(
     needs,
     issuance,
     keySafe: false,
-    mayBeIssued: false,
     hasNewKey: false,
   };
   try {
@@ -65,8 +64,6 @@ interface Run {
   issuance: Issuance;
   /** Its key survives a loss of power. */
   keySafe: boolean;
-  /** The CA may have been told to issue. */
-  mayBeIssued: boolean;
   /** The account got another key in the middle of it; what was presented has been presented anew. */
   hasNewKey: boolean;
 }
@@ -128,9 +125,8 @@ async function drive(run: Run, opened: AcmeOrder, signal: AbortSignal): Promise<
   const { session, needs } = run;
   const { clock } = needs;
   let order = opened;
-  const until = clock.now() + 6 * longestInProcessMs;
+  const until = clock.now() + longestInProcessMs;
   for (let poll = 0; ; ) {
-    run.mayBeIssued ||= order.status === 'valid' || order.status === 'processing';
     if (order.status === 'valid') return order;
     if (order.status === 'invalid') throw await explain(order, session, signal);
     if (order.status === 'processing') {
@@ -163,8 +159,8 @@ function answer(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOr
 
 async function finalize(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder> {
   const { session, issuance } = run;
-  if (!run.keySafe) await save(run, issuance, true);
-  run.mayBeIssued = true;
+  if (!run.keySafe || issuance.isFinalized !== true)
+    await save(run, { ...issuance, isFinalized: true }, !run.keySafe);
   try {
     return await session.finalize(order, issuance.csrDer, signal);
   } catch (error) {
@@ -207,5 +203,4 @@ async function failed(run: Run, error: unknown, signal: AbortSignal): Promise<vo
   const isKept = mayGoOn(error, issuance, needs.clock.now());
   if (signal.aborted || isAgentError(error, 'store.fenced') || isKept) return;
   await abandon(issuance, request.fence, needs);
-  if (!run.mayBeIssued) await needs.budget.giveBack(issuance.spent ?? []);
 }

@@ -1,5 +1,5 @@
 import { adviceDueAt } from './advice.ts';
-import { believable } from './backoff.ts';
+import { believable, believableRetry, longestLadderMs } from './backoff.ts';
 import { type Case, decide, isAbandoned } from './decide.ts';
 import { fallbackRenewAt, served, servedUntil } from './fallback.ts';
 import { leftOutDueAt } from './left-out.ts';
@@ -15,10 +15,11 @@ export function nextIssue(given: Case): Instant | undefined {
 function nextOrder(given: Case): Instant | undefined {
   const { lineage, state, certificate, now } = given;
   if (isAbandoned(lineage, now)) return undefined;
-  if (state.requested !== undefined) return believable(state.requested.at, now);
-  const reason = decide(given);
-  if (reason !== undefined) return believable(state.retryAt, now) ?? now;
+  const wish = believable(state.requested?.at, now);
+  const reason = decide({ ...given, state: { ...state, requested: undefined } });
+  if (reason !== undefined) return earliest([wish, believableRetry(state, now) ?? now]);
   return earliest([
+    wish,
     state.renewAt ?? certificate?.notAfter,
     adviceDueAt(state, now),
     leftOutDueAt(state.leftOut, now),
@@ -44,7 +45,7 @@ export function nextDeploy(given: DeploymentCase): Instant | undefined {
     deployment.observed?.fingerprint !== wanted.fingerprint ||
     deployment.failures > 0
   )
-    return believable(deployment.retryAt, now) ?? now;
+    return believable(deployment.retryAt, now, longestLadderMs) ?? now;
   return wanted === certificate ? servedUntil(wanted, revokedAt) : fallbackRenewAt(wanted);
 }
 

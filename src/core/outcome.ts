@@ -19,7 +19,8 @@ export async function storeIssued(
   const done = { serial: certificate.serial, task: held.state.requested?.task };
   await editRenewal(lineage.id, needs, (state) => {
     const at = needs.clock.now();
-    const isEarly = held.certificate !== undefined && isHurried(state, held.certificate, at);
+    const isEarly =
+      reason === 'due' && held.certificate !== undefined && isHurried(state, held.certificate, at);
     const renewal = {
       renewAt: pointOf(certificate, needs, undefined),
       ariCheckAt: firstAdviceAt(certificate, at),

@@ -31,6 +31,15 @@ export function unpaused(issuers: readonly string[], paused: Pauses, now: Instan
   return issuers.filter((issuer) => endOf(paused?.[issuer], now) <= now);
 }
 
+/** Those whose limits have room now, as far as we were told; `full`: when each of the others will have some. */
+export function withRoom(
+  issuers: readonly string[],
+  full: Readonly<Record<string, Instant>> | undefined,
+  now: Instant,
+): readonly string[] {
+  return issuers.filter((issuer) => (believable(full?.[issuer], now) ?? now) <= now);
+}
+
 /** When the first of them may be asked; undefined: one may be asked now, or there are none. */
 export function pausedUntil(issuers: readonly string[], paused: Pauses, now: Instant): Instant | undefined {
   if (issuers.length === 0 || unpaused(issuers, paused, now).length > 0) return undefined;

@@ -1,6 +1,6 @@
 import { type PlanInput, planLineages, type StoredWish, type WishEdit } from './lineage-plan.ts';
 import type { Change, Ports } from './ports.ts';
-import { freshRenewal } from './records.ts';
+import { freshRenewal, untilUncontested } from './records.ts';
 import type { LineageId, Settings } from './types.ts';
 import { deadline } from './wait.ts';
 
@@ -33,18 +33,16 @@ export async function changeWishes(
   const { signal, cancel } = deadline(needs.clock, lockMs, `waiting for another change of ${name}`);
   const lock = await needs.locks.acquire(`wishes:${name}`, lockMs, signal).finally(cancel);
   try {
-    const stored = await read(name, needs);
-    const change = edit(stored) ?? {};
-    const held = await heldOf(name, needs);
-    const plan = planLineages({
-      name,
-      stored,
-      edit: change,
-      held,
-      settings: needs.settings(),
-      now: needs.clock.now(),
+    // Jobs write the renewal states meanwhile.
+    const plan = await untilUncontested(async () => {
+      const stored = await read(name, needs);
+      const change = edit(stored) ?? {};
+      const held = await heldOf(name, needs);
+      const [settings, now] = [needs.settings(), needs.clock.now()];
+      const planned = planLineages({ name, stored, edit: change, held, settings, now });
+      if (!isEmpty(planned.change)) await needs.changes.commit({ fence: lock, ...planned.change });
+      return planned;
     });
-    if (!isEmpty(plan.change)) await needs.changes.commit({ fence: lock, ...plan.change });
     await needs.jobs.wake('deploy', plan.wakeDeploy);
     await needs.jobs.wake('issue', plan.wakeIssue);
     return { wanted: plan.wanted };

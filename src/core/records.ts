@@ -50,7 +50,8 @@ export async function editDeployment(
 
 const tries = 20;
 
-async function untilUncontested(write: () => Promise<void>): Promise<void> {
+/** Reads and writes again as long as somebody else writes between. */
+export async function untilUncontested<T>(write: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await write();

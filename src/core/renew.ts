@@ -1,16 +1,17 @@
-import { believable } from './backoff.ts';
+import { believableRetry } from './backoff.ts';
 import { consult } from './consult.ts';
 import { decide, isAbandoned, type Reason } from './decide.ts';
 import { isAgentError, toAgentError } from './errors.ts';
-import { configuredIssuers, issuersInTurn, patience } from './failover.ts';
+import { configuredIssuers } from './failover.ts';
 import { forget } from './forget.ts';
 import { answered, type Held, type OutcomeNeeds, pointOf, settle, toCase } from './held.ts';
 import { abandon } from './issuance.ts';
 import { type IssueNeeds, issue } from './issue.ts';
+import { issuerFor, waitForBreaker } from './issuer-choice.ts';
 import { namesToOrder, stillLeftOut } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
 import { recoveredEvents, storeIssued } from './outcome.ts';
-import { pausedUntil, unpaused } from './pause.ts';
+import { pausedUntil } from './pause.ts';
 import type { Change, Fence, Ports } from './ports.ts';
 import { preflightMode } from './preflight.ts';
 import { editRenewal } from './records.ts';
@@ -29,8 +30,6 @@ export type RenewNeeds = IssueNeeds &
 /** So long nobody goes on with the order of a killed worker. */
 const lockMs = 15_000;
 const busyMs = 5000;
-/** An open breaker lets one order through in this time; a lineage that has to wait for it looks again after it. */
-const breakerMs = 30_000;
 
 /**
  * Brings one lineage to where its wish is: decides, orders, stores, and writes down when to come back. Resolves with an
@@ -74,14 +73,13 @@ async function renewOnce(
   const until = pausedUntil(configured, held.state.paused, needs.clock.now());
   if (until !== undefined) return rest(held, until, needs);
   const issuer = await issuerFor(held, needs);
-  // Not a failure of this lineage: the breakers are open, and others are probing.
-  if (issuer === undefined) return { again: needs.clock.now() + breakerMs };
+  if (issuer === undefined) return waitForBreaker(held, needs);
   return attempt(held, { reason, issuer }, needs, signal);
 }
 
 /** Waiting for its next attempt, and nobody asked to skip that. A forced wish that failed waits like all others. */
 function onLadder(state: RenewalState, now: Instant): boolean {
-  return !isAsked(state, now) && (believable(state.retryAt, now) ?? now) > now;
+  return !isAsked(state, now) && (believableRetry(state, now) ?? now) > now;
 }
 
 /** A run stored its certificate and died before the commit point: what it left is done here. */
@@ -159,33 +157,12 @@ function pauseNote({ lineage, state }: Held): string {
 
 /** What failed is not asked for any more. */
 function well(state: RenewalState): RenewalState {
-  return { ...state, failures: 0, failingSince: undefined, retryAt: undefined, reminders: { count: 0 } };
+  const calm = { failures: 0, issuerFailures: {}, waiting: undefined, reminders: { count: 0 } };
+  return { ...state, ...calm, failingSince: undefined, retryAt: undefined };
 }
 
 function unwantedEvent({ id, domain, wanted }: Lineage): NewEvent {
   return { type: 'certificate.unwanted', domain, lineage: id, facts: { names: wanted.names } };
-}
-
-/**
- * That of the order under way as long as there is patience with it. undefined: the breakers of all are open, and other
- * lineages are probing them.
- */
-async function issuerFor({ lineage, state, open }: Held, needs: RenewNeeds): Promise<string | undefined> {
-  const configured = configuredIssuers(lineage, needs.settings());
-  const issuers = issuersInTurn(unpaused(configured, state.paused, needs.clock.now()), state.issuerFailures);
-  if (issuers.length === 0) return lineage.wanted.issuers[0];
-  const at = open?.orderUrl === undefined ? undefined : open.issuer;
-  if (at !== undefined && issuers.includes(at) && (state.issuerFailures[at] ?? 0) < patience) return at;
-  const faults = await needs.issuerHealth.faults(issuers);
-  for (const [index, issuer] of issuers.entries())
-    if ((faults[index] ?? 0) < patience || (await mayProbe(issuer, needs))) return issuer;
-  return undefined;
-}
-
-/** Without probes a breaker would stay open for ever where the next issuer does well. */
-async function mayProbe(issuer: string, { buckets, clock }: RenewNeeds): Promise<boolean> {
-  const bucket = { key: `probe:${issuer}`, capacity: 1, perSecond: 1000 / breakerMs, cost: 1 };
-  return (await buckets.take([bucket], clock.now())).taken;
 }
 
 async function attempt(

@@ -5,7 +5,7 @@ import { servedUntil } from './fallback.ts';
 import { answered, type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
 import { blamed, leaveOut } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
-import { pausedBy, pausedUntil, unpaused } from './pause.ts';
+import { pausedBy, pausedUntil, unpaused, withRoom } from './pause.ts';
 import type { Change } from './ports.ts';
 import { isStopped } from './preflight.ts';
 import { deploymentId, editRenewal } from './records.ts';
@@ -70,18 +70,18 @@ async function waitForRoom(held: Held, { error, issuer }: Blow, needs: OutcomeNe
   const validUntil = stillValid(certificate, now);
   const isLong = weightOf(error, now, validUntil) >= patience;
   await editRenewal(lineage.id, needs, (state): Change => {
-    const blamedAll = { ...state.issuerFailures, [issuer]: patience };
-    const goesOn = isLong && hasFreshIssuer(unpaused(issuers, state.paused, now), blamedAll, issuer);
+    const full = { ...state.waiting?.full, [issuer]: roomOf(error, now) };
+    const open = withRoom(unpaused(issuers, state.paused, now), full, now);
+    const goesOn = isLong && open.some((one) => (state.issuerFailures[one] ?? 0) === 0);
     const count = (state.waiting?.count ?? 0) + 1;
-    const retryAt = goesOn ? now : roomAt(error, { count, random: needs.random() }, now);
+    const retryAt = goesOn ? now : spreadRoom(Object.values(full), { count, random: needs.random() }, now);
     const next: RenewalState = {
       ...state,
-      issuerFailures: goesOn ? blamedAll : state.issuerFailures,
       // Nobody is served meanwhile: after a day people are told.
       failingSince: state.failingSince ?? (validUntil === undefined ? now : undefined),
       lastFailure: failureOf(error, issuer, now),
       retryAt,
-      waiting: { issuer, limit, count },
+      waiting: { issuer, limit, count, full },
       requested: state.requested && !goesOn ? { ...state.requested, at: retryAt } : state.requested,
     };
     return { fence, putRenewals: [next], due: dueOfLineage({ ...toCase(held, needs), state: next }) };
@@ -89,15 +89,19 @@ async function waitForRoom(held: Held, { error, issuer }: Blow, needs: OutcomeNe
   needs.log.info({ lineage: lineage.id, issuer, limit }, 'the order waits for room in the limits of the CA');
 }
 
-/** Those that wait for the same bucket must not all come back for its next token. */
-function roomAt(
-  { retryAt }: AgentError,
+function roomOf({ retryAt }: AgentError, now: Instant): Instant {
+  return Math.min(Math.max(retryAt ?? now, now), now + longestWaitMs);
+}
+
+/** The first of them that gets room; those that wait for the same bucket must not all come back for its next token. */
+function spreadRoom(
+  instants: readonly Instant[],
   { count, random }: { readonly count: number; readonly random: number },
   now: Instant,
 ): Instant {
   const spreadMs = Math.min(3_600_000, 60_000 * 2 ** Math.min(count, 10));
-  const asked = Math.min(Math.max(retryAt ?? now, now), now + longestWaitMs);
-  return asked + Math.floor(random * spreadMs);
+  const ahead = instants.filter((at) => at > now);
+  return Math.min(...(ahead.length === 0 ? [now] : ahead)) + Math.floor(random * spreadMs);
 }
 
 interface Context extends Blow {
@@ -150,11 +154,21 @@ function blame(
   return { ...issuerFailures, [issuer]: (issuerFailures[issuer] ?? 0) + weight };
 }
 
+/** A CA that blames one name at a time is not asked again for each of them at once. */
+const mostRounds = 3;
+const roundsMs = 600_000;
+
+function roundsOf(leftOut: RenewalState['leftOut'], now: Instant): number {
+  const recent = Object.values(leftOut ?? {}).filter(({ failure }) => failure.at > now - roundsMs);
+  return new Set(recent.map(({ failure }) => failure.at)).size;
+}
+
 function leftOutAfter(
   { leftOut, lastFailure }: RenewalState,
   { held, error, ordered, now, random }: Context,
 ): RenewalState['leftOut'] {
   if (held.domain.partial !== true || lastFailure === undefined) return undefined;
+  if (roundsOf(leftOut, now) >= mostRounds) return undefined;
   const validUntil = stillValid(held.certificate, now);
   return leaveOut(leftOut, { error, failure: lastFailure, ordered, validUntil, random }, now);
 }

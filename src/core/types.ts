@@ -234,8 +234,12 @@ export interface Issuance {
   /** CertID sent as `replaces`, if any. */
   readonly replaces?: string | undefined;
   readonly profile?: string | undefined;
+  /** ACME account that ordered; another one may not even look at the order. */
+  readonly account?: string | undefined;
   /** Taken from the ledger of the CA's limits for the certificate; given back if there will be none. */
   readonly spent?: readonly BucketTake[] | undefined;
+  /** The CA may have been told to issue, and may count the certificate. */
+  readonly isFinalized?: boolean | undefined;
   /** Sent though our ledger of the CA's limits has no room. */
   readonly isProbe?: boolean | undefined;
   /** Absent: the order was not created, or its URL was lost. */
@@ -336,7 +340,15 @@ export interface RenewalState {
   /** By name; the certificate that is held does without them. */
   readonly leftOut?: Readonly<Record<string, LeftOut>> | undefined;
   /** By our ledger a limit of the CA has no room: a wait, not a failure. `count`: waits in a row. */
-  readonly waiting?: { readonly issuer: string; readonly limit: string; readonly count: number } | undefined;
+  readonly waiting?:
+    | {
+        readonly issuer: string;
+        readonly limit: string;
+        readonly count: number;
+        /** When each issuer that had no room says that it will have some. */
+        readonly full: Readonly<Record<string, Instant>>;
+      }
+    | undefined;
   /** By issuer; outlasts the success of another issuer. */
   readonly paused?: Readonly<Record<string, Pause>> | undefined;
   /** A person or program asked for a new certificate now; `force` even if nothing is due. */

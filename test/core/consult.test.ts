@@ -150,4 +150,18 @@ describe('renewal information', () => {
     expect((instants[2] ?? 0) - (instants[1] ?? 0)).toBeGreaterThan(11 * hour);
     expect(instants.length).toBeLessThanOrEqual(8);
   });
+
+  it('is asked for also while a forced wish that failed waits for its turn', async () => {
+    advise({ start: t0 + 65 * day, end: t0 + 66 * day });
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    const limited = new AgentError('acme.rateLimited', 'too many', { retryAt: t0 + 5 * day });
+    world.gate.once('first.newOrder', failing(limited));
+    await world.ask(true);
+    await world.live(hour);
+    const asked = world.first.consulted.length;
+    await world.live(2 * day);
+    expect(world.first.consulted.length).toBeGreaterThan(asked + 6);
+    expect(world.first.orders).toHaveLength(1);
+  });
 });

@@ -18,9 +18,11 @@ const group = 'example.com/shop/ec';
 const names = ['a.example.com', 'b.example.com', 'c.example.com'];
 
 /** One certificate for three names. */
-async function wantGroup(partial: boolean): Promise<void> {
+async function wantGroup(partial: boolean, wanted: readonly string[] = names): Promise<void> {
   await world.want({ mode: 'custom', issuers: ['first'], partial }, []);
-  const putGroups = [{ domain: 'example.com', label: 'shop', names, origin: { kind: 'runtime' as const } }];
+  const putGroups = [
+    { domain: 'example.com', label: 'shop', names: wanted, origin: { kind: 'runtime' as const } },
+  ];
   const domain = await world.store.wishes.domain('example.com');
   if (domain === undefined) throw new Error('the domain is not there');
   await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
@@ -159,5 +161,17 @@ describe('names that the CA refuses', () => {
     expect(state.leftOut).toBeUndefined();
     expect(state.failingSince).toBeUndefined();
     expect(world.first.orders).toHaveLength(orders);
+  });
+
+  it('of a CA that blames one at a time are given up after three rounds, for the ladder', async () => {
+    const many = Array.from({ length: 12 }, (_, index) => `n${index}.example.com`);
+    await wantGroup(true, many);
+    world.first.ways.verdict = (name) => {
+      const [worst] = world.first.orders.at(-1)?.asked.names ?? [];
+      return name === worst ? { type: 'unauthorized', detail: `${name} points elsewhere` } : undefined;
+    };
+    await world.work();
+    expect(world.first.orders).toHaveLength(4);
+    expect((await world.store.renewals.get(group)).failures).toBe(1);
   });
 });

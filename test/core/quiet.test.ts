@@ -41,7 +41,7 @@ const quiet: { readonly [K in keyof Required<RenewalState>]: fc.Arbitrary<Renewa
   leftOut: maybe(
     fc.dictionary(fc.domain(), fc.record({ failures: count, since: past, retryAt: soon, failure })),
   ),
-  waiting: maybe(fc.record({ issuer, limit: fc.string(), count })),
+  waiting: maybe(fc.record({ issuer, limit: fc.string(), count, full: fc.dictionary(issuer, soon) })),
   paused: maybe(
     fc.dictionary(issuer, fc.record({ since: past, retryAt: fc.oneof(past, soon), message: fc.string() })),
   ),

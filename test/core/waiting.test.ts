@@ -109,6 +109,20 @@ describe('an order for which the limits of the CA have no room', () => {
     expect(asked.length).toBeLessThan(20);
   });
 
+  it('waits for the issuer that has room first, whichever it is, and holds no wait against it', async () => {
+    await world.want();
+    const room: Record<string, number> = { first: t0 + hour, second: t0 + 7 * day };
+    ledger(({ issuer }) => {
+      const readyAt = room[issuer] ?? 0;
+      if (world.clock.now() < readyAt) return { admitted: false, readyAt, limit: `orders at ${issuer}` };
+      return { admitted: true, spent: [], isProbe: false };
+    });
+    await world.live(3 * hour);
+    expect(world.first.finalized()).toHaveLength(1);
+    expect(world.second.orders).toHaveLength(0);
+    expect((await world.store.renewals.get(www)).issuerFailures).toEqual({});
+  });
+
   it('is one that the CA refused though our ledger sent it as a probe', async () => {
     await world.want({ issuers: ['first'] });
     ledger(() => ({ admitted: true, spent: [], isProbe: true }));
@@ -159,6 +173,17 @@ describe('the ledger', () => {
     await world.want({ issuers: ['first'] });
     ledger(() => ({ admitted: true, spent, isProbe: false }));
     world.first.ways.verdict = () => ({ type: 'unauthorized', detail: 'somebody else answered' });
+    await world.work();
+    expect(returned).toEqual([spent]);
+  });
+
+  it('gets back what an order spent that was given up for another wish before it was finalized', async () => {
+    await world.want({ issuers: ['first'] });
+    ledger(() => ({ admitted: true, spent, isProbe: false }));
+    world.first.ways.validationMs = hour;
+    await world.work();
+    expect(world.first.orders).toHaveLength(1);
+    await world.want({ issuers: ['first'], keyTypes: ['p384'] });
     await world.work();
     expect(returned).toEqual([spent]);
   });

@@ -135,7 +135,7 @@ describe('the word of the vendor', () => {
     const { agent } = await createStage({
       traits: {
         propagation: { signal: 'api', typicalMs: 10, timeoutMs: 20_000 },
-        rate: [{ bucket: 'account', perSecond: 0.5, burst: 2, costOf: 'call' }],
+        rate: [{ bucket: 'account', perSecond: 0.05, burst: 2, costOf: 'call' }],
       },
       live: () => false,
     });
@@ -146,9 +146,9 @@ describe('the word of the vendor', () => {
       const ready = await dns.ready(id, never);
       const waitMs = ready === true ? 0 : ready.checkAgainAt - Date.now();
       waits.push(waitMs);
-      await pause(waitMs);
+      if (waits.length < 2) await pause(waitMs);
     }
-    // The add and the first question took both tokens; the next comes after two seconds.
+    // The add and the first question took both tokens; the next comes after twenty seconds.
     expect(waits[0]).toBeLessThan(500);
     expect(waits[1]).toBeGreaterThan(1000);
   });

@@ -76,7 +76,7 @@ describe('budget', () => {
       { names: ['new.example.net'], issuer: 'letsencrypt', readyAt: start },
       { names: ['new.example.net'], issuer: 'zerossl', readyAt: start },
     ]);
-    await bench.remember(a, { waiting: { issuer: 'letsencrypt', limit: 'orders', count: 1 } });
+    await bench.remember(a, { waiting: { issuer: 'letsencrypt', limit: 'orders', count: 1, full: {} } });
     expect((await show()).orders.map(({ lineage }) => lineage)).toEqual([a]);
   });
 

@@ -76,7 +76,10 @@ describe('why', () => {
 
   test('shows which limit an order waits for', async () => {
     const limit = 'certificates for example.com (50 in 7 days)';
-    await bench.remember(a, { paused: undefined, waiting: { issuer: 'letsencrypt', limit, count: 1 } });
+    await bench.remember(a, {
+      paused: undefined,
+      waiting: { issuer: 'letsencrypt', limit, count: 1, full: {} },
+    });
     const { lines } = await bench.run(why, { host: 'a.example.com' });
     expect(lines).toContain(`Its order waits for room at letsencrypt: ${limit}.`);
   });
