@@ -21,6 +21,7 @@ export interface AdjustableLog extends Log {
 /** Errors among the facts are written with code, facts and causes; a Secret prints as `[secret]`. */
 export function createLog(options: LogOptions): AdjustableLog {
   const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
+  const write = (line: string) => destination.write(masked(line));
   const logger = pino(
     {
       // Which lines are written is decided here, since pino's children keep the level that they were made with.
@@ -31,7 +32,7 @@ export function createLog(options: LogOptions): AdjustableLog {
       // pino's own would take what is written above for an error again.
       serializers: { err: (written: unknown) => written },
     },
-    options.format === 'text' ? { write: (line) => destination.write(toText(line)) } : destination,
+    { write: options.format === 'text' ? (line) => write(toText(line)) : write },
   );
   let least = logLevels.indexOf(options.level);
   const isOn = (level: LogLevel) => logLevels.indexOf(level) >= least;
@@ -81,6 +82,13 @@ function errorFacts(error: Error, depth = 0): ErrorFacts {
     };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   return { code, message: error.message, stack: error.stack, cause };
+}
+
+const credential = /([?&](?:jwt|token|key|secret|password|sig(?:nature)?)=)[^&\s"'\\]+/gi;
+
+/** Some URLs are a credential in themselves, as those by which a CA lets a person unpause a name: people get them whole. */
+function masked(line: string): string {
+  return line.replace(credential, '$1[masked]');
 }
 
 function toText(line: string): string {

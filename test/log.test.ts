@@ -36,6 +36,19 @@ test('another level counts from the next line on, also for children that are the
   expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['b', 'd']);
 });
 
+test.each(['json', 'text'] as const)(
+  'a URL that is a credential in itself is written without it, as %s',
+  (format) => {
+    const { log, lines } = capture({ format });
+    const url = 'https://portal.ca.test/unpause?jwt=abc.DEF-1&lang=en';
+    const detail = `open ${url} to go on`;
+    const error = new AgentError('acme.paused', detail, { facts: { problem: { detail } } });
+    log.warn({ err: new Error('outer', { cause: error }), url }, 'certificate not issued');
+    expect(lines[0]).not.toContain('abc.DEF-1');
+    expect(lines[0]?.split('unpause?jwt=[masked]&lang=en')).toHaveLength(4);
+  },
+);
+
 test('an error of ours is written with its code, facts and causes, without a stack', () => {
   const { log, lines } = capture({});
   const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });

@@ -1,5 +1,6 @@
 import { isAddress } from '../core/address.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import type { HostAddress, HostFacts } from '../core/host-facts.ts';
 import type { Finding } from '../core/ports.ts';
 import type { ChallengeType } from '../core/types.ts';
 import type { Validation } from './preflight.ts';
@@ -9,21 +10,6 @@ export interface ReachNeeds extends Omit<FetchNeeds, 'addressesOf'> {
   readonly lookUpHost: (name: string, signal: AbortSignal) => Promise<HostFacts>;
   /** Private, link-local or of another kind to which no public CA connects. */
   readonly isPrivate: (address: string) => boolean;
-}
-
-/** What the DNS says about a host. */
-export interface HostFacts {
-  readonly exists: boolean;
-  readonly addresses: readonly HostAddress[];
-  /** In words, for each kind of record that cannot be had. */
-  readonly trouble: readonly string[];
-}
-
-export interface HostAddress {
-  readonly type: 'A' | 'AAAA';
-  /** Where the record stands, at the end of any aliases. */
-  readonly owner: string;
-  readonly address: string;
 }
 
 export interface Ask {

@@ -1,22 +1,7 @@
 import { isAgentError } from '../core/errors.ts';
+import type { HostAddress, HostFacts } from '../core/host-facts.ts';
 import type { DnsReply } from './reply.ts';
 import type { RecursiveResolver } from './resolver.ts';
-
-/** What the DNS says about a host, as far as it can be had. */
-export interface HostFacts {
-  /** false: there is no such name. */
-  readonly exists: boolean;
-  /** IPv6 first. `owner`: where the record stands, at the end of any aliases. */
-  readonly addresses: readonly HostAddress[];
-  /** In words, for each kind of record that cannot be had. */
-  readonly trouble: readonly string[];
-}
-
-export interface HostAddress {
-  readonly type: 'A' | 'AAAA';
-  readonly owner: string;
-  readonly address: string;
-}
 
 /** Rejects with the signal's reason only. */
 export async function lookUpHost(

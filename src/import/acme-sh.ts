@@ -24,17 +24,9 @@ export async function readAcmeSh(folder: string): Promise<Found> {
     const files = await namesIn(join(folder, name)).catch((): readonly string[] => []);
     if (files.includes(`${domainOf(name)}.conf`)) certificates.push(join(folder, name));
   }
-  const found: FoundAccount[] = [];
   return readAll(
-    {
-      at: accounts,
-      read: async (at) => {
-        const account = await readAccount(at, folder);
-        found.push(account);
-        return account;
-      },
-    },
-    { at: certificates, read: (at) => readCertificate(at, found) },
+    { at: accounts, read: (at) => readAccount(at, folder) },
+    { at: certificates, read: readCertificate },
   );
 }
 

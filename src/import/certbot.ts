@@ -23,19 +23,11 @@ export async function readCertbot(folder: string): Promise<Found> {
   const renewals = (await namesIn(join(folder, 'renewal'))).filter((name) => name.endsWith('.conf'));
   const live = (await namesIn(join(folder, 'live'))).filter((name) => name !== 'README');
   const names = new Set([...live, ...renewals.map((name) => name.slice(0, -'.conf'.length))]);
-  const urls = new Map<string, string>();
   return readAll(
-    {
-      at: accounts,
-      read: async (at) => {
-        const account = await readAccount(at, folder);
-        if (account.url !== undefined) urls.set(basename(at), account.url);
-        return account;
-      },
-    },
+    { at: accounts, read: (at) => readAccount(at, folder) },
     {
       at: [...names].sort().map((name) => join(folder, 'live', name)),
-      read: (at) => readCertificate(at, folder, urls),
+      read: (at, found) => readCertificate(at, folder, found),
     },
   );
 }
@@ -55,7 +47,7 @@ async function readAccount(at: string, folder: string): Promise<FoundAccount> {
 async function readCertificate(
   at: string,
   folder: string,
-  accounts: ReadonlyMap<string, string>,
+  accounts: readonly FoundAccount[],
 ): Promise<FoundCertificate> {
   const name = basename(at);
   const settings = readIni((await readIfThere(join(folder, 'renewal', `${name}.conf`))) ?? '');
@@ -66,7 +58,7 @@ async function readCertificate(
     chainPem,
     privateKey: readForeignKey(keyPem),
     server: server === undefined ? undefined : serverAt(server),
-    account: accounts.get(settings.get('account') ?? ''),
+    account: accounts.find((one) => basename(one.at) === settings.get('account'))?.url,
   };
 }
 

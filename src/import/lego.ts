@@ -21,20 +21,9 @@ export async function readLego(folder: string): Promise<Found> {
   const accounts = await foldersWith('account.json', join(folder, 'accounts'));
   const files = await namesIn(join(folder, 'certificates'));
   const certificates = files.filter((name) => name.endsWith('.crt') && !name.endsWith('.issuer.crt'));
-  const found: FoundAccount[] = [];
   return readAll(
-    {
-      at: accounts,
-      read: async (at) => {
-        const account = await readAccount(at, folder);
-        found.push(account);
-        return account;
-      },
-    },
-    {
-      at: certificates.map((name) => join(folder, 'certificates', name)),
-      read: (at) => readCertificate(at, found),
-    },
+    { at: accounts, read: (at) => readAccount(at, folder) },
+    { at: certificates.map((name) => join(folder, 'certificates', name)), read: readCertificate },
   );
 }
 

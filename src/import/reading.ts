@@ -6,10 +6,13 @@ import type { Found, FoundAccount, FoundCertificate, Server, Unreadable } from '
 /** Reads one thing at `at`; undefined: there is none. */
 export type ReadOne<T> = (at: string) => Promise<T | undefined>;
 
-/** One that cannot be read is told, and does not keep the others from being read. */
+/** The accounts, then the certificates. One that cannot be read is told, and does not keep the others from being read. */
 export async function readAll(
   accounts: { readonly at: readonly string[]; readonly read: ReadOne<FoundAccount> },
-  certificates: { readonly at: readonly string[]; readonly read: ReadOne<FoundCertificate> },
+  certificates: {
+    readonly at: readonly string[];
+    readonly read: (at: string, accounts: readonly FoundAccount[]) => Promise<FoundCertificate | undefined>;
+  },
 ): Promise<Found> {
   const unreadable: Unreadable[] = [];
   async function each<T>(
@@ -28,9 +31,10 @@ export async function readAll(
     }
     return found;
   }
+  const found = await each('account', accounts.at, accounts.read);
   return {
-    accounts: await each('account', accounts.at, accounts.read),
-    certificates: await each('certificate', certificates.at, certificates.read),
+    accounts: found,
+    certificates: await each('certificate', certificates.at, (at) => certificates.read(at, found)),
     unreadable,
   };
 }
