@@ -1,4 +1,4 @@
-import { type DeployNeeds, deploy } from '../src/core/deploy.ts';
+import { type DeployNeeds, deploy } from '../src/core/deploy/deploy.ts';
 import { parseDeploymentId } from '../src/core/records.ts';
 import type { Handler } from './define.ts';
 

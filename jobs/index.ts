@@ -1,7 +1,7 @@
-import type { DeployNeeds } from '../src/core/deploy.ts';
-import type { NotifyNeeds } from '../src/core/notify.ts';
-import type { RemindNeeds } from '../src/core/remind.ts';
-import type { RenewNeeds } from '../src/core/renew.ts';
+import type { DeployNeeds } from '../src/core/deploy/deploy.ts';
+import type { NotifyNeeds } from '../src/core/notice/notify.ts';
+import type { RemindNeeds } from '../src/core/notice/remind.ts';
+import type { RenewNeeds } from '../src/core/renewal/renew.ts';
 import type { DueJob } from '../src/core/types.ts';
 import type { Handler } from './define.ts';
 import { deployHandler } from './deploy.ts';

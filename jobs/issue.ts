@@ -1,4 +1,4 @@
-import { type RenewNeeds, renew } from '../src/core/renew.ts';
+import { type RenewNeeds, renew } from '../src/core/renewal/renew.ts';
 import type { Handler } from './define.ts';
 
 /** id: lineage. */

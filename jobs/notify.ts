@@ -1,6 +1,6 @@
-import { deliver, fanOut, fanOutId, type NotifyNeeds } from '../src/core/notify.ts';
+import { deliver, fanOut, fanOutId, type NotifyNeeds } from '../src/core/notice/notify.ts';
+import { type RemindNeeds, remind } from '../src/core/notice/remind.ts';
 import type { Jobs } from '../src/core/ports.ts';
-import { type RemindNeeds, remind } from '../src/core/remind.ts';
 import type { Handler } from './define.ts';
 
 /** id: `events` to turn events into notices, else the name of the notifier whose notices are sent. */

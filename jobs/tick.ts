@@ -1,6 +1,6 @@
 import { schedule } from 'node-cron';
-import { dueIndexChore } from '../src/core/due-index.ts';
 import type { Ports } from '../src/core/ports.ts';
+import { dueIndexChore } from '../src/core/renewal/due-index.ts';
 import type { Queues } from './queue.ts';
 
 export interface Tick {

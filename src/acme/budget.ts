@@ -1,4 +1,3 @@
-import { limitText } from '../core/limit-words.ts';
 import type {
   Admission,
   BucketLevel,
@@ -8,6 +7,7 @@ import type {
   Outlook,
   Ports,
 } from '../core/ports.ts';
+import { limitText } from '../core/renewal/limit-words.ts';
 import type { BucketTake, Instant } from '../core/types.ts';
 import { allCharges, type Charge, charge, chargesOf, type LimitedIssuer } from './charges.ts';
 import { refusedLimit } from './refused-limit.ts';

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { AgentError } from '../core/errors.ts';
+import { chooseProfile } from '../core/order/profile-choice.ts';
 import type { AccountChanges, Acme, AcmeSession, Ports } from '../core/ports.ts';
-import { chooseProfile } from '../core/profile-choice.ts';
 import type { Secret } from '../core/secret.ts';
 import type { ProfileWish } from '../core/types.ts';
 import { fetchRenewalInfo } from './ari.ts';

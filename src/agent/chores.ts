@@ -1,8 +1,8 @@
 import type { Chore } from '../../jobs/upkeep.ts';
-import { checkRevocations } from '../core/crl-check.ts';
-import { dueIndexChore, refreshDue } from '../core/due-index.ts';
-import { dnsJournalChore, releasePermanent } from '../core/permanent-records.ts';
-import { purgeLeftovers } from '../core/purge.ts';
+import { dnsJournalChore, releasePermanent } from '../core/order/permanent-records.ts';
+import { dueIndexChore, refreshDue } from '../core/renewal/due-index.ts';
+import { checkRevocations } from '../core/revocation/crl-check.ts';
+import { purgeLeftovers } from '../core/wishes/purge.ts';
 import { backupChore, backupSoonMs } from '../store/backup.ts';
 import type { Store } from '../store/index.ts';
 import { backupByItself } from './backup.ts';

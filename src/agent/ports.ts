@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
-import { fanOutId } from '../core/notify.ts';
+import { fanOutId } from '../core/notice/notify.ts';
 import type { Change, Clock, Jobs, Log, Ports } from '../core/ports.ts';
 import { secret } from '../core/secret.ts';
 import type { Settings } from '../core/types.ts';

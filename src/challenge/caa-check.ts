@@ -1,5 +1,5 @@
-import { type CaaRecord, type CaaVerdict, caaFor, caaLine, judgeCaa } from '../core/caa.ts';
 import { toAgentError } from '../core/errors.ts';
+import { type CaaRecord, type CaaVerdict, caaFor, caaLine, judgeCaa } from '../core/order/caa.ts';
 import type { Finding, PreflightQuestion } from '../core/ports.ts';
 
 export interface CaaNeeds {

@@ -1,5 +1,5 @@
 import { AgentError } from '../core/errors.ts';
-import { forever } from '../core/permanent-records.ts';
+import { forever } from '../core/order/permanent-records.ts';
 import type { ChallengeToSolve, Solver } from '../core/ports.ts';
 import { provenName, type TxtRecords } from './txt-records.ts';
 

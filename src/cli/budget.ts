@@ -1,5 +1,5 @@
-import { limitSubject, periodText } from '../core/limit-words.ts';
 import type { LimitLevel } from '../core/ports.ts';
+import { limitSubject, periodText } from '../core/renewal/limit-words.ts';
 import type { Instant } from '../core/types.ts';
 import type { BudgetAnswer } from '../operations/budget.ts';
 import { listed, relative } from '../operations/words.ts';

@@ -1,8 +1,8 @@
 import { addressRefusal, isAddress } from '../core/address.ts';
 import { isDnsChallenge, unansweredReason } from '../core/challenges.ts';
 import { isUnder, isWildcard, parseName, refusal } from '../core/names.ts';
+import { plannedRefusal } from '../core/order/profile-rules.ts';
 import { effectiveMode, keyClassOf } from '../core/policies.ts';
-import { plannedRefusal } from '../core/profile-rules.ts';
 import type { Domain, Settings } from '../core/types.ts';
 import type { DnsAccountConfig, FileDomain } from './config.ts';
 import type { Path } from './mistakes.ts';

@@ -1,5 +1,5 @@
-import type { CaaRecord } from '../core/caa.ts';
 import { parentOf } from '../core/names.ts';
+import type { CaaRecord } from '../core/order/caa.ts';
 import type { Clock } from '../core/ports.ts';
 import { createCache } from './cache.ts';
 import { abandonable } from './deadline.ts';

@@ -1,11 +1,11 @@
 import { AgentError, toAgentError } from '../core/errors.ts';
-import { type Place, placeOf } from '../core/import-place.ts';
 import { keyClassOf } from '../core/policies.ts';
 import type { Fence, Lock, Ports } from '../core/ports.ts';
-import { changeWishes, type ReconcileNeeds, type StoredWish } from '../core/reconcile.ts';
-import { takeOver } from '../core/take-over.ts';
+import { takeOver } from '../core/renewal/take-over.ts';
 import type { Certificate, Lineage } from '../core/types.ts';
 import { deadline } from '../core/wait.ts';
+import { type Place, placeOf } from '../core/wishes/import-place.ts';
+import { changeWishes, type ReconcileNeeds, type StoredWish } from '../core/wishes/reconcile.ts';
 import { type Candidate, type ExamineNeeds, examine } from './examine.ts';
 import type { FoundCertificate } from './found.ts';
 import type { ImportItem } from './report.ts';

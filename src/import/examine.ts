@@ -1,7 +1,7 @@
 import { AgentError } from '../core/errors.ts';
-import type { Arrival } from '../core/import-place.ts';
 import type { CertificateFacts, Clock, Pki } from '../core/ports.ts';
 import type { Domain } from '../core/types.ts';
+import type { Arrival } from '../core/wishes/import-place.ts';
 import { readCertificate } from '../x509/certificate.ts';
 import { readPem } from '../x509/pem.ts';
 import type { FoundCertificate } from './found.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
-import { dueOfLineage } from '../core/next-action.ts';
+import { longestSilenceMs, silenceUntil } from '../core/notice/reminders.ts';
 import { editRenewal } from '../core/records.ts';
-import { longestSilenceMs, silenceUntil } from '../core/reminders.ts';
+import { dueOfLineage } from '../core/renewal/next-action.ts';
 import type { Instant, Lineage } from '../core/types.ts';
 import { type Held, heldOf } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';

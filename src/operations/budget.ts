@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { AgentError, isAgentError } from '../core/errors.ts';
-import { configuredIssuers } from '../core/failover.ts';
 import { parseName, refusal, sameNames } from '../core/names.ts';
 import type { LimitLevel, OrderIntent, Outlook } from '../core/ports.ts';
+import { configuredIssuers } from '../core/renewal/failover.ts';
 import type { Instant, Lineage } from '../core/types.ts';
 import { type Held, heldOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';

@@ -1,7 +1,7 @@
-import { decide } from '../core/decide.ts';
-import { served } from '../core/fallback.ts';
+import { served } from '../core/deploy/fallback.ts';
 import { fallbackId } from '../core/policies.ts';
 import { freshRenewal } from '../core/records.ts';
+import { decide } from '../core/renewal/decide.ts';
 import type { Certificate, Instant, KeyType, Lineage, LineageSource, RenewalState } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
 import { type Placing, placingOf, viewOf } from './targets.ts';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Ports } from '../core/ports.ts';
-import type { ReconcileNeeds } from '../core/reconcile.ts';
 import type { Task } from '../core/types.ts';
+import type { ReconcileNeeds } from '../core/wishes/reconcile.ts';
 
 /** What an operation may use. Reads run in the caller's process, writes in a worker's `command` job. */
 export type OperationNeeds = ReconcileNeeds &

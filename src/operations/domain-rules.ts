@@ -1,10 +1,10 @@
 import { addressRefusal } from '../core/address.ts';
 import { isDnsChallenge, unansweredReason } from '../core/challenges.ts';
-import { referencesOf } from '../core/domain-wish.ts';
 import { AgentError } from '../core/errors.ts';
+import { plannedRefusal } from '../core/order/profile-rules.ts';
 import { keyClassOf } from '../core/policies.ts';
-import { plannedRefusal } from '../core/profile-rules.ts';
 import type { Domain, DomainWish, Settings } from '../core/types.ts';
+import { referencesOf } from '../core/wishes/domain-wish.ts';
 
 /** Throws `command.invalid` for a wish that names what the configuration file does not define. */
 export function checkReferences(wish: DomainWish, settings: Settings): void {

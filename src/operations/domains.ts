@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { domainFields, saidOf } from '../core/domain-wish.ts';
 import { AgentError } from '../core/errors.ts';
-import { dnsJournalChore } from '../core/permanent-records.ts';
+import { dnsJournalChore } from '../core/order/permanent-records.ts';
 import { derivePolicies } from '../core/policies.ts';
-import { changeWishes, type StoredWish, type WishEdit } from '../core/reconcile.ts';
 import type { Domain, Group, Host, NewEvent, Policy } from '../core/types.ts';
+import { domainFields, saidOf } from '../core/wishes/domain-wish.ts';
+import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { domainName, hostName } from './fields.ts';
 import { isFileOwned, noSuchDomain, refuseFileOwned } from './refusals.ts';

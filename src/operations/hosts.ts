@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
-import { changeWishes, type StoredWish, type WishEdit } from '../core/reconcile.ts';
 import type { Group, Host, Instant, NewEvent } from '../core/types.ts';
+import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
 import { type CertificateRow, overview } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { refuseTakenHost, refuseTwice, runtimeHost } from './domains.ts';

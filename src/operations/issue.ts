@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import { sameNames } from '../core/names.ts';
+import { plannedRefusal } from '../core/order/profile-rules.ts';
 import { derivePolicies, keyClassOf, lineageId } from '../core/policies.ts';
-import { plannedRefusal } from '../core/profile-rules.ts';
-import { changeWishes, type StoredWish, type WishEdit } from '../core/reconcile.ts';
 import type { Domain, Group, NewEvent } from '../core/types.ts';
+import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { refuseTwice } from './domains.ts';
 import { hostName } from './fields.ts';

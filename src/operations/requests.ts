@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isAgentError } from '../core/errors.ts';
-import { dueOfLineage } from '../core/next-action.ts';
-import { resumed } from '../core/pause.ts';
 import type { Change } from '../core/ports.ts';
 import { editRenewal } from '../core/records.ts';
+import { dueOfLineage } from '../core/renewal/next-action.ts';
+import { resumed } from '../core/renewal/pause.ts';
 import type { Instant, LineageId, NewEvent, RenewalState, Task } from '../core/types.ts';
 import { type Held, heldOf } from './certificates.ts';
 import type { Caller, OperationNeeds } from './define.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
-import { putTarget, revocationTargets, type Target } from '../core/revocation-plan.ts';
-import { revocationItem } from '../core/revoking.ts';
+import { putTarget, revocationTargets, type Target } from '../core/revocation/revocation-plan.ts';
+import { revocationItem } from '../core/revocation/revoking.ts';
 import type { Bundle, Lineage, RevocationReason, Task } from '../core/types.ts';
 import { keyIdOf } from '../x509/key.ts';
 import { type Caller, defineOperation, type OperationNeeds, type TaskStarted } from './define.ts';

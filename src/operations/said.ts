@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
-import { resolveDomain } from '../core/domain-wish.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Domain, DomainWish, ProfileWish } from '../core/types.ts';
+import { resolveDomain } from '../core/wishes/domain-wish.ts';
 import type { OperationNeeds } from './define.ts';
 import { checkDomain, checkReferences } from './domain-rules.ts';
 import { configuredName } from './fields.ts';

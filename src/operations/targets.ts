@@ -1,4 +1,4 @@
-import { served } from '../core/fallback.ts';
+import { served } from '../core/deploy/fallback.ts';
 import { fallbackId } from '../core/policies.ts';
 import { deploymentId } from '../core/records.ts';
 import type { Certificate, Deployment, Instant, Lineage, RenewalState } from '../core/types.ts';

@@ -1,4 +1,4 @@
-import { decide, type Reason } from '../core/decide.ts';
+import { decide, type Reason } from '../core/renewal/decide.ts';
 import type { Instant, LineageId } from '../core/types.ts';
 import type { Held } from './certificates.ts';
 

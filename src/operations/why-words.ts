@@ -1,4 +1,4 @@
-import { remindersInSeries } from '../core/reminders.ts';
+import { remindersInSeries } from '../core/notice/reminders.ts';
 import type { Instant } from '../core/types.ts';
 import { likelyDomain } from './refusals.ts';
 import type { ShownFacts, TargetView } from './targets.ts';

@@ -3,7 +3,7 @@ import { limitsOf } from '../../src/acme/limits.ts';
 import { refusedLimit } from '../../src/acme/refused-limit.ts';
 import { presets } from '../../src/config/presets.ts';
 import { AgentError } from '../../src/core/errors.ts';
-import { limitText } from '../../src/core/limit-words.ts';
+import { limitText } from '../../src/core/renewal/limit-words.ts';
 
 const hour = 3_600_000;
 const now = Date.UTC(2026, 10, 20);

@@ -4,7 +4,7 @@ import { base32 } from '../../src/challenge/base32.ts';
 import { createDnsAccount01Solver } from '../../src/challenge/dns01.ts';
 import { createDnsPersist01Solver } from '../../src/challenge/dnspersist01.ts';
 import { systemClock } from '../../src/clock.ts';
-import { forever, releasePermanent } from '../../src/core/permanent-records.ts';
+import { forever, releasePermanent } from '../../src/core/order/permanent-records.ts';
 import type { ChallengeToSolve } from '../../src/core/ports.ts';
 import type { Lineage } from '../../src/core/types.ts';
 import { createStage, never, until, untilReady } from '../dns/stage.ts';

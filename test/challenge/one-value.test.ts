@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createDns01Solver } from '../../src/challenge/dns01.ts';
 import { systemClock } from '../../src/clock.ts';
-import { authorize } from '../../src/core/authorize.ts';
+import { authorize } from '../../src/core/order/authorize.ts';
 import type { AcmeAuthorization, AcmeOrder, AcmeSession } from '../../src/core/ports.ts';
 import { secret } from '../../src/core/secret.ts';
 import type { Issuance } from '../../src/core/types.ts';

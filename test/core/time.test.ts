@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { believable, nextAttempt } from '../../src/core/backoff.ts';
-import { nextReminder, silenceUntil } from '../../src/core/reminders.ts';
-import { renewalPoint } from '../../src/core/renewal.ts';
+import { nextReminder, silenceUntil } from '../../src/core/notice/reminders.ts';
+import { renewalPoint } from '../../src/core/renewal/renewal.ts';
 import { aCertificate, aLineage, aState, day, hour, minute, t0 } from './given.ts';
 
 const ceilingMs = 30 * day;

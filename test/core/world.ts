@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createHandlers } from '../../jobs/index.ts';
 import type { LimitedIssuer } from '../../src/acme/charges.ts';
-import { dueOfLineage } from '../../src/core/next-action.ts';
 import type { ChallengeTokens, Ports } from '../../src/core/ports.ts';
-import { changeWishes } from '../../src/core/reconcile.ts';
 import { editRenewal } from '../../src/core/records.ts';
+import { dueOfLineage } from '../../src/core/renewal/next-action.ts';
 import { secret } from '../../src/core/secret.ts';
 import type { ChallengeType, Domain, DueJob, Event, LineageId, Settings } from '../../src/core/types.ts';
 import type { Again } from '../../src/core/wait.ts';
+import { changeWishes } from '../../src/core/wishes/reconcile.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { createMemoryLog } from '../support/memory.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

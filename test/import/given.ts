@@ -1,5 +1,5 @@
 import { registeredDomain } from '../../src/acme/registered-domain.ts';
-import { decide } from '../../src/core/decide.ts';
+import { decide } from '../../src/core/renewal/decide.ts';
 import type { Lineage, Settings } from '../../src/core/types.ts';
 import { importFrom, type OtherClient } from '../../src/import/import.ts';
 import type { ImportItem } from '../../src/import/report.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { resolveDomain } from '../../src/core/domain-wish.ts';
-import { adoptFile } from '../../src/core/file-wishes.ts';
-import { changeWishes } from '../../src/core/reconcile.ts';
 import type { Domain } from '../../src/core/types.ts';
+import { resolveDomain } from '../../src/core/wishes/domain-wish.ts';
+import { adoptFile } from '../../src/core/wishes/file-wishes.ts';
+import { changeWishes } from '../../src/core/wishes/reconcile.ts';
 import {
   domainsAdd,
   domainsList,

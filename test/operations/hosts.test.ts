@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { adoptFile } from '../../src/core/file-wishes.ts';
+import { adoptFile } from '../../src/core/wishes/file-wishes.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from '../../src/operations/hosts.ts';
 import { issue } from '../../src/operations/issue.ts';

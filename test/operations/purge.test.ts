@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { purgeLeftovers } from '../../src/core/purge.ts';
-import { changeWishes } from '../../src/core/reconcile.ts';
 import { editRenewal } from '../../src/core/records.ts';
+import { purgeLeftovers } from '../../src/core/wishes/purge.ts';
+import { changeWishes } from '../../src/core/wishes/reconcile.ts';
 import { certsPurge, type Purged } from '../../src/operations/certs-purge.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { hostsAdd, hostsRemove } from '../../src/operations/hosts.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { changeWishes } from '../../src/core/reconcile.ts';
+import { changeWishes } from '../../src/core/wishes/reconcile.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { type RevocationStarted, revoke } from '../../src/operations/revoke.ts';
 import { bench, day, start, useBench } from './fixture.ts';

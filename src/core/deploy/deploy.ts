@@ -1,0 +1,109 @@
+import { AgentError, isAgentError, toAgentError } from '../errors.ts';
+import { fallbackId, slotOf } from '../policies.ts';
+import type { Ports } from '../ports.ts';
+import { deploymentId } from '../records.ts';
+import type { Bundle } from '../types.ts';
+import type { Again } from '../wait.ts';
+import { isNews, type RecordNeeds, recordFailure, recordObserved, type Slot } from './deployment.ts';
+import { servedUntil } from './fallback.ts';
+import { type FallbackNeeds, fallbackBundle } from './make-fallback.ts';
+
+export type DeployNeeds = FallbackNeeds &
+  RecordNeeds &
+  Pick<Ports, 'wishes' | 'renewals' | 'deployers' | 'locks'>;
+
+/** So long nobody goes on with the deployment of a killed worker. */
+const lockMs = 15_000;
+const busyMs = 2000;
+
+/**
+ * Makes one target show what it should for one lineage: its certificate while that is valid, else the self-signed
+ * fallback, made here if there is none. Success is what was observed at the target; until the target can say that, the
+ * deployment comes back. A failure stays with it, on its own ladder; the lineage is not touched.
+ */
+export async function deploy(
+  at: { target: string; lineage: string },
+  needs: DeployNeeds,
+  signal: AbortSignal,
+): Promise<Again | undefined> {
+  const lock = await needs.locks.tryAcquire(`deploy:${deploymentId(at.target, at.lineage)}`, lockMs);
+  if (lock === undefined) return { again: needs.clock.now() + busyMs };
+  try {
+    const both = AbortSignal.any([signal, lock.signal]);
+    for (;;) {
+      const slot = await load(at, needs);
+      if (slot === undefined) return await forget(at, needs);
+      const again = await deployOnce(slot, needs, both);
+      if (!(await isOutdated(slot, needs))) return again;
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+async function deployOnce(slot: Slot, needs: DeployNeeds, signal: AbortSignal): Promise<Again | undefined> {
+  try {
+    const bundle = await chosen(slot, needs);
+    const deployer = needs.deployers.get(slot.target);
+    const result = await deployer.deploy({ bundle, slot: slotOf(slot.lineage) }, signal);
+    if ('again' in result) return result;
+    if (result.observed !== bundle.certificate.fingerprint)
+      throw new AgentError(
+        'deploy.mismatch',
+        `${slot.target} shows another certificate for ${slot.lineage.label} than was deployed`,
+      );
+    await recordObserved(slot, bundle.certificate, needs);
+  } catch (error) {
+    if (signal.aborted || isAgentError(error, 'store.unavailable')) throw error;
+    await recordFailure(slot, toAgentError(error), needs);
+  }
+  return undefined;
+}
+
+async function forget(at: { target: string; lineage: string }, needs: DeployNeeds): Promise<undefined> {
+  await needs.changes.commit({
+    due: [{ job: 'deploy', id: deploymentId(at.target, at.lineage), at: undefined }],
+  });
+}
+
+/**
+ * Whoever changed the lineage while we deployed found the job running, and the due entry that it wrote is overwritten by
+ * ours. What changes after this look finds its own entry in place.
+ */
+async function isOutdated({ lineage, state, certificate }: Slot, needs: DeployNeeds): Promise<boolean> {
+  const [stateNow, certificateNow] = await Promise.all([
+    needs.renewals.get(lineage.id),
+    needs.certificates.certificate(lineage.id),
+  ]);
+  if (certificateNow?.fingerprint !== certificate?.fingerprint) return true;
+  if (stateNow.revokedAt !== state.revokedAt) return true;
+  return isNews({ state: stateNow, certificate }) !== isNews({ state, certificate });
+}
+
+/** undefined: the domain or its target is gone, or nothing was ever wanted here. */
+async function load(
+  { target, lineage: id }: { target: string; lineage: string },
+  needs: DeployNeeds,
+): Promise<Slot | undefined> {
+  const lineage = await needs.certificates.lineage(id);
+  if (lineage?.policy === undefined) return undefined;
+  const domain = await needs.wishes.domain(lineage.domain);
+  if (domain === undefined || !domain.deploy.includes(target)) return undefined;
+  const [state, certificate, fallback] = await Promise.all([
+    needs.renewals.get(id),
+    needs.certificates.certificate(id),
+    needs.certificates.certificate(fallbackId(lineage.policy)),
+  ]);
+  return { target, lineage, state, certificate, fallback };
+}
+
+async function chosen(slot: Slot, needs: DeployNeeds): Promise<Bundle> {
+  const { certificate, state } = slot;
+  const now = needs.clock.now();
+  if (certificate === undefined || now >= servedUntil(certificate, state.revokedAt))
+    return fallbackBundle(slot, needs);
+  const bundle = await needs.certificates.bundle(slot.lineage.id);
+  if (bundle === undefined)
+    throw new AgentError('bug', `the current certificate of ${slot.lineage.id} is not in the store`);
+  return bundle;
+}

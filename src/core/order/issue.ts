@@ -1,0 +1,206 @@
+import { AgentError, isAgentError } from '../errors.ts';
+import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
+import type { Bundle, Certificate, Issuance } from '../types.ts';
+import { type Again, longestInProcessMs, pollPause } from '../wait.ts';
+import { authorize, explain } from './authorize.ts';
+import {
+  abandon,
+  begin,
+  cleanUp,
+  type IssuanceNeeds,
+  type IssueRequest,
+  mayGoOn,
+  resumable,
+  withoutReplaces,
+} from './issuance.ts';
+
+export type IssueNeeds = IssuanceNeeds & Pick<Ports, 'acme'>;
+
+/** What the CA issued, verified; storing it is the caller's, and then `finish`. */
+export interface Issued {
+  readonly bundle: Bundle;
+  /** Begun maybe in another process. */
+  readonly issuance: Issuance;
+  /** Removes what was presented, forgets the order and writes when to come back: the commit point. */
+  readonly finish: (due: Change['due']) => Promise<void>;
+}
+
+/**
+ * Orders one certificate, or goes on with the order under way. The CA's order status is the program counter: a run may
+ * die anywhere and the next one continues the same order. Throws what the CA or the network said; what was presented is
+ * then cleaned up and an order that cannot go on is forgotten.
+ */
+export async function issue(
+  request: IssueRequest,
+  needs: IssueNeeds,
+  signal: AbortSignal,
+): Promise<Issued | Again> {
+  const session = await needs.acme.session(request.issuer, signal);
+  const stored = await resumable(request, session, needs);
+  const issuance = stored ?? (await begin(request, session, needs, signal));
+  const run: Run = {
+    request,
+    session,
+    needs,
+    issuance,
+    keySafe: false,
+    hasNewKey: false,
+  };
+  try {
+    const order = await open(run, signal);
+    const valid = await drive(run, order, signal);
+    return 'again' in valid ? valid : await collect(run, valid, signal);
+  } catch (error) {
+    await failed(run, error, signal);
+    throw error;
+  }
+}
+
+interface Run {
+  readonly request: IssueRequest;
+  readonly session: AcmeSession;
+  readonly needs: IssueNeeds;
+  /** As last stored. */
+  issuance: Issuance;
+  /** Its key survives a loss of power. */
+  keySafe: boolean;
+  /** The account got another key in the middle of it; what was presented has been presented anew. */
+  hasNewKey: boolean;
+}
+
+async function save(run: Run, next: Issuance, durable: boolean): Promise<void> {
+  await run.needs.changes.commit({ fence: run.request.fence, putIssuance: next, durable });
+  run.issuance = next;
+  run.keySafe ||= durable;
+}
+
+async function open(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
+  const { session, request, issuance } = run;
+  if (issuance.orderUrl !== undefined) return session.order(issuance.orderUrl, signal);
+  const order = await newOrder(run, signal).catch((error: unknown) => expected(run.issuance, error));
+  await save(run, { ...run.issuance, orderUrl: order.url }, false);
+  run.needs.log.info(
+    { lineage: request.lineage.id, issuer: session.issuer, order: order.url },
+    'order created',
+  );
+  return order;
+}
+
+/** A limit that our ledger foresaw is a wait, as if it had not been sent. */
+function expected({ isProbe }: Issuance, error: unknown): never {
+  if (isProbe !== true || !isAgentError(error, 'acme.rateLimited')) throw error;
+  const { code, message, retryAt, facts } = error;
+  throw new AgentError(code, message, { retryAt, facts: { ...facts, budget: true }, cause: error });
+}
+
+async function newOrder(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
+  const { session, issuance, request } = run;
+  const { replaces, profile, names } = issuance;
+  try {
+    return await session.newOrder({ names, profile, replaces }, signal);
+  } catch (error) {
+    if (replaces === undefined || !isRefusal(error)) throw error;
+    run.needs.log.warn(
+      { lineage: request.lineage.id, replaces, err: error },
+      'the CA refused "replaces"; ordering without it',
+    );
+    await save(run, await withoutReplaces(issuance, request, run.needs), false);
+    return session.newOrder({ names, profile }, signal);
+  }
+}
+
+/**
+ * Any verdict on the request itself, of which `replaces` may be the cause (RFC 9773 §5). An internal fault that the CA
+ * itself states counts too: Pebble does so for serial numbers that it cannot find again.
+ */
+function isRefusal(error: unknown): boolean {
+  if (!isAgentError(error)) return false;
+  const { status, problem } = error.facts;
+  if (error.code === 'order.alreadyReplaced' || (status === 500 && problem !== undefined)) return true;
+  return typeof status === 'number' && status >= 400 && status < 500 && status !== 429;
+}
+
+/** Until the certificate is there to be fetched. */
+async function drive(run: Run, opened: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder | Again> {
+  const { session, needs } = run;
+  const { clock } = needs;
+  let order = opened;
+  const until = clock.now() + longestInProcessMs;
+  for (let poll = 0; ; ) {
+    if (order.status === 'valid') return order;
+    if (order.status === 'invalid') throw await explain(order, session, signal);
+    if (order.status === 'processing') {
+      const pause = pollPause(poll++, order.retryAfterMs, 20);
+      if (pause > longestInProcessMs || clock.now() + pause > until) return { again: clock.now() + pause };
+      await clock.sleep(pause, signal);
+      order = await session.order(order.url, signal);
+    } else {
+      const step = order.status === 'pending' ? answer : finalize;
+      const next = await step(run, order, signal);
+      if ('again' in next) return next;
+      order = next;
+    }
+  }
+}
+
+function answer(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder | Again> {
+  const { session, issuance, request, needs } = run;
+  const remember = (presented: Issuance['presented']) => save(run, { ...run.issuance, presented }, true);
+  return authorize(
+    { order, session, issuance, domain: request.domain },
+    { ...needs, remember },
+    signal,
+  ).catch((error: unknown) => {
+    if (run.hasNewKey || !isAgentError(error, 'store.conflict')) throw error;
+    run.hasNewKey = true;
+    return answer(run, order, signal);
+  });
+}
+
+async function finalize(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder> {
+  const { session, issuance } = run;
+  if (!run.keySafe || issuance.isFinalized !== true)
+    await save(run, { ...issuance, isFinalized: true }, !run.keySafe);
+  try {
+    return await session.finalize(order, issuance.csrDer, signal);
+  } catch (error) {
+    // The CA may have taken an earlier finalize whose answer was lost; its order says so.
+    if (!isAgentError(error, 'acme.malformed') && !isAgentError(error, 'acme.network')) throw error;
+    const seen = await session.order(order.url, signal);
+    if (seen.status === 'ready') throw error;
+    return seen;
+  }
+}
+
+async function collect(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<Issued> {
+  const { session, issuance, request, needs } = run;
+  const { lineage, fence } = request;
+  const { wanted, names, privateKey } = issuance;
+  const cleaned = cleanUp(issuance, needs);
+  const pem = await session.certificate(order, signal);
+  const now = needs.clock.now();
+  const { leafDer, chainDer, ...facts } = needs.pki.readIssued(pem, { names, privateKey, now });
+  const certificate: Certificate = {
+    ...facts,
+    lineage: lineage.id,
+    generation: (lineage.generations.at(-1) ?? 0) + 1,
+    source: 'acme',
+    issuer: session.issuer,
+    account: session.accountUrl,
+    issuedAt: now,
+    wanted,
+  };
+  const finish: Issued['finish'] = async (due) => {
+    await cleaned;
+    await needs.changes.commit({ fence, dropIssuance: lineage.id, due });
+  };
+  return { bundle: { certificate, leafDer, chainDer, privateKey }, issuance, finish };
+}
+
+/** An order that may still go on is kept for the next run; what cannot is cleaned up and forgotten. */
+async function failed(run: Run, error: unknown, signal: AbortSignal): Promise<void> {
+  const { request, issuance, needs } = run;
+  const isKept = mayGoOn(error, issuance, needs.clock.now());
+  if (signal.aborted || isAgentError(error, 'store.fenced') || isKept) return;
+  await abandon(issuance, request.fence, needs);
+}

@@ -1,0 +1,94 @@
+import type { RenewalInfo } from '../ports.ts';
+import type { Certificate, Instant, RenewalState, RenewalWindow } from '../types.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+/** After an answer that is none, RFC 9773 §4.3.3; and where the CA gives no advice at all, for it may begin to. */
+const longTermMs = 6 * hour;
+const shortestMs = minute;
+/** Every CA is asked at least twice a day. */
+const longestMs = 12 * hour;
+
+/** What the CA said of a certificate; 'unusable' when it could not be asked, or said what is no advice. */
+export type Advice = RenewalInfo | 'none' | 'unusable';
+
+/** A CA whose every window lies in the past is followed once at once, and then at most so often. */
+const hurryPauseMs = 12 * hour;
+
+export interface Draw {
+  readonly certificate: Pick<Certificate, 'notBefore' | 'notAfter'>;
+  readonly ceilingMs: number;
+  /** In [0, 1). */
+  readonly random: number;
+  readonly now: Instant;
+}
+
+/** What is remembered of the CA's advice, and when it is asked again (RFC 9773 §4.3.2). */
+export function takeAdvice(
+  { window: held, hurriedAt }: Pick<RenewalState, 'window' | 'hurriedAt'>,
+  advice: Advice,
+  draw: Draw,
+): Pick<RenewalState, 'window' | 'ariCheckAt'> {
+  if (advice === 'none') return { window: undefined, ariCheckAt: draw.now + longTermMs };
+  if (advice === 'unusable') return { window: held, ariCheckAt: draw.now + longTermMs };
+  const { start, end, explanationUrl, retryAfterMs } = advice;
+  const ariCheckAt = draw.now + pauseMs(retryAfterMs);
+  const isSame = held?.start === start && held.end === end;
+  const chosenAt = isSame ? held.chosenAt : unhurried(choose({ start, end }, draw), hurriedAt, draw);
+  return {
+    window: chosenAt === undefined ? undefined : { start, end, explanationUrl, chosenAt },
+    ariCheckAt,
+  };
+}
+
+/** Whether replacing it now, on advice, is what a CA with wrong dates would bring about for ever. */
+export function isHurried(
+  { window }: Pick<RenewalState, 'window'>,
+  replaced: Pick<Certificate, 'notBefore' | 'notAfter' | 'issuedAt'>,
+  now: Instant,
+): boolean {
+  return window !== undefined && now < replaced.issuedAt + 2 * calmMs(replaced);
+}
+
+function unhurried(
+  chosenAt: Instant | undefined,
+  hurriedAt: Instant | undefined,
+  { certificate }: Draw,
+): Instant | undefined {
+  if (chosenAt === undefined || hurriedAt === undefined) return chosenAt;
+  return Math.max(chosenAt, hurriedAt + calmMs(certificate));
+}
+
+function calmMs({ notBefore, notAfter }: Pick<Certificate, 'notBefore' | 'notAfter'>): number {
+  return Math.min(hurryPauseMs, (notAfter - notBefore) / 10);
+}
+
+function pauseMs(retryAfterMs: number | undefined): number {
+  return retryAfterMs === undefined ? longTermMs : Math.min(Math.max(retryAfterMs, shortestMs), longestMs);
+}
+
+/**
+ * A uniformly random point of the window as far as the operator's ceiling allows it, else of the window as it is: the
+ * CA knows better what it can bear. undefined: the window opens at expiry or later, which is no advice.
+ */
+function choose(
+  { start, end }: Pick<RenewalWindow, 'start' | 'end'>,
+  { certificate: { notAfter }, ceilingMs, random }: Draw,
+): Instant | undefined {
+  if (start >= notAfter) return undefined;
+  const last = Math.min(end, notAfter);
+  const earliest = Math.max(start, notAfter - ceilingMs);
+  const first = earliest < last ? earliest : start;
+  return first + Math.floor(random * (last - first));
+}
+
+/** When to ask next; absent: never. An instant that no rule could have set (the clock jumped) counts as due. */
+export function adviceDueAt({ ariCheckAt }: RenewalState, now: Instant): Instant | undefined {
+  return ariCheckAt === undefined || ariCheckAt <= now + 2 * longestMs ? ariCheckAt : now;
+}
+
+/** For a certificate that was stored just now: soon, but not in the way of those that wait for theirs. */
+export function firstAdviceAt({ ariCertId }: Certificate, now: Instant): Instant | undefined {
+  return ariCertId === undefined ? undefined : now + minute;
+}

@@ -1,0 +1,74 @@
+import { isHeld } from '../revocation/revoking.ts';
+import type { Certificate, Instant, Lineage, RenewalState } from '../types.ts';
+import { isSameCa } from './failover.ts';
+import { leftOutDueAt } from './left-out.ts';
+
+/** Why a new certificate is ordered; the first rule that holds names it. */
+export type Reason =
+  | 'missing'
+  | 'revoked'
+  | 'revoking'
+  | 'names-changed'
+  | 'issuer-gone'
+  | 'key-type-changed'
+  | 'profile-changed'
+  | 'due'
+  | 'left-out'
+  | 'requested';
+
+export interface Case {
+  readonly lineage: Lineage;
+  /** Current generation. */
+  readonly certificate: Certificate | undefined;
+  readonly state: RenewalState;
+  readonly now: Instant;
+}
+
+const week = 7 * 86_400_000;
+
+/**
+ * Wishes are compared with the wish that the certificate was ordered for, never with what it turned out to be:
+ * a failover, or a preferred profile that the CA lacks, must not order again. A superfluous name waits for the next renewal.
+ * An issuer is gone also when its name stands for another CA now (staging became production).
+ */
+const rules: readonly (readonly [Reason, (held: Certificate, now: Case) => boolean])[] = [
+  // Nobody wants another one of what nobody asks for any more.
+  [
+    'revoked',
+    (_, { state, lineage }) => state.revokedAt !== undefined && lineage.unwantedSince === undefined,
+  ],
+  [
+    'revoking',
+    (held, { state, lineage }) =>
+      lineage.unwantedSince === undefined && state.revoking?.some((one) => isHeld(one, held)) === true,
+  ],
+  [
+    'names-changed',
+    (held, { lineage }) => lineage.wanted.names.some((name) => !held.wanted.names.includes(name)),
+  ],
+  [
+    'issuer-gone',
+    ({ issuer, wanted }, { lineage }) =>
+      issuer === undefined ||
+      !lineage.wanted.issuers.includes(issuer) ||
+      !isSameCa(wanted, lineage.wanted, issuer),
+  ],
+  ['key-type-changed', (held, { lineage }) => held.wanted.keyType !== lineage.wanted.keyType],
+  ['profile-changed', (held, { lineage }) => held.wanted.profile?.name !== lineage.wanted.profile?.name],
+  ['due', (held, { state, now }) => now >= (state.renewAt ?? held.notAfter)],
+  ['left-out', (_, { state, now }) => (leftOutDueAt(state.leftOut, now) ?? Number.POSITIVE_INFINITY) <= now],
+  ['requested', (_, { state }) => state.requested?.force === true],
+];
+
+/** The reason to order now, or undefined: nothing to do. */
+export function decide(given: Case): Reason | undefined {
+  if (isAbandoned(given.lineage, given.now)) return undefined;
+  const { certificate } = given;
+  if (certificate === undefined) return 'missing';
+  return rules.find(([, holds]) => holds(certificate, given))?.[0];
+}
+
+/** No host or group has asked for it for seven days. */
+export function isAbandoned(lineage: Lineage, now: Instant): boolean {
+  return lineage.unwantedSince !== undefined && now >= lineage.unwantedSince + week;
+}

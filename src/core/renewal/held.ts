@@ -1,0 +1,64 @@
+import type { Fence, Ports } from '../ports.ts';
+import type { Certificate, Domain, Instant, Issuance, Lineage, RenewalState, Settings } from '../types.ts';
+import type { Case } from './decide.ts';
+import { renewalPoint } from './renewal.ts';
+
+export type OutcomeNeeds = Pick<
+  Ports,
+  | 'wishes'
+  | 'certificates'
+  | 'renewals'
+  | 'changes'
+  | 'issuerHealth'
+  | 'budget'
+  | 'tasks'
+  | 'jobs'
+  | 'clock'
+  | 'log'
+> & {
+  readonly settings: () => Settings;
+  readonly random: () => number;
+};
+
+/** A lineage under its lock, as it was read. */
+export interface Held {
+  readonly lineage: Lineage;
+  readonly domain: Domain;
+  readonly state: RenewalState;
+  readonly certificate: Certificate | undefined;
+  /** Order under way. */
+  readonly open: Issuance | undefined;
+  readonly fence: Fence;
+}
+
+/** A wish newer than the one we worked on stands. */
+export function answered(now: RenewalState, seen: RenewalState): RenewalState['requested'] {
+  return now.requested?.at === seen.requested?.at ? undefined : now.requested;
+}
+
+/** Tells the task of the request that was worked on. */
+export async function settle(
+  held: Held,
+  result: { state: 'done' | 'failed' | 'skipped'; note: string },
+  needs: OutcomeNeeds,
+): Promise<void> {
+  const task = held.state.requested?.task;
+  if (task !== undefined) await needs.tasks.settle(task, { id: held.lineage.id, ...result });
+}
+
+/** `window`: the CA's advice on this certificate, if there is any. */
+export function pointOf(
+  certificate: Certificate,
+  needs: Pick<OutcomeNeeds, 'settings'>,
+  window: RenewalState['window'],
+): Instant {
+  return renewalPoint(certificate, {
+    lineage: certificate.lineage,
+    ceilingMs: needs.settings().renewalCeilingMs,
+    window,
+  });
+}
+
+export function toCase({ lineage, certificate, state }: Held, { clock }: OutcomeNeeds): Case {
+  return { lineage, certificate, state, now: clock.now() };
+}

@@ -1,0 +1,55 @@
+import type { Change, Ports } from '../ports.ts';
+import { editRenewal } from '../records.ts';
+import type { Again } from '../wait.ts';
+import { configuredIssuers, issuersInTurn, patience } from './failover.ts';
+import { type Held, type OutcomeNeeds, toCase } from './held.ts';
+import { dueOfLineage } from './next-action.ts';
+import { unpaused, withRoom } from './pause.ts';
+
+type ChoiceNeeds = OutcomeNeeds & Pick<Ports, 'buckets'>;
+
+/** An open breaker lets one order through in this time; a lineage that has to wait for it looks again after it. */
+const breakerMs = 30_000;
+
+/**
+ * That of the order under way as long as there is patience with it. undefined: the breakers of all are open, and other
+ * lineages are probing them.
+ */
+export async function issuerFor(
+  { lineage, state, open }: Held,
+  needs: ChoiceNeeds,
+): Promise<string | undefined> {
+  const configured = configuredIssuers(lineage, needs.settings());
+  const now = needs.clock.now();
+  const allowed = unpaused(configured, state.paused, now);
+  const roomy = withRoom(allowed, state.waiting?.full, now);
+  const issuers = issuersInTurn(roomy.length === 0 ? allowed : roomy, state.issuerFailures);
+  if (issuers.length === 0) return lineage.wanted.issuers[0];
+  const at = open?.orderUrl === undefined ? undefined : open.issuer;
+  if (at !== undefined && issuers.includes(at) && (state.issuerFailures[at] ?? 0) < patience) return at;
+  const faults = await needs.issuerHealth.faults(issuers);
+  for (const [index, issuer] of issuers.entries())
+    if ((faults[index] ?? 0) < patience || (await mayProbe(issuer, needs))) return issuer;
+  return undefined;
+}
+
+/** Without probes a breaker would stay open for ever where the next issuer does well. */
+async function mayProbe(issuer: string, { buckets, clock }: ChoiceNeeds): Promise<boolean> {
+  const bucket = { key: `probe:${issuer}`, capacity: 1, perSecond: 1000 / breakerMs, cost: 1 };
+  return (await buckets.take([bucket], clock.now())).taken;
+}
+
+/** Not a failure of this lineage: the breakers are open, and others are probing. People hear of it all the same. */
+export async function waitForBreaker(held: Held, needs: ChoiceNeeds): Promise<Again> {
+  const { lineage, fence } = held;
+  const now = needs.clock.now();
+  const issuers = configuredIssuers(lineage, needs.settings()).join(', ');
+  await editRenewal(lineage.id, needs, (state): Change | undefined => {
+    if (state.failingSince !== undefined) return undefined;
+    const message = `${issuers} failed for other certificates; one order at a time tries whether it is back`;
+    const lastFailure = { at: now, code: 'acme.server', message };
+    const next = { ...state, failingSince: now, lastFailure };
+    return { fence, putRenewals: [next], due: dueOfLineage({ ...toCase(held, needs), state: next }) };
+  });
+  return { again: now + breakerMs };
+}

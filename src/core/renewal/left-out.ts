@@ -1,0 +1,97 @@
+import { believable, nextAttempt } from '../backoff.ts';
+import type { AgentError } from '../errors.ts';
+import type { Problem } from '../ports.ts';
+import type { Failure, Instant, LeftOut, RenewalState } from '../types.ts';
+import { pauseEndsAt } from './pause.ts';
+
+export type LeftOuts = RenewalState['leftOut'];
+
+/**
+ * The names to order now: the wished ones but for those left out whose turn has not come, and that nobody asked for
+ * since. All of them when none would be left.
+ */
+export function namesToOrder(
+  wanted: readonly string[],
+  { leftOut, requested }: Pick<RenewalState, 'leftOut' | 'requested'>,
+  now: Instant,
+): readonly string[] {
+  const names = wanted.filter((name) => {
+    const entry = leftOut?.[name];
+    return entry === undefined || isDue(entry, now) || (requested?.at ?? 0) > entry.failure.at;
+  });
+  return names.length === 0 ? wanted : names;
+}
+
+/** Names that the CA itself blamed for the failure, with its words. */
+export function blamed({ facts }: AgentError): Readonly<Record<string, string>> {
+  const { names, problem } = facts as { readonly names?: Record<string, string>; readonly problem?: Problem };
+  if (names !== undefined && Object.keys(names).length > 0) return names;
+  const told = (problem?.subproblems ?? []).flatMap(({ identifier, detail, type }) =>
+    identifier === undefined ? [] : [[identifier.value, detail ?? type]],
+  );
+  return Object.fromEntries(told);
+}
+
+/**
+ * The names to leave out from now on, when the CA blamed some of those ordered and not all; undefined: the order failed
+ * as a whole. Each name has a ladder of its own.
+ */
+export function leaveOut(
+  before: LeftOuts,
+  failed: {
+    readonly error: AgentError;
+    readonly failure: Failure;
+    readonly ordered: readonly string[];
+    readonly validUntil: Instant | undefined;
+    /** In [0, 1). */
+    readonly random: number;
+  },
+  now: Instant,
+): LeftOuts {
+  const { error, failure, ordered, validUntil, random } = failed;
+  const reasons = Object.entries(blamed(error)).filter(([name]) => ordered.includes(name));
+  if (reasons.length === 0 || reasons.length === ordered.length) return undefined;
+  const added = reasons.map(([name, message]): [string, LeftOut] => {
+    const failures = (before?.[name]?.failures ?? 0) + 1;
+    const { retry, retryAt: asked } = error;
+    const retryAt =
+      error.code === 'acme.paused'
+        ? pauseEndsAt(random, now)
+        : nextAttempt({ failures, retry, retryAt: asked, validUntil, random }, now);
+    const since = before?.[name]?.since ?? now;
+    return [name, { failures, since, retryAt, failure: { ...failure, message, names: undefined } }];
+  });
+  return { ...before, ...Object.fromEntries(added) };
+}
+
+/** Without their ladders. They are not forgotten: nothing else would know that the certificate lacks them. */
+export function tryNow(leftOut: LeftOuts, now: Instant): LeftOuts {
+  if (leftOut === undefined) return undefined;
+  const freed = Object.entries(leftOut).map(([name, entry]) => [
+    name,
+    { ...entry, failures: 0, retryAt: now },
+  ]);
+  return Object.fromEntries(freed);
+}
+
+/** What stays left out of a certificate with these names; names that nobody wants any more are forgotten. */
+export function stillLeftOut(
+  leftOut: LeftOuts,
+  wanted: readonly string[],
+  held: readonly string[],
+): LeftOuts {
+  const left = Object.entries(leftOut ?? {}).filter(
+    ([name]) => wanted.includes(name) && !held.includes(name),
+  );
+  return left.length === 0 ? undefined : Object.fromEntries(left);
+}
+
+/** When the first of them is tried again. */
+export function leftOutDueAt(leftOut: LeftOuts, now: Instant): Instant | undefined {
+  const instants = Object.values(leftOut ?? {}).map(({ retryAt }) => believable(retryAt, now) ?? now);
+  return instants.length === 0 ? undefined : Math.min(...instants);
+}
+
+function isDue({ retryAt }: LeftOut, now: Instant): boolean {
+  return (believable(retryAt, now) ?? now) <= now;
+}

@@ -1,0 +1,66 @@
+import { believable, believableRetry, longestLadderMs } from '../backoff.ts';
+import { fallbackRenewAt, served, servedUntil } from '../deploy/fallback.ts';
+import { nextReminder } from '../notice/reminders.ts';
+import { revocationDueAt } from '../revocation/revoking.ts';
+import type { Certificate, Deployment, DueEntry, Instant } from '../types.ts';
+import { adviceDueAt } from './advice.ts';
+import { type Case, decide, isAbandoned } from './decide.ts';
+import { leftOutDueAt } from './left-out.ts';
+
+/** The only place that computes scores of the due index. undefined: nothing to do until something changes. */
+export function nextIssue(given: Case): Instant | undefined {
+  return earliest([nextOrder(given), revocationDueAt(given.state, given)]);
+}
+
+function nextOrder(given: Case): Instant | undefined {
+  const { lineage, state, certificate, now } = given;
+  if (isAbandoned(lineage, now)) return undefined;
+  const wish = believable(state.requested?.at, now);
+  const reason = decide({ ...given, state: { ...state, requested: undefined } });
+  if (reason !== undefined) return earliest([wish, believableRetry(state, now) ?? now]);
+  return earliest([
+    wish,
+    state.renewAt ?? certificate?.notAfter,
+    adviceDueAt(state, now),
+    leftOutDueAt(state.leftOut, now),
+  ]);
+}
+
+export interface DeploymentCase {
+  readonly deployment: Deployment;
+  /** Current generation of the lineage itself. */
+  readonly certificate: Certificate | undefined;
+  readonly fallback: Certificate | undefined;
+  /** When the certificate was revoked. */
+  readonly revokedAt?: Instant | undefined;
+  readonly now: Instant;
+}
+
+/** Something else is served than should be: now, or on the deployment's own ladder. Else when the choice changes by itself. */
+export function nextDeploy(given: DeploymentCase): Instant | undefined {
+  const { deployment, certificate, revokedAt, now } = given;
+  const wanted = served(given);
+  if (
+    wanted === undefined ||
+    deployment.observed?.fingerprint !== wanted.fingerprint ||
+    deployment.failures > 0
+  )
+    return believable(deployment.retryAt, now, longestLadderMs) ?? now;
+  return wanted === certificate ? servedUntil(wanted, revokedAt) : fallbackRenewAt(wanted);
+}
+
+/** Due entries of a lineage: its next order and its next reminder. */
+export function dueOfLineage(
+  given: Case,
+): readonly { job: DueEntry['job']; id: string; at: Instant | undefined }[] {
+  const id = given.lineage.id;
+  return [
+    { job: 'issue', id, at: nextIssue(given) },
+    { job: 'remind', id, at: nextReminder(given) },
+  ];
+}
+
+function earliest(instants: readonly (Instant | undefined)[]): Instant | undefined {
+  const known = instants.filter((at) => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

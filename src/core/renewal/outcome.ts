@@ -1,0 +1,128 @@
+import type { Issued } from '../order/issue.ts';
+import { deploymentId, editRenewal } from '../records.ts';
+import type { Certificate, DueEntry, NewEvent, RenewalState } from '../types.ts';
+import { firstAdviceAt, isHurried } from './advice.ts';
+import type { Reason } from './decide.ts';
+import { answered, type Held, type OutcomeNeeds, pointOf, settle, toCase } from './held.ts';
+import { stillLeftOut } from './left-out.ts';
+import { dueOfLineage } from './next-action.ts';
+import { withoutPauses } from './pause.ts';
+
+/** A new certificate: generation, state, due entries and events in one write, then the commit point. */
+export async function storeIssued(
+  held: Held,
+  { issued, reason }: { issued: Issued; reason: Reason },
+  needs: OutcomeNeeds,
+): Promise<void> {
+  const { lineage, domain, fence } = held;
+  const { certificate } = issued.bundle;
+  const done = { serial: certificate.serial, task: held.state.requested?.task };
+  await editRenewal(lineage.id, needs, (state) => {
+    const at = needs.clock.now();
+    const isEarly =
+      reason === 'due' && held.certificate !== undefined && isHurried(state, held.certificate, at);
+    const renewal = {
+      renewAt: pointOf(certificate, needs, undefined),
+      ariCheckAt: firstAdviceAt(certificate, at),
+      hurriedAt: isEarly ? at : undefined,
+      paused: withoutPauses(state.paused, [certificate.issuer]),
+    };
+    const next = succeeded(state, { held, certificate }, renewal);
+    const deploy = domain.deploy.map((target) => ({
+      job: 'deploy' as const,
+      id: deploymentId(target, lineage.id),
+      at,
+    }));
+    const events = successEvents(held, { certificate, reason, isWhole: next.leftOut === undefined });
+    return {
+      fence,
+      generation: issued.bundle,
+      putRenewals: [next],
+      putIssuance: { ...issued.issuance, stored: done },
+      // Until the commit point the lineage stays due: if this run dies, another one ends what it left.
+      due: [
+        { job: 'issue', id: lineage.id, at },
+        { job: 'remind', id: lineage.id, at: undefined },
+        ...deploy,
+      ],
+      events,
+      durable: true,
+    };
+  });
+  const stored = await needs.certificates.certificate(lineage.id);
+  if (stored?.fingerprint !== certificate.fingerprint)
+    throw new Error('the stored certificate is not the one just issued');
+  await needs.issuerHealth.recovered(certificate.issuer ?? '');
+  const ms = needs.clock.now() - issued.issuance.startedAt;
+  needs.log.info(
+    { lineage: lineage.id, reason, issuer: certificate.issuer, serial: certificate.serial, ms },
+    'certificate issued',
+  );
+  const deploys = await deploysNow(lineage, needs);
+  await needs.jobs.wake(
+    'deploy',
+    deploys.map(({ id }) => id),
+  );
+  await settle(held, { state: 'done', note: certificate.serial }, needs);
+  const state = await needs.renewals.get(lineage.id);
+  const isNew = ({ id }: DueEntry) =>
+    !domain.deploy.some((target) => deploymentId(target, lineage.id) === id);
+  await issued.finish([
+    ...dueOfLineage({ ...toCase(held, needs), certificate, state }),
+    ...deploys.filter(isNew),
+  ]);
+}
+
+/** Its targets may be others by now than when the order began. */
+async function deploysNow(
+  { id: lineage, domain: name }: Held['lineage'],
+  { wishes, clock }: OutcomeNeeds,
+): Promise<readonly DueEntry[]> {
+  const targets = (await wishes.domain(name))?.deploy ?? [];
+  return targets.map((target) => ({ job: 'deploy', id: deploymentId(target, lineage), at: clock.now() }));
+}
+
+/** All is well, but for the names that the certificate had to do without: they go on failing, each on its own ladder. */
+function succeeded(
+  state: RenewalState,
+  { held, certificate }: { readonly held: Held; readonly certificate: Certificate },
+  renewal: Pick<RenewalState, 'renewAt' | 'ariCheckAt' | 'hurriedAt' | 'paused'>,
+): RenewalState {
+  const { lineage, version } = state;
+  const leftOut = stillLeftOut(state.leftOut, held.lineage.wanted.names, certificate.names);
+  const requested = answered(state, held.state);
+  const { revoking, compromised } = state;
+  const kept = { lineage, version, revoking, compromised, requested };
+  const fresh = { ...kept, ...renewal, failures: 0, issuerFailures: {} };
+  if (leftOut === undefined) return { ...fresh, reminders: { count: 0 } };
+  const { failingSince, lastFailure, reminders } = state;
+  return { ...fresh, leftOut, failingSince, lastFailure, reminders };
+}
+
+function successEvents(
+  { lineage, state }: Held,
+  {
+    certificate,
+    reason,
+    isWhole,
+  }: { readonly certificate: Certificate; readonly reason: Reason; readonly isWhole: boolean },
+): readonly NewEvent[] {
+  const about = { domain: lineage.domain, lineage: lineage.id };
+  const { serial, issuer, notAfter, names } = certificate;
+  const issued: NewEvent = {
+    type: 'certificate.issued',
+    ...about,
+    facts: { reason, serial, issuer, notAfter, names },
+  };
+  return isWhole ? [issued, ...recoveredEvents(state, certificate, lineage.domain)] : [issued];
+}
+
+/** For people who were told that it fails. */
+export function recoveredEvents(
+  { lineage, failures, reminders }: RenewalState,
+  { serial, issuer, notAfter, names }: Certificate,
+  domain: string,
+): readonly NewEvent[] {
+  const facts = { serial, issuer, notAfter, names, failures };
+  return reminders.toldAt === undefined ? [] : [{ type: 'certificate.recovered', domain, lineage, facts }];
+}

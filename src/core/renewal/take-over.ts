@@ -1,0 +1,52 @@
+import type { Fence, Ports } from '../ports.ts';
+import { deploymentId, editRenewal } from '../records.ts';
+import type { Bundle, Lineage, NewEvent, Settings } from '../types.ts';
+import { firstAdviceAt } from './advice.ts';
+import { pointOf } from './held.ts';
+import { dueOfLineage } from './next-action.ts';
+
+export type TakeOverNeeds = Pick<Ports, 'renewals' | 'changes' | 'clock'> & {
+  readonly settings: () => Settings;
+};
+
+export interface TakeOver {
+  readonly lineage: Lineage;
+  readonly generation: Bundle;
+  /** For the trail: why it is held without an order. */
+  readonly reason: string;
+  /** Targets that are to get it now. */
+  readonly deploy?: readonly string[] | undefined;
+  readonly fence?: Fence | undefined;
+}
+
+/** Stores a certificate that was not ordered here as the next generation of a lineage; it is renewed when it is due. */
+export async function takeOver(given: TakeOver, needs: TakeOverNeeds): Promise<void> {
+  const { lineage, generation, reason, deploy = [], fence } = given;
+  const { certificate } = generation;
+  await editRenewal(lineage.id, needs, (before) => {
+    const now = needs.clock.now();
+    const renewAt = pointOf(certificate, needs, undefined);
+    const state = { ...before, renewAt, ariCheckAt: firstAdviceAt(certificate, now) };
+    const { serial, notAfter, names } = certificate;
+    const facts = { reason, serial, notAfter, names };
+    const event: NewEvent = {
+      type: 'certificate.issued',
+      domain: lineage.domain,
+      lineage: lineage.id,
+      facts,
+    };
+    const deploys = deploy.map((target) => ({
+      job: 'deploy' as const,
+      id: deploymentId(target, lineage.id),
+      at: now,
+    }));
+    return {
+      fence,
+      generation,
+      putRenewals: [state],
+      due: [...dueOfLineage({ lineage, certificate, state, now }), ...deploys],
+      events: [event],
+      durable: true,
+    };
+  });
+}

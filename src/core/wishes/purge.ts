@@ -1,0 +1,133 @@
+import { fallbackId } from '../policies.ts';
+import type { Fence, Ports } from '../ports.ts';
+import type { Certificate, Instant, Lineage, LineageId, NewEvent } from '../types.ts';
+import { deadline } from '../wait.ts';
+
+export type PurgeNeeds = Pick<
+  Ports,
+  'certificates' | 'renewals' | 'issuances' | 'changes' | 'locks' | 'clock' | 'log'
+>;
+
+/** Unwanted certificates are deleted so long after their expiry where the file does not say otherwise. */
+const usualRetentionMs = 180 * 86_400_000;
+
+const lockMs = 30_000;
+
+/** What nobody asks for any more, with when it expired; without a certificate since when nobody asks. */
+export interface Leftover {
+  readonly lineage: Lineage;
+  readonly expiredAt: Instant;
+}
+
+/** Leftovers that expired so long ago, oldest first. */
+export async function leftovers(
+  expiredForMs: number,
+  { certificates, clock }: Pick<PurgeNeeds, 'certificates' | 'clock'>,
+): Promise<readonly Leftover[]> {
+  const lineages = (await certificates.lineages()).filter((one) => whyKept(one) === undefined);
+  const currents = await certificates.currents(lineages.map(({ id }) => id));
+  const last = clock.now() - expiredForMs;
+  return lineages
+    .map((lineage, index) => ({ lineage, expiredAt: endOf(lineage, currents[index]) }))
+    .filter(({ expiredAt }) => expiredAt <= last)
+    .toSorted((a, b) => a.expiredAt - b.expiredAt);
+}
+
+/** The chore: what was kept long enough goes. */
+export async function purgeLeftovers(retentionMs: number | undefined, needs: PurgeNeeds): Promise<void> {
+  for (const { lineage } of await leftovers(retentionMs ?? usualRetentionMs, needs)) {
+    const kept = await purge(lineage.id, undefined, needs);
+    if (kept !== undefined) needs.log.info({ lineage: lineage.id, kept }, 'an old certificate is kept');
+  }
+}
+
+/** Why a lineage cannot be deleted, in words; undefined: it can. */
+export function whyKept({ source, unwantedSince }: Lineage): string | undefined {
+  if (source === 'self-signed') return 'it is a self-signed stand-in, which goes with its certificate';
+  if (source === 'upload') return 'it was uploaded';
+  return unwantedSince === undefined ? 'a host, a group or a domain asks for it' : undefined;
+}
+
+/**
+ * Deletes a lineage with all its generations and keys, and the stand-in of its names with the last of them; never one
+ * that is wanted, at work or to be revoked. Resolves with why it was kept; undefined: it is gone. May run twice.
+ */
+export async function purge(
+  id: LineageId,
+  requestedBy: string | undefined,
+  needs: PurgeNeeds,
+): Promise<string | undefined> {
+  const seen = await needs.certificates.lineage(id);
+  if (seen === undefined) return undefined;
+  const { signal, cancel } = deadline(needs.clock, lockMs, `waiting for a change of ${seen.domain}`);
+  // The host may come back at this moment; whoever is first is seen by the other.
+  const wishes = await needs.locks.acquire(`wishes:${seen.domain}`, lockMs, signal).finally(cancel);
+  try {
+    const work = await needs.locks.tryAcquire(`issue:${id}`, lockMs);
+    if (work === undefined) return 'it is being worked on';
+    try {
+      return await purgeHeld(id, { requestedBy, fence: wishes }, needs);
+    } finally {
+      await work.release();
+    }
+  } finally {
+    await wishes.release();
+  }
+}
+
+async function purgeHeld(
+  id: LineageId,
+  { requestedBy, fence }: { readonly requestedBy: string | undefined; readonly fence: Fence },
+  needs: PurgeNeeds,
+): Promise<string | undefined> {
+  const [lineage, certificate, { revoking }, open] = await Promise.all([
+    needs.certificates.lineage(id),
+    needs.certificates.certificate(id),
+    needs.renewals.get(id),
+    needs.issuances.get(id),
+  ]);
+  if (lineage === undefined) return undefined;
+  const kept = whyKept(lineage);
+  if (kept !== undefined) return kept;
+  if (revoking !== undefined) return 'it is still to be revoked';
+  if (open !== undefined) return 'an order for it is under way';
+  const standIn = await lonelyStandIn(lineage, needs);
+  await needs.changes.commit({
+    fence,
+    removeLineages: [id, ...standIn],
+    events: [eventOf(lineage, certificate, requestedBy)],
+    durable: true,
+  });
+  needs.log.info({ lineage: id, serial: certificate?.serial }, 'certificate deleted with its keys');
+  return undefined;
+}
+
+/** Both key classes of a policy have the same one. */
+async function lonelyStandIn(
+  { id, policy, domain }: Lineage,
+  { certificates }: PurgeNeeds,
+): Promise<readonly LineageId[]> {
+  if (policy === undefined) return [];
+  const others = await Promise.all(
+    ['ec', 'rsa']
+      .map((keyClass) => `${policy}/${keyClass}`)
+      .filter((other) => other !== id)
+      .map((other) => certificates.lineage(other)),
+  );
+  const isShared = others.some((other) => other?.domain === domain);
+  return isShared ? [] : [fallbackId(policy)];
+}
+
+function eventOf(
+  { id, domain, wanted }: Lineage,
+  certificate: Certificate | undefined,
+  requestedBy: string | undefined,
+): NewEvent {
+  const { serial, notAfter } = certificate ?? {};
+  const facts = { serial, notAfter, names: wanted.names, requestedBy };
+  return { type: 'certificate.purged', domain, lineage: id, facts };
+}
+
+function endOf({ unwantedSince = 0 }: Lineage, certificate: Certificate | undefined): Instant {
+  return Math.max(certificate?.notAfter ?? 0, unwantedSince);
+}

@@ -1,0 +1,78 @@
+import type { Change, Ports } from '../ports.ts';
+import { freshRenewal, untilUncontested } from '../records.ts';
+import type { LineageId, Settings } from '../types.ts';
+import { deadline } from '../wait.ts';
+import { type PlanInput, planLineages, type StoredWish, type WishEdit } from './lineage-plan.ts';
+
+export type { StoredWish, WishEdit } from './lineage-plan.ts';
+
+export type ReconcileNeeds = Pick<
+  Ports,
+  'wishes' | 'certificates' | 'renewals' | 'changes' | 'locks' | 'jobs' | 'clock'
+> & {
+  readonly settings: () => Settings;
+};
+
+export interface Reconciled {
+  /** Lineages that serve the wish now. */
+  readonly wanted: readonly LineageId[];
+}
+
+const lockMs = 30_000;
+
+/**
+ * Changes the wishes of one domain and, in the same write, the lineages that follow from them; then wakes the work.
+ * `edit` sees what is stored and may throw to refuse; undefined changes nothing but still brings the lineages in line.
+ * The only way a wish changes, for the file and for commands.
+ */
+export async function changeWishes(
+  name: string,
+  edit: (stored: StoredWish) => WishEdit | undefined,
+  needs: ReconcileNeeds,
+): Promise<Reconciled> {
+  const { signal, cancel } = deadline(needs.clock, lockMs, `waiting for another change of ${name}`);
+  const lock = await needs.locks.acquire(`wishes:${name}`, lockMs, signal).finally(cancel);
+  try {
+    // Jobs write the renewal states meanwhile.
+    const plan = await untilUncontested(async () => {
+      const stored = await read(name, needs);
+      const change = edit(stored) ?? {};
+      const held = await heldOf(name, needs);
+      const [settings, now] = [needs.settings(), needs.clock.now()];
+      const planned = planLineages({ name, stored, edit: change, held, settings, now });
+      if (!isEmpty(planned.change)) await needs.changes.commit({ fence: lock, ...planned.change });
+      return planned;
+    });
+    await needs.jobs.wake('deploy', plan.wakeDeploy);
+    await needs.jobs.wake('issue', plan.wakeIssue);
+    return { wanted: plan.wanted };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function read(name: string, { wishes }: ReconcileNeeds): Promise<StoredWish> {
+  const [domain, hosts, groups] = await Promise.all([
+    wishes.domain(name),
+    wishes.hosts(name),
+    wishes.groups(name),
+  ]);
+  return { domain, hosts, groups };
+}
+
+async function heldOf(name: string, { certificates, renewals }: ReconcileNeeds): Promise<PlanInput['held']> {
+  const lineages = (await certificates.lineages(name)).filter((lineage) => lineage.source === 'acme');
+  const ids = lineages.map(({ id }) => id);
+  const [states, currents] = await Promise.all([renewals.many(ids), certificates.currents(ids)]);
+  return lineages.map((lineage, index) => ({
+    lineage,
+    state: states[index] ?? freshRenewal(lineage.id),
+    certificate: currents[index],
+  }));
+}
+
+function isEmpty(change: Change): boolean {
+  return Object.values(change).every(
+    (part) => part === undefined || (Array.isArray(part) && part.length === 0),
+  );
+}

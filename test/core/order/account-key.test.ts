@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../../src/core/errors.ts';
+import type { Step } from '../gate.ts';
+import { startWorlds, type World, type Worlds, www } from '../world.ts';
+
+let worlds: Worlds;
+let world: World;
+
+beforeAll(async () => {
+  worlds = await startWorlds();
+});
+afterAll(() => worlds.stop());
+beforeEach(async () => {
+  world = await worlds.open();
+});
+
+/** As a session does that finds out while it answers. */
+const keyChanged: Step = async () => {
+  world.first.ways.thumbprint = 'another-key';
+  throw new AgentError('store.conflict', 'the account got another key in the middle of an order');
+};
+
+describe('an account that gets another key in the middle of an order', () => {
+  it('has the answers made anew, and the same order ends well', async () => {
+    await world.want();
+    world.gate.once('first.respond', keyChanged);
+    await world.renew();
+    expect(await world.store.certificates.certificate(www)).toMatchObject({ issuer: 'first' });
+    expect(world.first.orders).toHaveLength(1);
+    const calls = world.gate.calls.filter((call) => /^(http|dns)-01\.(present|cleanUp)$/.test(call));
+    expect(calls.map((call) => call.split('.')[1])).toEqual(['present', 'cleanUp', 'present', 'cleanUp']);
+    expect(await world.events('certificate.failed')).toEqual([]);
+  });
+
+  it('also when the run that answered with the old one was killed', async () => {
+    await world.want();
+    world.gate.once('first.respond', async () => {
+      world.first.ways.thumbprint = 'another-key';
+      throw new AgentError('store.unavailable', 'the process lost its store');
+    });
+    await world.renew().catch(() => {});
+    await world.live(60_000);
+    expect(await world.store.certificates.certificate(www)).toMatchObject({ issuer: 'first' });
+    expect(world.first.orders).toHaveLength(1);
+  });
+
+  it('is no endless loop: a second change at once is a failure on the ladder', async () => {
+    await world.want();
+    let count = 0;
+    world.gate.always('first.respond', async () => {
+      count += 1;
+      world.first.ways.thumbprint = `key-${count}`;
+      throw new AgentError('store.conflict', 'the account got another key in the middle of an order');
+    });
+    await world.renew();
+    expect(count).toBe(2);
+    world.gate.always('first.respond', undefined);
+    await world.live(15 * 60_000);
+    expect(await world.store.certificates.certificate(www)).toBeDefined();
+  });
+});

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../../src/core/errors.ts';
+import { failing, losingAnswer } from '../gate.ts';
+import { day, minute, t0 } from '../given.ts';
+import { problemError } from '../scripted-ca.ts';
+import { startWorlds, type World, type Worlds, www } from '../world.ts';
+
+let worlds: Worlds;
+let world: World;
+
+beforeAll(async () => {
+  worlds = await startWorlds();
+});
+afterAll(() => worlds.stop());
+beforeEach(async () => {
+  world = await worlds.open();
+});
+
+const network = new AgentError('acme.network', 'the connection broke');
+
+async function held() {
+  return world.store.certificates.certificate(www);
+}
+
+describe('the profile', () => {
+  const wish = (required: boolean) => ({ profile: { name: 'tlsserver', required } });
+
+  it('is ordered where the CA has it', async () => {
+    await world.want(wish(true));
+    world.first.ways.profiles = ['classic', 'tlsserver'];
+    await world.renew();
+    expect(world.first.orders.map(({ asked }) => asked.profile)).toEqual(['tlsserver']);
+  });
+
+  it('that is preferred is left out where the CA lacks it, and is not ordered again each tick', async () => {
+    await world.want(wish(false));
+    world.first.ways.profiles = ['classic'];
+    await world.live(day);
+    expect(world.first.orders.map(({ asked }) => asked.profile)).toEqual([undefined]);
+    expect(await held()).toBeDefined();
+  });
+
+  it('that is required sends the order to the next CA, and the cause says what the first one offers', async () => {
+    await world.want(wish(true));
+    world.first.ways.profiles = ['classic'];
+    world.second.ways.profiles = ['tlsserver'];
+    await world.live(minute);
+    expect(world.first.orders).toEqual([]);
+    expect(await held()).toMatchObject({ issuer: 'second' });
+    const [failed] = await world.events('certificate.failed');
+    expect(failed?.facts.message).toBe('first has no profile "tlsserver"; it offers classic');
+  });
+});
+
+describe('"replaces"', () => {
+  async function renewed(): Promise<void> {
+    await world.want();
+    await world.renew();
+    await world.ask(true);
+    await world.renew();
+  }
+
+  it('names the predecessor of the same account', async () => {
+    await renewed();
+    const [before, after] = world.first.orders;
+    expect(before?.asked.replaces).toBeUndefined();
+    expect(after?.asked.replaces).toBe((await world.store.certificates.certificate(www, 1))?.ariCertId);
+    expect(after?.asked.replaces).toMatch(/^[\w-]+\.[\w-]+$/);
+  });
+
+  it('is left out at a CA without renewal information', async () => {
+    world.first.ways.hasRenewalInfo = false;
+    await renewed();
+    expect(world.first.orders.map(({ asked }) => asked.replaces)).toEqual([undefined, undefined]);
+  });
+
+  it('that is refused is left out in one more order, which succeeds', async () => {
+    await world.want();
+    await world.renew();
+    world.gate.once(
+      'first.newOrder',
+      failing(problemError({ type: 'malformed', detail: 'no such cert' }, 404)),
+    );
+    await world.ask(true);
+    await world.renew();
+    expect(await held()).toMatchObject({ generation: 2 });
+    expect(world.first.orders[1]?.asked.replaces).toBeUndefined();
+    expect((await world.store.renewals.get(www)).failures).toBe(0);
+  });
+
+  it('that another order took (its answer was lost) is left out', async () => {
+    await world.want();
+    await world.renew();
+    world.gate.once('first.newOrder', losingAnswer(network));
+    await world.live(65 * day);
+    expect(await held()).toMatchObject({ generation: 2 });
+    expect(world.first.orders.map(({ asked }) => asked.replaces !== undefined)).toEqual([false, true, false]);
+    expect(world.first.finalized()).toHaveLength(2);
+  });
+
+  it('is not dropped for a rate limit', async () => {
+    await world.want();
+    await world.renew();
+    world.gate.once('first.newOrder', failing(problemError({ type: 'rateLimited' }, 429, t0 + minute)));
+    await world.ask(true);
+    await world.renew();
+    expect(world.gate.calls.filter((call) => call === 'first.newOrder')).toHaveLength(2);
+    expect((await world.store.renewals.get(www)).lastFailure).toMatchObject({ code: 'acme.rateLimited' });
+  });
+});

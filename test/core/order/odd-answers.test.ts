@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Passing } from '../../support/proxy.ts';
+import { createCaSigner } from '../ca-signer.ts';
+import { always, attempts, date, expectPeace, problem, until } from '../fault-kit.ts';
+import { day, hour, minute, t0 } from '../given.ts';
+import { startWiredWorlds, type WiredWorld, type WiredWorlds } from '../wired-world.ts';
+import { www } from '../world.ts';
+
+let worlds: WiredWorlds;
+let world: WiredWorld;
+
+beforeAll(async () => {
+  worlds = await startWiredWorlds();
+});
+afterAll(() => worlds.stop());
+beforeEach(async () => {
+  world = await worlds.open();
+});
+
+const issuer = () => world.store.certificates.certificate(www).then((one) => one?.issuer);
+const codes = async () => (await world.events('certificate.failed')).map(({ facts }) => facts.code);
+
+describe('a Retry-After', () => {
+  const retryAfter =
+    (value: string) =>
+    ({ headers }: Passing) => ({ headers: { ...headers, 'retry-after': value } });
+
+  it.each(['0', 'Thu, 01 Jan 1970 00:00:00 GMT', 'soon', '-5'])(
+    'of %s at an open order does not make us hurry',
+    async (value) => {
+      world.first.ways.validationMs = 8000;
+      world.first.ways.processingMs = 8000;
+      world.wire.first.rewrite('order', retryAfter(value), always);
+      world.wire.first.rewrite('finalize', retryAfter(value), always);
+      await world.want({ issuers: ['first'] });
+      await world.live(10 * minute);
+      await expectPeace(world);
+      expect(world.wire.first.counts().order).toBeLessThanOrEqual(32);
+      expect(world.first.orders).toHaveLength(1);
+    },
+  );
+
+  it.each(['99999999999', date(t0 + 300 * day)])(
+    'of %s at an open order delays it by an hour at most',
+    async (value) => {
+      world.first.ways.validationMs = 8000;
+      world.first.ways.processingMs = 8000;
+      world.wire.first.rewrite('order', retryAfter(value), always);
+      world.wire.first.rewrite('finalize', retryAfter(value), always);
+      await world.want({ issuers: ['first'] });
+      await world.live(3 * hour);
+      await expectPeace(world);
+      expect(world.first.orders).toHaveLength(1);
+    },
+  );
+
+  it.each(['99999999999', date(t0 + 300 * day)])('of %s to a new order is seven days', async (value) => {
+    world.wire.first.status('newOrder', {
+      code: 429,
+      headers: { 'retry-after': value, date: date(t0) },
+      body: problem('rateLimited'),
+      nonce: true,
+    });
+    await world.want({ issuers: ['first'] });
+    await world.live(8 * day);
+    await expectPeace(world);
+    expect(attempts(world.wire.first.calls, t0)).toEqual([0, 7 * 24 * 60]);
+    // A day after the first failure, and each day from then on, people hear of it; and when it is mended.
+    expect(await world.events('certificate.reminder')).toHaveLength(6);
+    expect(await world.events('certificate.recovered')).toHaveLength(1);
+  });
+});
+
+describe('a CA that fails for days', () => {
+  it('is asked by the ladder, people are reminded daily, and what was served stays until it is mended', async () => {
+    await world.want({ issuers: ['first'] });
+    await world.live(minute);
+    const held = world.web.shows(www)?.certificate;
+    const { renewAt = 0 } = await world.store.renewals.get(www);
+    const mendedAt = renewAt + 4 * day;
+    const fault = world.wire.first.status(
+      (call) => call.kind !== 'renewalInfo' && call.at >= renewAt && call.at < mendedAt,
+      () => ({ code: 500, body: problem('serverInternal'), nonce: true }),
+    );
+    await world.live(mendedAt - world.clock.now());
+    expect(world.web.shows(www)?.certificate.fingerprint).toBe(held?.fingerprint);
+    const failed = await world.events('certificate.failed');
+    const pauses = failed
+      .slice(1)
+      .map(({ at }, index) => Math.round((at - (failed[index]?.at ?? 0)) / minute));
+    expect(pauses.slice(0, 3)).toEqual([1, 10, 100]);
+    expect(pauses.slice(3)).toHaveLength(3);
+    for (const pause of pauses.slice(3)) expect(Math.abs(pause - 24 * 60)).toBeLessThanOrEqual(1);
+    // Four repetitions of a call, and an order that names its predecessor is asked for without that once.
+    expect(fault.met).toBeLessThanOrEqual(6 * failed.length + 5 * 3);
+    const reminders = await world.events('certificate.reminder');
+    expect(reminders.map(({ at }) => Math.round((at - (failed[0]?.at ?? 0)) / hour))).toEqual([24, 48, 72]);
+    await world.live(2 * day);
+    await expectPeace(world);
+    expect(await world.events('certificate.recovered')).toHaveLength(1);
+    expect(world.first.finalized()).toHaveLength(2);
+  });
+
+  it('and rejects every nonce gives way to the next one after three attempts', async () => {
+    world.wire.first.status(until(t0 + day, 'newOrder'), () => ({
+      code: 400,
+      body: problem('badNonce'),
+      nonce: true,
+    }));
+    await world.want();
+    await world.live(hour);
+    expect(await issuer()).toBe('second');
+    expect(attempts(world.wire.first.calls, t0)).toEqual([0, 1, 11]);
+  });
+});
+
+describe('a certificate that is none', () => {
+  const stranger = createCaSigner('stranger', { notBefore: t0 - day, notAfter: t0 + 90 * day });
+
+  it.each<[string, (pem: string) => string]>([
+    ['cut off', (pem) => pem.slice(0, 500)],
+    ['empty', () => ''],
+    ['a page', () => '<html>busy</html>'],
+    ['garbled', (pem) => pem.replace(/^(.{200})...../s, '$1AAAAA')],
+    ['without its leaf', (pem) => pem.slice(pem.indexOf('-----BEGIN', 10))],
+  ])('%s is fetched again, and not ordered again', async (_, change) => {
+    world.wire.first.rewrite('cert', ({ text }) => ({ text: change(text) }), 2);
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    await expectPeace(world);
+    expect(await codes()).toEqual(['order.certificate', 'order.certificate']);
+    expect([world.first.orders.length, world.first.finalized().length]).toEqual([1, 1]);
+    expect(world.wire.first.counts()).toMatchObject({ newOrder: 1, finalize: 1, cert: 3 });
+  });
+
+  it('for days is ordered anew, every other day', async () => {
+    world.wire.first.rewrite('cert', () => ({ text: 'nothing of use' }), always);
+    await world.want({ issuers: ['first'] });
+    await world.live(4 * day);
+    const [, ...days] = attempts(world.wire.first.calls, t0);
+    expect(days).toEqual([111 + 24 * 60, 111 + 3 * 24 * 60]);
+    expect(world.first.finalized()).toHaveLength(3);
+  });
+
+  it('of somebody else is refused', async () => {
+    let other = '';
+    world.gate.once('first.finalize', async (proceed, [, csrDer]) => {
+      other = stranger.issue(csrDer as Uint8Array, { notBefore: t0 - hour, notAfter: t0 + 30 * day });
+      return proceed();
+    });
+    // The chain is that of another CA, and its first certificate is not ours.
+    world.wire.first.rewrite('cert', () => ({ text: other.slice(other.indexOf('-----BEGIN', 10)) }));
+    await world.want({ issuers: ['first'] });
+    await world.live(10 * minute);
+    await expectPeace(world);
+    expect(await codes()).toEqual(['order.certificate']);
+  });
+});
+
+describe('challenges of types that we do not know', () => {
+  const unknown: readonly unknown[] = [
+    { type: 'quantum-01', url: 'https://ca.test/q', status: 'pending', token: 'q' },
+    { type: 'dns-01', status: 'pending' },
+    { type: 'http-01', url: 'https://ca.test/h', status: 'odd', token: 'h' },
+    null,
+    'text',
+  ];
+
+  it('are ignored beside one that we know', async () => {
+    world.fronts.first.moreChallenges.push(...unknown);
+    await world.want({ issuers: ['first'] });
+    await world.live(minute);
+    await expectPeace(world);
+  });
+
+  it('alone lead to the next issuer at once, and are no reason to ask the first again soon', async () => {
+    world.fronts.first.moreChallenges.push(...unknown);
+    world.first.ways.challengeTypes = [];
+    await world.want();
+    await world.live(minute);
+    expect(await issuer()).toBe('second');
+    expect(await codes()).toEqual(['order.noChallenge']);
+  });
+
+  it('alone are tried once a day where there is no other issuer, and people are told at once', async () => {
+    world.first.ways.challengeTypes = [];
+    await world.want({ issuers: ['first'] });
+    await world.live(2 * day + hour);
+    expect(attempts(world.wire.first.calls, t0)).toEqual([0, 24 * 60, 2 * 24 * 60]);
+    const [failed] = await world.events('certificate.failed');
+    expect(failed?.facts).toMatchObject({ tell: true, message: expect.stringContaining('http-01') });
+    expect(await world.tokensLeft()).toBe(0);
+  });
+});
+
+describe('an order that expires', () => {
+  it.each([
+    ['invalid', 'order.expired'],
+    ['gone', 'acme.malformed'],
+  ] as const)('and is %s after an outage is made again', async (end, code) => {
+    world.first.ways.orderLife = { ms: 5 * minute, end };
+    world.wire.first.status(until(t0 + 8 * minute, 'finalize'), () => ({ code: 500, body: 'busy' }));
+    await world.want({ issuers: ['first'] });
+    await world.live(3 * hour);
+    await expectPeace(world);
+    expect(await codes()).toEqual(['acme.server', 'acme.server', code]);
+    expect([world.first.orders.length, world.first.finalized().length]).toEqual([2, 1]);
+  });
+});
+
+describe('a clock', () => {
+  it.each([
+    ['an hour ahead', hour],
+    ['an hour behind', -hour],
+  ])('%s: the certificate is issued at once, and limits end when the CA says', async (_, off) => {
+    world.clock.jump(off);
+    const limit = world.wire.first.status(until(t0 + 20 * minute, 'newOrder'), ({ at }) => ({
+      code: 429,
+      headers: { 'retry-after': date(t0 + 20 * minute), date: date(at) },
+      body: problem('rateLimited'),
+      nonce: true,
+    }));
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    await expectPeace(world);
+    expect(limit.met).toBe(1);
+    expect(attempts(world.wire.first.calls, t0)).toEqual([0, 20]);
+  });
+
+  it.each(['newOrder', 'authz', 'chall', 'order', 'finalize', 'cert'] as const)(
+    'that is set back by an hour at %s: the order goes on',
+    async (kind) => {
+      let isSet = false;
+      world.wire.first.status(
+        (call) => {
+          if (call.kind === kind && !isSet) world.clock.jump(-hour);
+          isSet ||= call.kind === kind;
+          return false;
+        },
+        { code: 500 },
+      );
+      world.first.ways.validationMs = 3000;
+      await world.want({ issuers: ['first'] });
+      await world.live(3 * hour);
+      await expectPeace(world);
+      expect([world.first.orders.length, world.first.finalized().length]).toEqual([1, 1]);
+    },
+  );
+});
+
+describe('a slow CA', () => {
+  it('that takes eight seconds for each answer is not given up', async () => {
+    world.wire.first.delay(() => true, world.takes(8000), always);
+    await world.want({ issuers: ['first'] });
+    await world.live(10 * minute);
+    await expectPeace(world);
+    expect(await codes()).toEqual([]);
+  });
+
+  it('whose answers come byte by byte is understood', async () => {
+    world.wire.first.drip(() => true, { pieces: 40, pauseMs: 1 }, always);
+    await world.want({ issuers: ['first'] });
+    await world.live(10 * minute);
+    await expectPeace(world);
+    expect(await codes()).toEqual([]);
+  });
+});

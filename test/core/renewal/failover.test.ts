@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../../src/core/errors.ts';
+import { failing } from '../gate.ts';
+import { day, hour, minute, t0 } from '../given.ts';
+import { problemError } from '../scripted-ca.ts';
+import { startWorlds, type World, type Worlds, www } from '../world.ts';
+
+let worlds: Worlds;
+let world: World;
+
+beforeAll(async () => {
+  worlds = await startWorlds();
+});
+afterAll(() => worlds.stop());
+beforeEach(async () => {
+  world = await worlds.open();
+});
+
+const down = failing(new AgentError('acme.server', 'the CA answers 503'));
+
+const hosts = (count: number) => Array.from({ length: count }, (_, index) => `h${index}.example.com`);
+const idOf = (host: string) => `example.com/${host}/ec`;
+const callsOf = (call: string) => world.gate.calls.filter((one) => one === call).length;
+
+async function issuerOf(lineage = www): Promise<string | undefined> {
+  return (await world.store.certificates.certificate(lineage))?.issuer;
+}
+
+describe('the next issuer', () => {
+  it('is asked after three faults of the first, at once', async () => {
+    await world.want();
+    world.gate.always('first.newOrder', down);
+    await world.live(12 * minute);
+    expect(await issuerOf()).toBe('second');
+    const failed = await world.events('certificate.failed');
+    expect(failed.map(({ at }) => at - t0)).toEqual(
+      [0, minute, 11 * minute].map((at) => expect.closeTo(at, -3)),
+    );
+  });
+
+  it('is asked at once where asking the first again is pointless', async () => {
+    await world.want();
+    world.first.ways.verdict = () => ({ type: 'caa', detail: 'CAA forbids' });
+    await world.renew();
+    expect(await issuerOf()).toBe('second');
+    expect(world.first.orders).toHaveLength(1);
+  });
+
+  it('is not asked for a verdict about the name', async () => {
+    await world.want();
+    world.first.ways.verdict = () => ({ type: 'unauthorized', detail: 'somebody else answered' });
+    await world.live(2 * day);
+    expect(world.first.orders.length).toBeGreaterThan(3);
+    expect(world.second.orders).toEqual([]);
+  });
+
+  it('is asked though an order at the first is still open, and that one is cleaned up', async () => {
+    await world.want();
+    world.gate.always('first.finalize', down);
+    world.gate.always('first.order', down);
+    await world.live(12 * minute);
+    expect(await issuerOf()).toBe('second');
+    expect(await world.store.issuances.all()).toEqual([]);
+    expect(await world.tokensLeft()).toBe(0);
+    const failed = await world.events('certificate.failed');
+    expect(new Set(failed.map(({ facts }) => facts.issuer))).toEqual(new Set(['first']));
+  });
+
+  it('keeps the order that it began while the first is being probed', async () => {
+    await world.want();
+    world.gate.always('first.newOrder', down);
+    await world.live(10 * minute);
+    world.second.ways.validationMs = 30 * minute;
+    await world.live(hour);
+    expect(await issuerOf()).toBe('second');
+    expect(world.second.orders).toHaveLength(1);
+  });
+
+  it('gives way to the first at the next renewal', async () => {
+    await world.want();
+    world.gate.always('first.newOrder', down);
+    await world.live(12 * minute);
+    world.gate.always('first.newOrder', undefined);
+    await world.live(65 * day);
+    expect(await world.store.certificates.certificate(www)).toMatchObject({ issuer: 'first', generation: 2 });
+    expect((await world.store.renewals.get(www)).issuerFailures).toEqual({});
+  });
+
+  it('that the file does not define any more is not waited for: no order follows at once', async () => {
+    world.settings.issuers = ['first'];
+    await world.want();
+    world.first.ways.verdict = () => ({ type: 'caa', detail: 'CAA forbids' });
+    await world.renew();
+    expect(world.first.orders).toHaveLength(1);
+    const { retryAt } = await world.store.renewals.get(www);
+    expect(retryAt).toBeGreaterThan(t0 + 20 * hour);
+  });
+
+  it('is tried once too when both refuse, then each waits', async () => {
+    await world.want();
+    for (const ca of [world.first, world.second])
+      ca.ways.verdict = () => ({ type: 'rejectedIdentifier', detail: 'policy forbids' });
+    await world.live(3 * day);
+    const orders = world.first.orders.length + world.second.orders.length;
+    expect(world.second.orders.length).toBeGreaterThanOrEqual(1);
+    expect(orders).toBeLessThanOrEqual(5);
+    expect(orders).toBeGreaterThanOrEqual(4);
+  });
+
+  it('is asked for a rate limit that outlasts half of the remaining validity', async () => {
+    await world.want();
+    await world.renew();
+    const { notAfter = 0 } = (await world.store.certificates.certificate(www)) ?? {};
+    const limit = problemError({ type: 'rateLimited' }, 429, notAfter);
+    world.gate.always('first.newOrder', failing(limit));
+    await world.live(70 * day);
+    expect(await issuerOf()).toBe('second');
+    expect(callsOf('first.newOrder')).toBe(2);
+  });
+});
+
+describe('the breaker of an issuer', () => {
+  it('opens after three outages in a row over several lineages: the others go on to the next one', async () => {
+    await world.want({}, hosts(6));
+    world.gate.always('first.newOrder', down);
+    await world.work();
+    const issued = await Promise.all(hosts(6).map((host) => issuerOf(idOf(host))));
+    // The third one saw it open; a probe was let through after it.
+    expect(issued.filter((issuer) => issuer === 'second').length).toBeGreaterThanOrEqual(4);
+    expect(callsOf('first.newOrder')).toBeLessThanOrEqual(4);
+  });
+
+  it('lets one order a minute through while all issuers are out', async () => {
+    await world.want({ issuers: ['first'] }, hosts(10));
+    world.gate.always('first.newOrder', down);
+    await world.live(minute);
+    const before = callsOf('first.newOrder');
+    expect(before).toBeLessThanOrEqual(5);
+    await world.live(10 * minute);
+    expect(callsOf('first.newOrder') - before).toBeLessThanOrEqual(11);
+    expect(callsOf('first.newOrder') - before).toBeGreaterThanOrEqual(7);
+  });
+
+  it('closes with the first order that goes through, and all follow', async () => {
+    await world.want({ issuers: ['first'] }, hosts(6));
+    world.gate.always('first.newOrder', down);
+    await world.live(5 * minute);
+    world.gate.always('first.newOrder', undefined);
+    await world.live(3 * hour);
+    const issued = await Promise.all(hosts(6).map((host) => issuerOf(idOf(host))));
+    expect(issued).toEqual(hosts(6).map(() => 'first'));
+    expect(await world.store.issuerHealth.faults(['first'])).toEqual([0]);
+  });
+
+  it('does not open for verdicts about names', async () => {
+    await world.want({}, hosts(5));
+    world.first.ways.verdict = () => ({ type: 'dns', detail: 'NXDOMAIN' });
+    await world.work();
+    expect(await world.store.issuerHealth.faults(['first'])).toEqual([0]);
+    expect(world.first.orders).toHaveLength(5);
+    expect(world.second.orders).toEqual([]);
+  });
+});

@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { day, hour, minute } from '../given.ts';
+import { startWorlds, type World, type Worlds } from '../world.ts';
+
+let worlds: Worlds;
+let world: World;
+
+beforeAll(async () => {
+  worlds = await startWorlds();
+});
+afterAll(() => worlds.stop());
+beforeEach(async () => {
+  world = await worlds.open();
+});
+
+const group = 'example.com/shop/ec';
+const names = ['a.example.com', 'b.example.com', 'c.example.com'];
+
+/** One certificate for three names. */
+async function wantGroup(partial: boolean, wanted: readonly string[] = names): Promise<void> {
+  await world.want({ mode: 'custom', issuers: ['first'], partial }, []);
+  const putGroups = [
+    { domain: 'example.com', label: 'shop', names: wanted, origin: { kind: 'runtime' as const } },
+  ];
+  const domain = await world.store.wishes.domain('example.com');
+  if (domain === undefined) throw new Error('the domain is not there');
+  await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
+}
+
+function refuse(...refused: readonly string[]): void {
+  world.first.ways.verdict = (name) =>
+    refused.includes(name) ? { type: 'unauthorized', detail: `${name} points elsewhere` } : undefined;
+}
+
+async function held(): Promise<readonly string[] | undefined> {
+  return (await world.store.certificates.certificate(group))?.names;
+}
+
+function orderedNames(): readonly (readonly string[])[] {
+  return world.first.orders.map(({ asked }) => asked.names);
+}
+
+describe('names that the CA refuses', () => {
+  it('fail the whole order where the domain does not say otherwise', async () => {
+    await wantGroup(false);
+    refuse('b.example.com');
+    await world.live(5 * minute);
+    expect(await held()).toBeUndefined();
+    expect(orderedNames()).toEqual([names, names]);
+  });
+
+  it('are tried again at once after an edit of the domain, and not forgotten by it', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.live(3 * hour);
+    const tries = world.first.orders.length;
+    await world.want({ mode: 'custom', issuers: ['first', 'second'], partial: true }, []);
+    await world.work();
+    expect(world.first.orders.length).toBeGreaterThan(tries);
+    expect((await world.store.renewals.get(group)).leftOut?.['b.example.com']).toBeDefined();
+    refuse();
+    await world.live(day + hour);
+    expect(await held()).toEqual(names);
+  });
+
+  it('are left out of a second order at once, so that the others have their certificate', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.work();
+    expect(await held()).toEqual(['a.example.com', 'c.example.com']);
+    expect(orderedNames()).toEqual([names, ['a.example.com', 'c.example.com']]);
+    const state = await world.store.renewals.get(group);
+    expect(state.leftOut?.['b.example.com']?.failure.message).toContain('points elsewhere');
+    expect(state.failures).toBe(0);
+    expect(world.web.shows(group)).toBeDefined();
+  });
+
+  it('are left out at once when the domain comes to say so', async () => {
+    await wantGroup(false);
+    refuse('b.example.com');
+    await world.live(5 * minute);
+    await wantGroup(true);
+    await world.work();
+    expect(await held()).toEqual(['a.example.com', 'c.example.com']);
+  });
+
+  it('are tried again on a ladder of their own while the certificate of the others stays', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.live(3 * day);
+    const serials = new Set(world.first.finalized().map(({ url }) => url));
+    expect(serials.size).toBe(1);
+    const [first, , ...later] = world.first.orders;
+    const since = later.map(({ createdAt }) => Math.round((createdAt - (first?.createdAt ?? 0)) / minute));
+    expect(since.slice(0, 3)).toEqual([1, 11, 111]);
+    expect(later.length).toBe(5);
+    expect(later.every(({ asked }) => asked.names.length === 3)).toBe(true);
+  });
+
+  it('come onto the certificate as soon as the CA takes them, and people hear of both', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.live(2 * hour);
+    expect(world.mail.messages.length).toBeGreaterThan(0);
+    expect(await world.events('certificate.recovered', group)).toHaveLength(0);
+    refuse();
+    await world.live(day + 3 * hour);
+    expect((await held())?.toSorted()).toEqual(names);
+    expect((await world.store.renewals.get(group)).leftOut).toBeUndefined();
+    expect(await world.events('certificate.recovered', group)).toHaveLength(1);
+    const orders = world.first.orders.length;
+    await world.live(20 * day);
+    expect(world.first.orders).toHaveLength(orders);
+  });
+
+  it('are all tried when a person asks', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.live(5 * hour);
+    refuse();
+    const orders = world.first.orders.length;
+    await world.ask(true, undefined, group);
+    await world.work();
+    expect((await held())?.toSorted()).toEqual(names);
+    expect(world.first.orders).toHaveLength(orders + 1);
+  });
+
+  it('that are all refused fail the order as a whole, on its ladder', async () => {
+    await wantGroup(true);
+    refuse(...names);
+    await world.live(5 * minute);
+    expect(orderedNames()).toEqual([names, names]);
+    expect((await world.store.renewals.get(group)).failures).toBe(2);
+  });
+
+  it('one after the other cost one more order each, until none is refused', async () => {
+    await wantGroup(true);
+    let rounds = 0;
+    world.first.ways.verdict = (name) =>
+      name === names[Math.floor(rounds++ / 3)] ? { type: 'dns', detail: `no ${name}` } : undefined;
+    await world.work();
+    expect(await held()).toBeDefined();
+    expect(world.first.orders.length).toBeLessThanOrEqual(3);
+  });
+
+  it('are forgotten when nobody wants them any more', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.live(hour);
+    const domain = await world.store.wishes.domain('example.com');
+    if (domain === undefined) throw new Error('the domain is not there');
+    const fewer = names.filter((name) => name !== 'b.example.com');
+    const putGroups = [
+      { domain: 'example.com', label: 'shop', names: fewer, origin: { kind: 'runtime' as const } },
+    ];
+    await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
+    const orders = world.first.orders.length;
+    await world.live(5 * day);
+    const state = await world.store.renewals.get(group);
+    expect(state.leftOut).toBeUndefined();
+    expect(state.failingSince).toBeUndefined();
+    expect(world.first.orders).toHaveLength(orders);
+  });
+
+  it('of a CA that blames one at a time are given up after three rounds, for the ladder', async () => {
+    const many = Array.from({ length: 12 }, (_, index) => `n${index}.example.com`);
+    await wantGroup(true, many);
+    world.first.ways.verdict = (name) => {
+      const [worst] = world.first.orders.at(-1)?.asked.names ?? [];
+      return name === worst ? { type: 'unauthorized', detail: `${name} points elsewhere` } : undefined;
+    };
+    await world.work();
+    expect(world.first.orders).toHaveLength(4);
+    expect((await world.store.renewals.get(group)).failures).toBe(1);
+  });
+});

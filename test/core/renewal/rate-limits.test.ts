@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AcmeOrder, NewOrder } from '../../../src/core/ports.ts';
+import { createRateLimitedCa, type Order, type RateLimitedCa } from '../../acme/rate-limited-ca.ts';
+import { failing } from '../gate.ts';
+import { day, hour, minute, t0 } from '../given.ts';
+import { problemError } from '../scripted-ca.ts';
+import { startWorlds, type World, type Worlds, www } from '../world.ts';
+
+const limits = {
+  ordersPerAccount: { count: 10, perMs: hour },
+  certificatesPerDomain: { count: 50, perMs: 7 * day },
+  certificatesPerNames: { count: 5, perMs: 7 * day },
+  failuresPerName: { count: 5, perMs: hour },
+};
+
+let worlds: Worlds;
+let world: World;
+let ca: RateLimitedCa;
+let refused: string[];
+let asked: number[];
+
+beforeAll(async () => {
+  worlds = await startWorlds();
+});
+afterAll(() => worlds.stop());
+beforeEach(async () => {
+  world = await worlds.open();
+  world.limited.push({ name: 'first', directoryUrl: 'https://first.test/directory', limits });
+  ca = createRateLimitedCa(limits);
+  refused = [];
+  asked = [];
+  keepLimits();
+});
+
+/** The first CA keeps its limits, with buckets of its own. */
+function keepLimits(): void {
+  const issued = new Set<string>();
+  const orders = new Map<string, Order>();
+  world.gate.always('first.newOrder', async (proceed, [wanted]) => {
+    const { names } = wanted as NewOrder;
+    const order: Order = { names, exempt: issued.has(names.join()) ? 'renewal' : 'none' };
+    asked.push(world.clock.now());
+    try {
+      ca.newOrder(order, world.clock.now());
+    } catch (error) {
+      refused.push(String(error));
+      throw error;
+    }
+    const made = (await proceed()) as AcmeOrder;
+    orders.set(made.url, order);
+    return made;
+  });
+  world.gate.always('first.finalize', async (proceed, [finalized]) => {
+    const order = orders.get((finalized as AcmeOrder).url);
+    if (order !== undefined) ca.issue(order, world.clock.now());
+    if (order !== undefined) issued.add(order.names.join());
+    return proceed();
+  });
+  const verdict = world.first.ways;
+  verdict.verdict = (name) => {
+    if (name !== 'bad.example.com') return undefined;
+    ca.fail({ names: [name], exempt: 'none' }, world.clock.now());
+    return { type: 'unauthorized', detail: 'somebody else answered' };
+  };
+}
+
+describe('the rate limits of a CA', () => {
+  it('bear a fleet that is added at once: no order is refused, all are issued as the account has room', async () => {
+    const hosts = Array.from({ length: 30 }, (_, index) => `h${index}.example.com`);
+    await world.want({ issuers: ['first'] }, hosts);
+    await world.live(hour / 2);
+    expect(world.first.finalized().length).toBeGreaterThanOrEqual(10);
+    expect(world.first.finalized().length).toBeLessThanOrEqual(15);
+    await world.live(4 * hour);
+    expect(world.first.finalized()).toHaveLength(30);
+    expect(refused).toEqual([]);
+    expect(await world.events('certificate.failed')).toEqual([]);
+  });
+
+  it('bear many forced renewals of one certificate within a minute: the sixth waits for the exact set', async () => {
+    await world.want({ issuers: ['first'] });
+    for (let times = 0; times < 7; times++) {
+      await world.ask(true);
+      await world.live(5000);
+    }
+    expect(world.first.finalized()).toHaveLength(5);
+    expect(await world.store.renewals.get(www)).toMatchObject({
+      failures: 0,
+      waiting: { limit: 'certificates for exactly these names (5 in 7 days)' },
+    });
+    await world.live(2 * day);
+    expect(world.first.finalized()).toHaveLength(6);
+    expect(refused).toEqual([]);
+  });
+
+  it('bear somebody who asks again and again for a name that cannot be validated', async () => {
+    await world.want({ issuers: ['first'] }, ['bad.example.com']);
+    const lineage = 'example.com/bad.example.com/ec';
+    for (let times = 0; times < 20; times++) {
+      await world.ask(false, undefined, lineage);
+      await world.live(5000);
+    }
+    expect(asked).toHaveLength(5);
+    await world.live(hour);
+    expect(asked.length).toBeLessThanOrEqual(10);
+    expect(refused).toEqual([]);
+  });
+
+  it('are no end where they were used up elsewhere: the certificate comes when the CA said', async () => {
+    await world.want({ issuers: ['first'] });
+    const detail = 'too many new orders (10) from this account: see https://ca.test/#new-orders-per-account';
+    const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail };
+    world.gate.once('first.newOrder', failing(problemError(problem, 429, t0 + 50 * minute)));
+    await world.live(49 * minute);
+    expect(asked).toEqual([]);
+    await world.live(20 * minute);
+    expect(world.first.finalized()).toHaveLength(1);
+    expect(asked[0]).toBeGreaterThanOrEqual(t0 + 50 * minute);
+  });
+
+  it('are probed for a renewal past half of its period, once per refill, and its success is the end of it', async () => {
+    await world.want({ issuers: ['first'] });
+    await world.renew();
+    const opensAt = t0 + 80 * day;
+    const probes: number[] = [];
+    world.gate.always('first.newOrder', async (proceed) => {
+      const now = world.clock.now();
+      probes.push(now);
+      if (now >= opensAt) return proceed();
+      const detail = 'too many certificates (5) already issued for this exact set of identifiers';
+      const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail };
+      throw problemError(problem, 429, now + 3 * day);
+    });
+    await world.live(85 * day);
+    expect(world.first.finalized()).toHaveLength(2);
+    const gaps = probes.slice(1).map((at, index) => at - (probes[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual((7 * day) / 5 - 1);
+    expect(probes.at(-1)).toBeLessThan(opensAt + 4 * day);
+  });
+});
