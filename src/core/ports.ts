@@ -100,12 +100,11 @@ export interface Due {
   at(job: DueJob, id: string): Promise<Instant | undefined>;
 }
 
-/** Faults of each issuer in a row, over all lineages; three open its breaker. */
+/** Faults of each issuer in a row, over all lineages; three open its breaker. A change with `wellIssuer` ends the row. */
 export interface IssuerHealth {
   faults(issuers: readonly string[]): Promise<readonly number[]>;
   /** Resolves with the faults in a row, this one included. */
   fault(issuer: string): Promise<number>;
-  recovered(issuer: string): Promise<void>;
 }
 
 /**
@@ -130,6 +129,8 @@ export interface Change {
   readonly putRenewals?: readonly RenewalState[] | undefined;
   readonly putIssuance?: Issuance | undefined;
   readonly dropIssuance?: LineageId | undefined;
+  /** An issuer that did well: its faults in a row are forgotten. */
+  readonly wellIssuer?: string | undefined;
   readonly putDeployments?: readonly Deployment[] | undefined;
   readonly removeDeployments?: readonly Deployment[] | undefined;
   readonly putTasks?: readonly Task[] | undefined;
@@ -203,7 +204,7 @@ export interface ChallengeTokens {
   put(token: string, keyAuthorization: string, expiresAt: Instant): Promise<void>;
   get(token: string): Promise<string | undefined>;
   remove(token: string): Promise<void>;
-  /** Tells all agents that the CA fetched `token`. */
+  /** The CA fetched `token`: tells the one who waits for that, which is one agent: this one, or whichever it is. */
   announceFetched(token: string): void;
   /** Calls `seen` at each fetch of `token` that any agent answered; returns the function that stops it. */
   onFetched(token: string, seen: () => void): () => void;

@@ -55,8 +55,5 @@ export function createIssuerHealth({ link, keys }: Base): IssuerHealth {
       return counts.map((count) => Number(count ?? 0));
     },
     fault: (issuer) => link.run((client) => client.hincrby(keys.issuerFaults, issuer, 1)),
-    recovered: async (issuer) => {
-      await link.run((client) => client.hdel(keys.issuerFaults, issuer));
-    },
   };
 }

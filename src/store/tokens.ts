@@ -21,8 +21,11 @@ export function createTokens({ link, keys, storeId, clock, log }: Base, hints: H
   const self = randomBytes(9).toString('base64url');
   let isListening = false;
 
-  function tell(token: string): void {
-    for (const seen of [...(waiting.get(token) ?? [])]) seen();
+  /** True if the one who waits for it is here: an order has one worker. */
+  function tell(token: string): boolean {
+    const all = [...(waiting.get(token) ?? [])];
+    for (const seen of all) seen();
+    return all.length > 0;
   }
 
   function listen(): void {
@@ -67,8 +70,7 @@ export function createTokens({ link, keys, storeId, clock, log }: Base, hints: H
       return { token, keyAuthorization: trialAnswer(token) };
     },
     announceFetched: (token) => {
-      if (token.startsWith(trialPrefix)) return;
-      tell(token);
+      if (token.startsWith(trialPrefix) || tell(token)) return;
       link
         .run((client) => client.publish(keys.fetchedChannel, `${self} ${token}`))
         .catch((err: unknown) => log.debug({ err }, 'other agents do not hear of a fetched token'));

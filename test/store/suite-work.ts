@@ -92,7 +92,7 @@ export function suiteWork(agents: Agents): void {
     expect(await agents.store.issuerHealth.fault('ca')).toBe(1);
     expect(await agents.other.issuerHealth.fault('ca')).toBe(2);
     expect(await agents.store.issuerHealth.faults(['none', 'ca'])).toEqual([0, 2]);
-    await agents.store.issuerHealth.recovered('ca');
+    await agents.store.changes.commit({ wellIssuer: 'ca' });
     expect(await agents.other.issuerHealth.faults(['ca'])).toEqual([0]);
   });
 

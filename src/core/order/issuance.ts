@@ -20,7 +20,7 @@ import { checkProfile, profileRefusal } from './profile-rules.ts';
 
 export type IssuanceNeeds = Pick<
   Ports,
-  'budget' | 'certificates' | 'changes' | 'issuances' | 'pki' | 'solvers' | 'clock' | 'log'
+  'budget' | 'certificates' | 'changes' | 'pki' | 'solvers' | 'clock' | 'log'
 > &
   PreflightNeeds;
 
@@ -34,6 +34,8 @@ export interface IssueRequest {
   /** Current certificate, if any. */
   readonly predecessor: Certificate | undefined;
   readonly fence: Fence;
+  /** The order under way, as read under the lock. */
+  readonly open: Issuance | undefined;
   /** As it was before the order. */
   readonly state: RenewalState;
   /** The CA's limits must not delay it any more. */
@@ -60,11 +62,10 @@ const nonsense: readonly ErrorCode[] = ['acme.response', 'order.certificate', 'b
 
 /** The issuance under way, unless it is for another wish, at another issuer, of another account, or too old to go on with. */
 export async function resumable(
-  { lineage, issuer, fence }: IssueRequest,
+  { lineage, issuer, fence, open: stored }: IssueRequest,
   { accountUrl }: AcmeSession,
   needs: IssuanceNeeds,
 ): Promise<Issuance | undefined> {
-  const stored = await needs.issuances.get(lineage.id);
   if (stored === undefined) return undefined;
   const same =
     sameNames(stored.wanted.names, lineage.wanted.names) &&

@@ -1,10 +1,10 @@
 import { abandon, type IssuanceNeeds } from '../order/issuance.ts';
-import type { Fence } from '../ports.ts';
+import type { Fence, Ports } from '../ports.ts';
 import { type RevocationNeeds, revokeDue } from '../revocation/revocation.ts';
 import { revocationDueAt } from '../revocation/revoking.ts';
 import type { Instant } from '../types.ts';
 
-type ForgetNeeds = IssuanceNeeds & RevocationNeeds;
+type ForgetNeeds = IssuanceNeeds & RevocationNeeds & Pick<Ports, 'issuances'>;
 
 /** Its domain is gone or disabled, or it is no lineage that we order for: whoever waits for it is told. */
 export async function forget(

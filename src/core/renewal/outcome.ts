@@ -39,6 +39,7 @@ export async function storeIssued(
       generation: issued.bundle,
       putRenewals: [next],
       putIssuance: { ...issued.issuance, stored: done },
+      wellIssuer: certificate.issuer,
       // Until the commit point the lineage stays due: if this run dies, another one ends what it left.
       due: [
         { job: 'issue', id: lineage.id, at },
@@ -49,22 +50,26 @@ export async function storeIssued(
       durable: true,
     };
   });
-  const stored = await needs.certificates.certificate(lineage.id);
+  // What was stored, and whether its targets are others by now than when the order began.
+  const [stored, deploys] = await Promise.all([
+    needs.certificates.certificate(lineage.id),
+    deploysNow(lineage, needs),
+  ]);
   if (stored?.fingerprint !== certificate.fingerprint)
     throw new Error('the stored certificate is not the one just issued');
-  await needs.issuerHealth.recovered(certificate.issuer ?? '');
   const ms = needs.clock.now() - issued.issuance.startedAt;
   needs.log.info(
     { lineage: lineage.id, reason, issuer: certificate.issuer, serial: certificate.serial, ms },
     'certificate issued',
   );
-  const deploys = await deploysNow(lineage, needs);
   await needs.jobs.wake(
     'deploy',
     deploys.map(({ id }) => id),
   );
-  await settle(held, { state: 'done', note: certificate.serial }, needs);
-  const state = await needs.renewals.get(lineage.id);
+  const [state] = await Promise.all([
+    needs.renewals.get(lineage.id),
+    settle(held, { state: 'done', note: certificate.serial }, needs),
+  ]);
   const isNew = ({ id }: DueEntry) =>
     !domain.deploy.some((target) => deploymentId(target, lineage.id) === id);
   await issued.finish([
@@ -73,7 +78,6 @@ export async function storeIssued(
   ]);
 }
 
-/** Its targets may be others by now than when the order began. */
 async function deploysNow(
   { id: lineage, domain: name }: Held['lineage'],
   { wishes, clock }: OutcomeNeeds,

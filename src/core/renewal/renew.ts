@@ -25,7 +25,7 @@ import { rememberFailure } from './setback.ts';
 
 export type RenewNeeds = IssueNeeds &
   OutcomeNeeds &
-  Pick<Ports, 'wishes' | 'deployments' | 'buckets' | 'locks'>;
+  Pick<Ports, 'wishes' | 'deployments' | 'buckets' | 'locks' | 'issuances'>;
 
 /** So long nobody goes on with the order of a killed worker. */
 const lockMs = 15_000;
@@ -171,14 +171,14 @@ async function attempt(
   needs: RenewNeeds,
   signal: AbortSignal,
 ): Promise<Again | 'look again' | undefined> {
-  const { lineage, domain, certificate, fence } = held;
+  const { lineage, domain, certificate, fence, open } = held;
   const names = namesToOrder(lineage.wanted.names, held.state, needs.clock.now());
   const { state } = held;
   const urgent = certificate !== undefined && isUrgent(certificate, held.state, needs);
   const preflight = preflightMode(held, needs);
   try {
     const outcome = await issue(
-      { lineage, domain, names, issuer, predecessor: certificate, state, fence, urgent, preflight },
+      { lineage, domain, names, issuer, predecessor: certificate, state, fence, open, urgent, preflight },
       needs,
       signal,
     );
@@ -187,11 +187,7 @@ async function attempt(
   } catch (error) {
     if (signal.aborted || isAgentError(error, 'store.fenced') || isAgentError(error, 'store.unavailable'))
       throw error;
-    await rememberFailure(
-      held,
-      { error: toAgentError(error), issuer, ordered: held.open?.names ?? names },
-      needs,
-    );
+    await rememberFailure(held, { error: toAgentError(error), issuer, ordered: open?.names ?? names }, needs);
   }
   const after = await needs.renewals.get(lineage.id);
   const now = needs.clock.now();

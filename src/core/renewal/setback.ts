@@ -26,7 +26,7 @@ export async function rememberFailure(held: Held, blow: Blow, needs: OutcomeNeed
   const now = needs.clock.now();
   const outages = isOutage(error) ? await needs.issuerHealth.fault(issuer) : 0;
   // It answered; what failed before the CA was asked says nothing about it.
-  if (outages === 0 && error.facts.problem !== undefined) await needs.issuerHealth.recovered(issuer);
+  if (outages === 0 && error.facts.problem !== undefined) await needs.changes.commit({ wellIssuer: issuer });
   await teachBudget(blow, needs);
   if (isWait(error)) return waitForRoom(held, blow, needs);
   needs.log.warn({ lineage: lineage.id, issuer, code: error.code, err: error }, 'certificate not issued');
