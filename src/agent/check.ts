@@ -7,11 +7,13 @@ import type { Clock } from '../core/ports.ts';
 import type { Settings } from '../core/types.ts';
 import { strayReferences } from '../core/wishes/domain-wish.ts';
 import { createLog } from '../log.ts';
+import { counted } from '../operations/words.ts';
 import type { Store } from '../store/index.ts';
 import { type CheckItem, failed, item, passed } from './check-item.ts';
 import { checkStore } from './check-store.ts';
 import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
 import { tryDataDir } from './data-dir.ts';
+import { inTime } from './in-time.ts';
 import { createStoreless } from './storeless.ts';
 
 export type { CheckItem } from './check-item.ts';
@@ -115,25 +117,11 @@ async function tried(
 
 /** A part that does not heed its signal must not hold up the rest. */
 function carriedOut({ name, run }: Check, clock: Clock): Promise<CheckItem> {
-  return item(name, async () => {
-    const controller = new AbortController();
-    let cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = clock.after(checkMs, () => {
-        const error = new AgentError('net.failed', `no answer within ${checkMs / 1000} s`);
-        controller.abort(error);
-        reject(error);
-      });
-    });
-    return Promise.race([run(controller.signal), late]).finally(() => cancel());
-  });
+  const late = () => new AgentError('net.failed', `no answer within ${checkMs / 1000} s`);
+  return item(name, () => inTime({ clock, ms: checkMs, late }, run));
 }
 
 async function dataDirWords(path: string): Promise<string> {
   if ((await tryDataDir(path)) === 'can be made') return `${path} will be made at the first start`;
   return `${path}, mode ${((await stat(path)).mode & 0o777).toString(8)}`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -4,7 +4,6 @@ import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
 import { adoptDeployed } from '../core/deploy/adopt.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import { deadline } from '../core/wait.ts';
 import { adoptFile } from '../core/wishes/file-wishes.ts';
 import { tryPort } from '../edge/listen.ts';
 import { port80Purpose } from '../edge/port80.ts';
@@ -13,6 +12,7 @@ import { type AdjustableLog, createLog } from '../log.ts';
 import { nameAgent } from './agent-id.ts';
 import { type Agreement, createAgreement } from './agreement.ts';
 import { prepareDataDir, tryDataDir } from './data-dir.ts';
+import { inTime } from './in-time.ts';
 import { isEmbedded, type OpenNeeds, openOwnStore, tryOwnStore } from './open.ts';
 import { type AgentPorts, createPorts } from './ports.ts';
 import { type Roles, startRoles } from './roles.ts';
@@ -128,14 +128,11 @@ function reloader(started: LoadedConfig, { ports, agreement, work, log }: Reload
  * Redis that is away, is left behind after its time.
  */
 async function stopAll(parts: Part[], { clock, log }: { clock: Clock; log: Log }): Promise<void> {
+  const late = () => new Error(`stopping a part took longer than ${partMs / 1000} s`);
   for (const part of parts.splice(0).reverse()) {
-    const { signal, cancel } = deadline(clock, partMs, 'stopping a part');
-    const late = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-    await Promise.race([part.stop(), late])
-      .catch((err: unknown) => log.warn({ err }, 'a part did not stop in order'))
-      .finally(cancel);
+    await inTime({ clock, ms: partMs, late }, () => part.stop()).catch((err: unknown) =>
+      log.warn({ err }, 'a part did not stop in order'),
+    );
   }
   log.info({}, 'agent stopped');
 }

@@ -1,6 +1,6 @@
-import { toAgentError } from '../core/errors.ts';
+import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Clock, Log, Notice, Notifiers } from '../core/ports.ts';
-import { deadline } from '../core/wait.ts';
+import { inTime } from './in-time.ts';
 
 export interface StoreWatch {
   stop(): Promise<void>;
@@ -58,13 +58,11 @@ export function watchStore(needs: StoreWatchNeeds): StoreWatch {
 
 async function tellAll(notice: Notice, { notifiers, clock, log }: StoreWatchNeeds): Promise<void> {
   log.error({ message: notice.message }, 'the store is away; people are told directly');
-  for (const notifier of notifiers().all()) {
-    const { signal, cancel } = deadline(clock, sendMs, 'sending');
-    await notifier
-      .send([notice], undefined, signal)
-      .catch((err: unknown) => log.warn({ notifier: notifier.name, err }, 'notice not delivered'))
-      .finally(cancel);
-  }
+  const late = () => new AgentError('notify.failed', `nothing was taken within ${sendMs / 1000} s`);
+  for (const notifier of notifiers().all())
+    await inTime({ clock, ms: sendMs, late }, (signal) => notifier.send([notice], undefined, signal)).catch(
+      (err: unknown) => log.warn({ notifier: notifier.name, err }, 'notice not delivered'),
+    );
 }
 
 function toNotice(address: string, away: { awaySince: number; now: number; reason: string }): Notice {

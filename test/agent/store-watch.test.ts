@@ -4,23 +4,21 @@ import { AgentError } from '../../src/core/errors.ts';
 import type { Notice } from '../../src/core/ports.ts';
 import { createManualClock, quiet } from '../deploy/fixture.ts';
 
-it('tells the notifiers directly, once, when the store has been away for fifteen minutes', async () => {
+const away = async () => {
+  throw new AgentError('store.unavailable', 'connection refused');
+};
+
+function notifierTo(send: (notices: readonly Notice[]) => Promise<void>) {
+  return { name: 'mail', digest: true, send };
+}
+
+/** Whose time can be moved on, minute by minute. */
+function watchWith(notifiers: readonly ReturnType<typeof notifierTo>[], ping: () => Promise<void>) {
   const clock = createManualClock();
-  const sent: Notice[] = [];
-  let isAway = true;
-  const notifier = {
-    name: 'mail',
-    digest: true,
-    send: async (notices: readonly Notice[]) => {
-      sent.push(...notices);
-    },
-  };
   const watch = watchStore({
-    ping: async () => {
-      if (isAway) throw new AgentError('store.unavailable', 'connection refused');
-    },
+    ping,
     address: 'redis://127.0.0.1:1',
-    notifiers: () => ({ get: () => notifier, all: () => [notifier] }),
+    notifiers: () => ({ get: () => notifiers[0], all: () => notifiers }),
     clock,
     log: quiet,
   });
@@ -30,6 +28,16 @@ it('tells the notifiers directly, once, when the store has been away for fifteen
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
+  return { minutes, stop: watch.stop };
+}
+
+it('tells the notifiers directly, once, when the store has been away for fifteen minutes', async () => {
+  const sent: Notice[] = [];
+  let isAway = true;
+  const notifier = notifierTo(async (notices) => void sent.push(...notices));
+  const { minutes, stop } = watchWith([notifier], async () => {
+    if (isAway) await away();
+  });
   await minutes(15);
   expect(sent).toEqual([]);
   await minutes(10);
@@ -42,5 +50,22 @@ it('tells the notifiers directly, once, when the store has been away for fifteen
   isAway = true;
   await minutes(20);
   expect(sent).toHaveLength(2);
-  await watch.stop();
+  await stop();
+});
+
+it('a notifier that hangs keeps neither the others nor the next look waiting', async () => {
+  const sent: Notice[] = [];
+  const hanging = notifierTo(() => new Promise(() => {}));
+  const sound = notifierTo(async (notices) => void sent.push(...notices));
+  let looks = 0;
+  const { minutes, stop } = watchWith([hanging, sound], async () => {
+    looks++;
+    await away();
+  });
+  await minutes(18);
+  expect(sent).toHaveLength(1);
+  const before = looks;
+  await minutes(2);
+  expect(looks).toBe(before + 2);
+  await stop();
 });
