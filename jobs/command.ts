@@ -1,15 +1,8 @@
 import { AgentError } from '../src/core/errors.ts';
 import type { Ports } from '../src/core/ports.ts';
 import { deadline } from '../src/core/wait.ts';
-import type { AnyOperation, Caller, OperationNeeds } from '../src/operations/define.ts';
+import type { OperationNeeds, ParsedCommand } from '../src/operations/define.ts';
 import type { CommandHandler } from './define.ts';
-
-/** A command as its job carried it, validated. */
-export interface ParsedCommand {
-  readonly operation: AnyOperation;
-  readonly input: unknown;
-  readonly caller: Caller;
-}
 
 export type CommandNeeds = OperationNeeds &
   Pick<Ports, 'answers'> & {

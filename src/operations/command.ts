@@ -1,16 +1,9 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
-import type { AnyOperation, Caller } from './define.ts';
+import type { AnyOperation, ParsedCommand } from './define.ts';
 import { shown } from './fields.ts';
 import { findOperation, operations } from './index.ts';
 import { counted, listed, nearest } from './words.ts';
-
-/** A command as any BullMQ client sent it, validated. */
-export interface ParsedCommand {
-  readonly operation: AnyOperation;
-  readonly input: unknown;
-  readonly caller: Caller;
-}
 
 const mostBytes = 65_536;
 const mostIssues = 5;

@@ -12,8 +12,6 @@ export type OperationNeeds = ReconcileNeeds &
     | 'tasks'
     | 'due'
     | 'events'
-    | 'issuerHealth'
-    | 'journal'
     | 'budget'
     | 'preflight'
     | 'accounts'
@@ -48,6 +46,13 @@ export interface Operation<Input, Output> {
 }
 
 export type AnyOperation = Operation<unknown, unknown>;
+
+/** A command as any BullMQ client sent it, validated. */
+export interface ParsedCommand {
+  readonly operation: AnyOperation;
+  readonly input: unknown;
+  readonly caller: Caller;
+}
 
 /** Answer of a write that goes on in the background. */
 export interface TaskStarted {

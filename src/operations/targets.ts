@@ -1,9 +1,9 @@
 import { served } from '../core/deploy/fallback.ts';
 import { fallbackId } from '../core/policies.ts';
 import { deploymentId } from '../core/records.ts';
-import type { Certificate, Deployment, Instant, Lineage, RenewalState } from '../core/types.ts';
+import type { Certificate, Deployment, Failure, Instant, Lineage, RenewalState } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
-import { type AdvisedFailure, withAdvice } from './words.ts';
+import { withAdvice } from './words.ts';
 
 /** Facts of a certificate that a target shows or should show. */
 export type ShownFacts = Pick<
@@ -22,7 +22,7 @@ export interface TargetView {
   readonly seen?: ShownFacts | undefined;
   /** Deployments that failed in a row. */
   readonly failures: number;
-  readonly lastError?: AdvisedFailure | undefined;
+  readonly lastError?: Failure | undefined;
   /** Of a target that is behind or in trouble: when it is tried next. */
   readonly nextAt?: Instant | undefined;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Instant, LeftOut, Pause, RenewalState, Revoking, Warning } from '../core/types.ts';
+import type { Failure, Instant, LeftOut, Pause, RenewalState, Revoking, Warning } from '../core/types.ts';
 import { type Held, heldOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { hostName } from './fields.ts';
@@ -7,14 +7,14 @@ import { lineagesForName } from './lineages.ts';
 import { domainFor } from './refusals.ts';
 import { type Shown, shownOf } from './targets.ts';
 import { explain, explainUnknown } from './why-words.ts';
-import { type AdvisedFailure, nearest, withAdvice } from './words.ts';
+import { nearest, withAdvice } from './words.ts';
 
 /** What is known about one certificate of a host, and what comes next. */
 export interface WhyCertificate extends Shown {
   readonly lineage: string;
   readonly failures: number;
   readonly failingSince?: Instant | undefined;
-  readonly lastError?: AdvisedFailure | undefined;
+  readonly lastError?: Failure | undefined;
   /** Seen before the last order, which it did not stop. */
   readonly warnings?: readonly Warning[] | undefined;
   readonly order?: { readonly issuer: string; readonly startedAt: Instant } | undefined;

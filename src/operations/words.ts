@@ -49,10 +49,8 @@ export function sentence(text: string): string {
   return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }
 
-/** Its advice is what a person can do about it, of the table where nothing better is known. */
-export type AdvisedFailure = Failure;
-
-export function withAdvice(failure: Failure | undefined): AdvisedFailure | undefined {
+/** With what a person can do about it, of the table where nothing better is known. */
+export function withAdvice(failure: Failure | undefined): Failure | undefined {
   if (failure === undefined) return undefined;
   const { code, advice } = failure;
   const usual = code in errorTable ? errorTable[code as ErrorCode].advice : undefined;
