@@ -7,7 +7,7 @@ import { domainFields, saidOf } from '../core/wishes/domain-wish.ts';
 import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { domainName, hostName } from './fields.ts';
-import { isFileOwned, noSuchDomain, refuseFileOwned } from './refusals.ts';
+import { isFileOwned, noSuchDomain, refuseDisabled, refuseFileOwned } from './refusals.ts';
 import { settable, toDomain } from './said.ts';
 import { counted, listed } from './words.ts';
 
@@ -107,6 +107,7 @@ export const domainsSet = defineOperation({
     const known = await needs.wishes.domains();
     const edit = ({ domain: stored }: StoredWish): WishEdit => {
       if (stored === undefined) throw noSuchDomain(name, known);
+      refuseDisabled(stored);
       refuseFileOwned(name, stored.origin);
       const kept = Object.entries(saidOf(stored)).filter(([field]) => !unset.some((one) => one === field));
       const domain = toDomain(name, { before: Object.fromEntries(kept), said: wish }, needs);

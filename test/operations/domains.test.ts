@@ -112,6 +112,10 @@ describe('domains add', () => {
       code: 'command.conflict',
       message: expect.stringContaining('left the configuration file'),
     });
+    await expect(bench.run(domainsSet, { name: 'example.org', mode: 'custom' })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: expect.stringContaining('add it with "domains add example.org"'),
+    });
     await bench.run(domainsAdd, { name: 'example.org' });
     expect(await bench.needs.wishes.domain('example.org')).toMatchObject({ origin: { kind: 'runtime' } });
     expect((await bench.needs.wishes.domain('example.org'))?.disabledAt).toBeUndefined();
