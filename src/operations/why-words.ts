@@ -1,8 +1,7 @@
 import { remindersInSeries } from '../core/notice/reminders.ts';
 import type { Instant } from '../core/types.ts';
-import { likelyDomain } from './refusals.ts';
 import type { ShownFacts, TargetView } from './targets.ts';
-import type { WhyCertificate, WhyUnknown } from './why.ts';
+import type { WhyCertificate } from './why.ts';
 import { counted, relative, sentence, when } from './words.ts';
 
 /** One screen of plain words about what is served for a host. Pure. */
@@ -12,36 +11,6 @@ export function explain(
   now: Instant,
 ): readonly string[] {
   return certificates.flatMap((one, index) => [...(index === 0 ? [] : ['']), ...about(host, one, now)]);
-}
-
-export function explainUnknown(host: string, { reason, domain, nearest }: WhyUnknown): readonly string[] {
-  const near = nearest === undefined ? [] : [`Nearest that is known: ${nearest}.`];
-  switch (reason) {
-    case 'no-domain': {
-      const missing = likelyDomain(host);
-      return [
-        `Nothing is served for ${host}: it lies under no domain that is configured.`,
-        ...near,
-        `To add it: acme-agent domains add ${missing} --hosts ${host}`,
-      ];
-    }
-    case 'no-host':
-      return [
-        `Nothing is served for ${host}: ${domain} is configured, but it has no such host.`,
-        ...near,
-        `To add it: acme-agent hosts add ${host}`,
-      ];
-    case 'disabled':
-      return [
-        `Nothing is served for ${host}: ${domain} left the configuration file and is disabled.`,
-        `To serve it again: put the domain back into the file, or acme-agent domains add ${domain} --hosts ${host}`,
-      ];
-    case 'custom':
-      return [
-        `Nothing is served for ${host}: ${domain} makes no certificates by itself (mode custom).`,
-        `To have one: acme-agent issue ${host}`,
-      ];
-  }
 }
 
 function about(host: string, facts: WhyCertificate, now: Instant): readonly string[] {

@@ -4,10 +4,10 @@ import { type Held, heldOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { hostName } from './fields.ts';
 import { lineagesForName } from './lineages.ts';
-import { domainFor } from './refusals.ts';
 import { type Shown, shownOf } from './targets.ts';
-import { explain, explainUnknown } from './why-words.ts';
-import { nearest, withAdvice } from './words.ts';
+import { explainUnknown, unknownOf, type WhyUnknown } from './why-unknown.ts';
+import { explain } from './why-words.ts';
+import { withAdvice } from './words.ts';
 
 /** What is known about one certificate of a host, and what comes next. */
 export interface WhyCertificate extends Shown {
@@ -42,14 +42,6 @@ export interface WhyCertificate extends Shown {
     readonly nextAt?: Instant | undefined;
     readonly silencedUntil?: Instant | undefined;
   };
-}
-
-/** Why there is no certificate for a name at all. */
-export interface WhyUnknown {
-  readonly domain?: string | undefined;
-  readonly reason: 'no-domain' | 'no-host' | 'disabled' | 'custom';
-  /** A known name that may have been meant. */
-  readonly nearest?: string | undefined;
 }
 
 export interface WhyAnswer {
@@ -114,24 +106,4 @@ async function aboutOne(held: Held, needs: OperationNeeds): Promise<WhyCertifica
     unwantedSince: lineage.unwantedSince,
     reminders: { count, lastAt, nextAt: reminderAt, silencedUntil },
   };
-}
-
-async function unknownOf(host: string, needs: OperationNeeds): Promise<WhyUnknown> {
-  const domain = await domainFor([host], needs);
-  if (domain === undefined) {
-    const domains = (await needs.wishes.domains()).map(({ name }) => name);
-    return { reason: 'no-domain', nearest: nearestDomain(host, domains) };
-  }
-  if (domain.disabledAt !== undefined) return { reason: 'disabled', domain: domain.name };
-  const hosts = await needs.wishes.hosts(domain.name);
-  if (hosts.some(({ name }) => name === host)) return { reason: 'custom', domain: domain.name };
-  const names = hosts.map(({ name }) => name);
-  return { reason: 'no-host', domain: domain.name, nearest: nearest(host, names) };
-}
-
-/** The domain that a mistyped name was likely meant to lie under: each of its endings is compared. */
-function nearestDomain(host: string, domains: readonly string[]): string | undefined {
-  const labels = host.split('.');
-  const endings = labels.slice(0, -1).map((_, from) => labels.slice(from).join('.'));
-  return endings.map((ending) => nearest(ending, domains)).find((near) => near !== undefined);
 }
