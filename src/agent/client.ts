@@ -4,7 +4,7 @@ import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
 import { AgentError, type ErrorCode, errorTable, isAgentError } from '../core/errors.ts';
-import type { Task } from '../core/types.ts';
+import type { Clock, Ports } from '../core/ports.ts';
 import { createLog } from '../log.ts';
 import type { Operation, OperationsClient } from '../operations/define.ts';
 import { budgetOf } from './configured.ts';
@@ -39,14 +39,23 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
     const answer = await commands
       .send(operation.name, { v: 1, input, requestedBy: 'cli', idempotencyKey: randomUUID() }, answerMs)
       .catch((error: unknown) => {
-        throw toAgentError(error);
+        throw asRefusal(error);
       });
     return answer as Output;
   }
 
-  async function follow(taskId: string, progress: (task: Task) => void, signal: AbortSignal): Promise<Task> {
+  async function close(): Promise<void> {
+    await Promise.all([commands?.close(), queues.close()]);
+    await store.close();
+  }
+
+  return { run, follow: follower(store.tasks, clock), close };
+}
+
+function follower(tasks: Pick<Ports['tasks'], 'get'>, clock: Clock): OperationsClient['follow'] {
+  return async (taskId, progress, signal) => {
     for (let seenAt = clock.now(); ; ) {
-      const task = await store.tasks.get(taskId).catch((error: unknown) => {
+      const task = await tasks.get(taskId).catch((error: unknown) => {
         if (!isAgentError(error, 'store.unavailable') || clock.now() - seenAt > patienceMs) throw error;
         return 'away' as const;
       });
@@ -58,18 +67,11 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
       }
       await clock.sleep(followMs, signal);
     }
-  }
-
-  async function close(): Promise<void> {
-    await Promise.all([commands?.close(), queues.close()]);
-    await store.close();
-  }
-
-  return { run, follow, close };
+  };
 }
 
 /** A worker puts the code in front of its message, and the advice behind. */
-function toAgentError(error: unknown): unknown {
+function asRefusal(error: unknown): unknown {
   const text = error instanceof Error ? error.message : String(error);
   const [code = '', ...rest] = text.split(': ');
   if (error instanceof AgentError || !(code in errorTable)) return error;
