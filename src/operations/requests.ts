@@ -142,6 +142,8 @@ function asked(
   { task, now }: { task: string; now: Instant },
 ): Change {
   const state = isResumed ? resumed(before) : before;
-  const next: RenewalState = { ...state, requested: { at: now, force, task } };
+  // A forced wish that failed still stands: whoever asks after it means that one too.
+  const isForced = force || before.requested?.force === true;
+  const next: RenewalState = { ...state, requested: { at: now, force: isForced, task } };
   return { putRenewals: [next], due: dueOfLineage({ ...held, state: next, now }) };
 }

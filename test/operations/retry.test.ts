@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { renew } from '../../src/operations/renew.ts';
+import { renewAll } from '../../src/operations/renew-all.ts';
 import { retry } from '../../src/operations/retry.ts';
 import { why } from '../../src/operations/why.ts';
 import { bench, day, start, useBench } from './fixture.ts';
@@ -38,6 +39,18 @@ describe('retry', () => {
       lineages: [a],
       requestedBy: 'ops',
     });
+  });
+
+  test.each([
+    ['retry', retry],
+    ['renew', renew],
+    ['renew-all', renewAll],
+  ] as const)('%s asks for what was forced and failed, though nothing is due', async (_, operation) => {
+    await bench.hold(a, start + 80 * day);
+    await bench.remember(a, { renewAt: start + 50 * day, requested: { at: start + day, force: true } });
+    const input = operation === renewAll ? {} : { target: a };
+    const { taskId } = await bench.run<unknown, { readonly taskId?: string }>(operation, input);
+    expect((await state()).requested).toEqual({ at: start, force: true, task: taskId });
   });
 
   test('sent twice with one key is carried out once', async () => {
