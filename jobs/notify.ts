@@ -13,10 +13,9 @@ export function notifyHandler(needs: NotifyNeeds & { readonly jobs: Jobs }): Han
 }
 
 /** id: lineage. */
-export function remindHandler(needs: RemindNeeds & { readonly jobs: Jobs }): Handler {
+export function remindHandler(needs: RemindNeeds): Handler {
   return async (id) => {
     await remind(id, needs);
-    await needs.jobs.wake('notify', [fanOutId]);
     return undefined;
   };
 }
