@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { ChildRequest, ChildResult, RunChild } from './core/child.ts';
 import { AgentError } from './core/errors.ts';
 import type { Clock, Log } from './core/ports.ts';
-import type { Secret } from './core/secret.ts';
 
 const defaultTimeoutMs = 60_000;
 const outputLimit = 64 * 1024;
@@ -22,30 +22,12 @@ export interface ChildOptions {
   readonly tmpdir: string;
 }
 
-/** As `ChildRequest` of the plugin interface, which this implements. */
-interface Request {
-  readonly command: readonly string[];
-  readonly env?: Readonly<Record<string, string>> | undefined;
-  readonly input?: string | Uint8Array | undefined;
-  readonly cwd?: string | undefined;
-  readonly timeoutMs?: number | undefined;
-  readonly secrets?: readonly Secret<string>[] | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-interface Result {
-  readonly code: number | undefined;
-  readonly timedOut: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /**
  * Runs programs without a shell, each in a process group of its own. Whatever way the program ends, the call resolves;
  * an abort kills the group and resolves without a code. Rejects with `config.unreadable` when the program cannot be
  * started, and with the signal's reason when that was aborted before the start.
  */
-export function createRunChild(options: ChildOptions): (request: Request) => Promise<Result> {
+export function createRunChild(options: ChildOptions): RunChild {
   const { clock, log, path, home, tmpdir } = options;
   return async (request) => {
     request.signal?.throwIfAborted();
@@ -62,7 +44,7 @@ export function createRunChild(options: ChildOptions): (request: Request) => Pro
   };
 }
 
-function start(request: Request, base: Readonly<Record<string, string>>): Promise<ChildProcess> {
+function start(request: ChildRequest, base: Readonly<Record<string, string>>): Promise<ChildProcess> {
   const [program, ...args] = request.command;
   if (program === undefined) throw new AgentError('config.unreadable', 'the command to run is empty');
   return new Promise((resolve, reject) => {
@@ -85,7 +67,7 @@ function start(request: Request, base: Readonly<Record<string, string>>): Promis
   });
 }
 
-function reasonOf(error: Error, { cwd }: Request): string {
+function reasonOf(error: Error, { cwd }: ChildRequest): string {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return cwd === undefined ? 'not found' : `it, or its folder ${cwd}, is not there`;
   if (code === 'EACCES') return 'this user may not execute it';
@@ -129,7 +111,7 @@ function mask(text: string, secrets: readonly string[], skip: number): string {
   return (masked + text.slice(at)).slice(-outputLimit);
 }
 
-function feed(child: ChildProcess, input: Request['input']): void {
+function feed(child: ChildProcess, input: ChildRequest['input']): void {
   // A program that does not read its input closes the pipe: not our fault and no failure.
   child.stdin?.on('error', () => {});
   child.stdin?.end(input);
@@ -137,9 +119,9 @@ function feed(child: ChildProcess, input: Request['input']): void {
 
 function ended(
   child: ChildProcess,
-  request: Request,
+  request: ChildRequest,
   clock: Clock,
-): Promise<{ code: number | undefined; timedOut: boolean }> {
+): Promise<Pick<ChildResult, 'code' | 'timedOut'>> {
   return new Promise((resolve) => {
     const timers: (() => void)[] = [];
     let timedOut = false;

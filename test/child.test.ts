@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { createRunChild } from '../src/child.ts';
 import { systemClock } from '../src/clock.ts';
+import type { RunChild } from '../src/core/child.ts';
 import { secret } from '../src/core/secret.ts';
 import { createLog } from '../src/log.ts';
-import type { RunChild } from '../src/plugin/context.ts';
 
 const run: RunChild = createRunChild({
   clock: systemClock,

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { chmod, chown, lstat, access as mayAccess, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { RunChild } from '../core/child.ts';
 import { AgentError } from '../core/errors.ts';
-import type { RunChild } from '../plugin/context.ts';
 import { guarded, isSystemError, targetError } from './fault.ts';
 
 /** Who may read what a target holds. */

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
+import type { ChildResult, RunChild } from '../core/child.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
-import type { ChildResult, RunChild } from '../plugin/context.ts';
 
 export interface ReloadCommand {
   /** Name of the target, for messages. */

@@ -1,4 +1,5 @@
 /** Package export "./plugin": all that a third-party DNS provider, deploy target or notifier needs. */
+export type { ChildRequest, ChildResult, RunChild } from '../core/child.ts';
 export { AgentError } from '../core/errors.ts';
 export type { Http, HttpRequest, HttpResponse } from '../core/http.ts';
 export type { Deployer, DeployRequest, Notice, Notifier } from '../core/ports.ts';
@@ -12,14 +13,7 @@ export type {
   ZoneRef,
 } from '../core/provider.ts';
 export { Secret } from '../core/secret.ts';
-export type {
-  ChildRequest,
-  ChildResult,
-  PluginContext,
-  PluginState,
-  Resolver,
-  RunChild,
-} from './context.ts';
+export type { PluginContext, PluginState, Resolver } from './context.ts';
 export {
   type AnyDefinition,
   type DeployTargetDefinition,

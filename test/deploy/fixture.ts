@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRunChild } from '../../src/child.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { RunChild } from '../../src/core/child.ts';
 import type { Clock, Deployer, DeployRequest, Log } from '../../src/core/ports.ts';
 import type { Bundle, Certificate, KeyType, LineageSource } from '../../src/core/types.ts';
 import { type FilesOptions, files } from '../../src/deploy/files.ts';
-import type { PluginContext, RunChild } from '../../src/plugin/context.ts';
+import type { PluginContext } from '../../src/plugin/context.ts';
 import { createPki } from '../../src/x509/index.ts';
 
 const pki = createPki();

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { RunChild } from '../../src/core/child.ts';
 import type { Deployer, DeployRequest } from '../../src/core/ports.ts';
-import type { RunChild } from '../../src/plugin/context.ts';
 import { testFolder } from '../support/run-folder.ts';
 import { createFilesTarget, createManualClock, linkOf, makeBundle, signal, slotOf } from './fixture.ts';
 

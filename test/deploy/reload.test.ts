@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { RunChild } from '../../src/plugin/context.ts';
+import type { RunChild } from '../../src/core/child.ts';
 import { testFolder } from '../support/run-folder.ts';
 import {
   createFilesTarget,
