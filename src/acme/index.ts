@@ -4,6 +4,7 @@ import { chooseProfile } from '../core/order/profile-choice.ts';
 import type { AccountChanges, Acme, AcmeSession, Ports } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { ProfileWish } from '../core/types.ts';
+import { orAborted } from '../core/wait.ts';
 import { fetchRenewalInfo } from './ari.ts';
 import { createDirectory } from './directory.ts';
 import { createNonces } from './nonces.ts';
@@ -87,6 +88,8 @@ export function createAcme(
         issuer.session = undefined;
         throw error;
       });
+      // One flight serves all who wait for it, so a single one's signal must not stop it.
+      setMaxListeners(0, signal);
       return orAborted(issuer.session, signal);
     },
     renewalInfo: async (name, certId, signal) => {
@@ -157,15 +160,4 @@ async function check(issuer: Issuer, { accounts }: AcmeNeeds, signal: AbortSigna
     hasRenewalInfo: directory.resources.renewalInfo !== undefined,
     account: isKnown ? account.url : undefined,
   };
-}
-
-/** One flight serves all who wait for it, so a single one's signal must not stop it. */
-function orAborted<T>(flight: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    setMaxListeners(0, signal);
-    signal.addEventListener('abort', onAbort, { once: true });
-    flight.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

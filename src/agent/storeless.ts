@@ -29,7 +29,6 @@ export function createStoreless(): Pick<
       get: async () => undefined,
       forget: refuse,
       sharing: async () => [],
-      expired: async () => [],
       all: async () => [],
     },
     tlsAnswers: { put: refuse, of: async () => [], remove: refuse },

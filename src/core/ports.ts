@@ -270,8 +270,6 @@ export interface Journal {
   forget(ids: readonly string[]): Promise<void>;
   /** Entries for the same value at the same name; the record goes when the last of them goes. */
   sharing(entry: Pick<JournalEntry, 'account' | 'zone' | 'name' | 'value'>): Promise<readonly JournalEntry[]>;
-  /** Entries whose lease is over. */
-  expired(now: Instant): Promise<readonly JournalEntry[]>;
   all(): Promise<readonly JournalEntry[]>;
 }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant, LineageId } from '../core/types.ts';
-import { abandonable, createDeadline } from './deadline.ts';
+import { orAborted } from '../core/wait.ts';
+import { createDeadline } from './deadline.ts';
 import type { Engine } from './engine.ts';
 import type { Place, Zones } from './zone.ts';
 
@@ -104,7 +105,7 @@ export function createAddition({
     const landed = underway.get(entry.id)?.landed ?? start(entry);
     const patience = createDeadline(patienceMs, 'the DNS vendor', { clock, signals: [signal] });
     try {
-      await abandonable(landed, patience.signal);
+      await orAborted(landed, patience.signal);
       underway.delete(entry.id);
       return true;
     } catch (error) {

@@ -1,8 +1,8 @@
 import { AgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
+import { orAborted } from '../core/wait.ts';
 import { createCache, type Fresh } from './cache.ts';
-import { abandonable } from './deadline.ts';
 import type { DnsReply } from './reply.ts';
 import { parseServer, type RecursiveResolver } from './resolver.ts';
 import type { DnsServer } from './socket.ts';
@@ -85,7 +85,7 @@ export function createAuthoritative({
     look({ zone, name, override = [] }, signal) {
       // No time to live: only those who look at the same moment share one look.
       const load = async () => ({ value: await lookNow(zone, name, override), ttlMs: 0 });
-      return abandonable(looks.get(`${zone}|${name}|${override.join()}`, load), signal);
+      return orAborted(looks.get(`${zone}|${name}|${override.join()}`, load), signal);
     },
   };
 }

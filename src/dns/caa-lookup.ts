@@ -1,8 +1,8 @@
 import { parentOf } from '../core/names.ts';
 import type { CaaRecord } from '../core/order/caa.ts';
 import type { Clock } from '../core/ports.ts';
+import { orAborted } from '../core/wait.ts';
 import { createCache } from './cache.ts';
-import { abandonable } from './deadline.ts';
 import type { DnsRecord } from './reply.ts';
 import type { RecursiveResolver } from './resolver.ts';
 
@@ -58,7 +58,7 @@ export function createCaaLookup({ resolver, clock, closing }: CaaLookupNeeds): C
       // Of no interest where a closer set is found.
       for (const look of looks) look.catch(() => {});
       for (const look of looks) {
-        const set = await abandonable(look, signal);
+        const set = await orAborted(look, signal);
         if (set.records.length > 0) return set;
       }
       return undefined;

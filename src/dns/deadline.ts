@@ -30,21 +30,6 @@ export function createDeadline(
   };
 }
 
-/** The promise, or the signal's reason as soon as it is aborted; the work itself goes on. */
-export async function abandonable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = () => {};
-  try {
-    return await Promise.race([
-      work,
-      new Promise<never>((_, reject) => {
-        stop = onAbort(signal, () => reject(signal.reason));
-      }),
-    ]);
-  } finally {
-    stop();
-  }
-}
-
 function onAbort(signal: AbortSignal, run: () => void): () => void {
   if (signal.aborted) run();
   else signal.addEventListener('abort', run, { once: true });

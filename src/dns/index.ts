@@ -2,13 +2,14 @@ import { setMaxListeners } from 'node:events';
 import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Http } from '../core/http.ts';
 import type { Ports } from '../core/ports.ts';
+import { orAborted } from '../core/wait.ts';
 import { createAccounts, type DnsAccount } from './account.ts';
 import { createAddition, type TxtWish } from './addition.ts';
 import { createAuthoritative } from './authoritative.ts';
-import { abandonable, createDeadline } from './deadline.ts';
+import { createDeadline } from './deadline.ts';
 import { createDoh, publicDohUrls } from './doh.ts';
 import { createEngine } from './engine.ts';
-import { createLearned, createScratchMemory, type DnsMemory } from './learned.ts';
+import { createLearned, type DnsMemory } from './learned.ts';
 import { createLimits } from './limits.ts';
 import { createPropagation } from './propagation.ts';
 import { createReadiness } from './readiness.ts';
@@ -58,10 +59,9 @@ export interface DnsConfig {
 }
 
 export interface DnsNeeds extends Pick<Ports, 'journal' | 'locks' | 'buckets' | 'clock' | 'log'> {
-  /** Absent: where port 53 is filtered the typical delay of the provider decides alone. */
-  readonly http?: Pick<Http, 'request'> | undefined;
-  /** By owner. Absent: what is learned of a zone is forgotten with the process. */
-  readonly pluginState?: ((owner: string) => DnsMemory) | undefined;
+  readonly http: Pick<Http, 'request'>;
+  /** By owner: keeps what is learned of zones. */
+  readonly pluginState: (owner: string) => DnsMemory;
 }
 
 /** Under which the engine keeps what it learned; no plugin can have this name. */
@@ -103,9 +103,8 @@ function assemble(config: DnsConfig, needs: DnsNeeds, closing: AbortSignal) {
   const zones = createZones({ accounts, resolver, vendor, clock, closing });
   const authoritative = createAuthoritative({ resolver, clock, closing });
   const vendorWord = createVendorWord({ limits, vendor, clock, closing });
-  const memory = needs.pluginState?.(memoryOwner) ?? createScratchMemory();
-  const learned = createLearned({ memory, clock, log });
-  const doh = http === undefined ? undefined : createDoh(config.doh ?? publicDohUrls, { http, log });
+  const learned = createLearned({ memory: needs.pluginState(memoryOwner), clock, log });
+  const doh = createDoh(config.doh ?? publicDohUrls, { http, log });
   const propagation = createPropagation({ authoritative, vendorWord, learned, doh, clock, log });
   const engine = createEngine({ ...needs, accounts, vendor, closing });
   const addition = createAddition({ journal, engine, zones, clock });
@@ -129,7 +128,7 @@ async function check(
 async function drain({ engine }: Pick<Parts, 'engine'>, { clock, log }: DnsNeeds): Promise<void> {
   const deadline = createDeadline(closeMs, 'the DNS calls under way', { clock, signals: [] });
   try {
-    await abandonable(engine.drain(), deadline.signal);
+    await orAborted(engine.drain(), deadline.signal);
   } catch (error) {
     log.warn({ reason: toAgentError(error).message }, 'stopped with DNS calls under way');
   } finally {

@@ -87,12 +87,6 @@ export function createLearned({
   return { soonestAt, latestMs: async (zone) => quantile(await samplesOf(zone), 0.95), looked, forget };
 }
 
-/** For an engine that need not remember. */
-export function createScratchMemory(): DnsMemory {
-  const texts = new Map<string, string>();
-  return { get: async (key) => texts.get(key), set: async (key, text) => void texts.set(key, text) };
-}
-
 /** Since when a value could show. */
 export function since(entry: JournalEntry): Instant {
   return entry.addedAt ?? entry.createdAt;

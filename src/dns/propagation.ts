@@ -20,8 +20,8 @@ export interface PropagationNeeds extends Pick<Ports, 'clock' | 'log'> {
   readonly authoritative: Authoritative;
   readonly vendorWord: VendorWord;
   readonly learned: Learned;
-  /** Asked where no nameserver of the zone can be reached; undefined: time alone decides there. */
-  readonly doh: Doh | undefined;
+  /** Asked where no nameserver of the zone can be reached. */
+  readonly doh: Doh;
 }
 
 /** `assumed`: nobody could be asked, and it should be there by now. */
@@ -90,7 +90,7 @@ async function byResolvers(
   const expectedMs = Math.max((await learned.latestMs(entry)) ?? 0, typicalMs);
   const expected = after(entry, expectedMs, clock.now());
   if (expected !== 'assumed') return expected;
-  const views = (await doh?.txt(entry.name, signal)) ?? [];
+  const views = await doh.txt(entry.name, signal);
   log.debug({ zone: entry.zone, resolvers: views.length }, 'no nameserver of the zone answers');
   if (views.length === 0) return 'assumed';
   if (views.every((values) => values.has(entry.value))) return 'seen';

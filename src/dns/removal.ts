@@ -1,6 +1,6 @@
 import { toAgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
-import { abandonable } from './deadline.ts';
+import { orAborted } from '../core/wait.ts';
 import type { Engine } from './engine.ts';
 
 export interface Recovery {
@@ -22,20 +22,20 @@ export function createRemoval({
   log,
 }: Pick<Ports, 'journal' | 'clock' | 'log'> & { readonly engine: Engine }): Removal {
   async function cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void> {
-    const found = await abandonable(Promise.all(ids.map((id) => journal.get(id))), signal);
+    const found = await orAborted(Promise.all(ids.map((id) => journal.get(id))), signal);
     const entries = found.filter((entry) => entry !== undefined);
-    await abandonable(markRemoving(entries), signal);
+    await orAborted(markRemoving(entries), signal);
     for (const entry of entries) engine.remove(entry).catch((error: unknown) => lament(entry, error));
   }
 
   async function recover(signal: AbortSignal): Promise<Recovery> {
     const now = clock.now();
-    const entries = await abandonable(journal.all(), signal);
+    const entries = await orAborted(journal.all(), signal);
     const isStale = ({ state, leaseUntil }: JournalEntry) => state === 'removing' || leaseUntil <= now;
     const stale = entries.filter(isStale);
-    await abandonable(markRemoving(stale.filter(({ state }) => state !== 'removing')), signal);
+    await orAborted(markRemoving(stale.filter(({ state }) => state !== 'removing')), signal);
     const removals = Promise.all(stale.map((entry) => removeNow(entry)));
-    const removed = (await abandonable(removals, signal)).filter(Boolean).length;
+    const removed = (await orAborted(removals, signal)).filter(Boolean).length;
     if (stale.length > 0)
       log.info({ removed, left: stale.length - removed }, 'left-over TXT records removed');
     return { removed, left: stale.length - removed };

@@ -1,8 +1,8 @@
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
+import { orAborted } from '../core/wait.ts';
 import type { DnsAccount } from './account.ts';
 import { createCache, type Fresh } from './cache.ts';
-import { abandonable } from './deadline.ts';
 import { since } from './learned.ts';
 import type { Limits } from './limits.ts';
 import type { Vendor } from './vendor.ts';
@@ -56,7 +56,7 @@ export function createVendorWord({
   return {
     // All values of one call have one ticket: one question answers for all of them.
     ask: (entry, of, signal) =>
-      abandonable(
+      orAborted(
         words.get(`${of.account.name}|${of.ticket}`, () => askNow(entry, of)),
         signal,
       ),

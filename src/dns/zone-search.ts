@@ -1,8 +1,8 @@
 import type { Ports } from '../core/ports.ts';
 import type { ZoneRef } from '../core/provider.ts';
+import { orAborted } from '../core/wait.ts';
 import type { DnsAccount } from './account.ts';
 import { createCache, type Fresh } from './cache.ts';
-import { abandonable } from './deadline.ts';
 import type { RecursiveResolver } from './resolver.ts';
 import type { Vendor } from './vendor.ts';
 import { findCut } from './zone-cut.ts';
@@ -37,7 +37,7 @@ export function createZoneSearch({ resolver, vendor, clock, closing }: ZoneSearc
   const cuts = createCache<string | undefined>(clock);
 
   function inDns(name: string, signal: AbortSignal): Promise<string | undefined> {
-    return abandonable(
+    return orAborted(
       cuts.get(name, () => findCut(name, resolver, closing)),
       signal,
     );
@@ -56,7 +56,7 @@ export function createZoneSearch({ resolver, vendor, clock, closing }: ZoneSearc
       );
       return { value, ttlMs: value === undefined ? negativeMs : positiveMs };
     };
-    return abandonable(zones.get(keyOf(account, name), load), signal);
+    return orAborted(zones.get(keyOf(account, name), load), signal);
   }
 
   async function byBoth(

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import type { Notice } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
+import { orAborted } from '../core/wait.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineNotifier } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
@@ -110,7 +111,8 @@ async function send(mail: SendMailOptions, signal: AbortSignal, { options, conte
   signal.throwIfAborted();
   const transport = open(options);
   try {
-    const { rejected } = await untilAborted(transport.sendMail(mail), signal);
+    // The library cannot be interrupted: its own time limits end what goes on.
+    const { rejected } = await orAborted(transport.sendMail(mail), signal);
     if (rejected.length > 0)
       context.log.warn({ notifier: context.name, recipients: rejected.map(addressOf) }, 'recipients refused');
   } catch (cause) {
@@ -126,7 +128,7 @@ async function verify(signal: AbortSignal, options: EmailOptions): Promise<void>
   signal.throwIfAborted();
   const transport = open(options);
   try {
-    await untilAborted(transport.verify(), signal);
+    await orAborted(transport.verify(), signal);
   } catch (cause) {
     if (signal.aborted) throw signal.reason;
     throw asNotifyError(cause, options, checking);
@@ -149,15 +151,6 @@ function open({ host, port, tls, trust, username, password }: EmailOptions) {
     socketTimeout: timeoutMs,
     disableFileAccess: true,
     disableUrlAccess: true,
-  });
-}
-
-/** The library cannot be interrupted: an abort only ends our waiting, its own time limits end the rest. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 

@@ -19,7 +19,7 @@ const nameFormat = /^acme-agent-(\d{8})T\d{6}Z\.backup(\.new)?$/;
 /** Of no use in another process or at another time. */
 const passing = /^(lock:|token:|agents$)/;
 /** Computed again from what they index. */
-const derived = /^(chain-refs|journal-leases|journal-values)$/;
+const derived = /^(chain-refs|journal-values)$/;
 /** Written last in every change that adds to them, so read last: what they name is then in the backup. */
 const indexes = /^(lineages|tasks|due)(:|$)/;
 

@@ -4,12 +4,11 @@ import { decode, decodeMaybe, encode } from './codec.ts';
 import type { DurableWriter } from './durable.ts';
 import { defineScript, runScript, type ScriptInput } from './script.ts';
 
-/** KEYS: journal, leases, values. ARGV: for each entry id, record, lease end, member of the values. */
+/** KEYS: journal, values. ARGV: for each entry id, record, member of the values. */
 const putScript = defineScript(`
-for i = 1, #ARGV, 4 do
+for i = 1, #ARGV, 3 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-  redis.call('ZADD', KEYS[2], ARGV[i + 2], ARGV[i])
-  redis.call('ZADD', KEYS[3], 0, ARGV[i + 3])
+  redis.call('ZADD', KEYS[2], 0, ARGV[i + 2])
 end
 `);
 
@@ -17,16 +16,15 @@ end
 const forgetScript = defineScript(`
 for i = 1, #ARGV, 2 do
   redis.call('HDEL', KEYS[1], ARGV[i])
-  redis.call('ZREM', KEYS[2], ARGV[i])
-  redis.call('ZREM', KEYS[3], ARGV[i + 1])
+  redis.call('ZREM', KEYS[2], ARGV[i + 1])
 end
 `);
 
 type Value = Pick<JournalEntry, 'account' | 'zone' | 'name' | 'value'>;
 
-/** The TXT values that we put into zones, with an index by value and one by the end of the lease. */
+/** The TXT values that we put into zones, with an index by value. */
 export function createJournal({ link, keys }: Base, durable: DurableWriter): Journal {
-  const own = [keys.journal, keys.journalLeases, keys.journalValues];
+  const own = [keys.journal, keys.journalValues];
 
   async function many(ids: readonly string[]): Promise<readonly JournalEntry[]> {
     if (ids.length === 0) return [];
@@ -35,12 +33,7 @@ export function createJournal({ link, keys }: Base, durable: DurableWriter): Jou
   }
 
   function putInput(entries: readonly JournalEntry[]): ScriptInput {
-    const args = entries.flatMap((entry) => [
-      entry.id,
-      encode(entry),
-      entry.leaseUntil,
-      valueMember(entry, entry.id),
-    ]);
+    const args = entries.flatMap((entry) => [entry.id, encode(entry), valueMember(entry, entry.id)]);
     return { keys: own, args };
   }
 
@@ -65,8 +58,6 @@ export function createJournal({ link, keys }: Base, durable: DurableWriter): Jou
       );
       return many(members.map((member) => member.slice(start.length)));
     },
-    expired: async (now) =>
-      many(await link.run((client) => client.zrange(keys.journalLeases, '-inf', String(now), 'BYSCORE'))),
     all: async () => {
       const texts = await link.run((client) => client.hvals(keys.journal));
       return texts.map((text) => decode<JournalEntry>(text));

@@ -38,8 +38,6 @@ export interface Keys {
   readonly accounts: string;
   /** Hash: id → journal entry. */
   readonly journal: string;
-  /** Sorted set: journal id by end of its lease. */
-  readonly journalLeases: string;
   /** Sorted set in lexical order: account, zone, name, value, id. */
   readonly journalValues: string;
   /** Stream. */
@@ -98,7 +96,6 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     issuerFaults: `${root}issuer-faults`,
     accounts: `${root}accounts`,
     journal: `${root}journal`,
-    journalLeases: `${root}journal-leases`,
     journalValues: `${root}journal-values`,
     events: `${root}events`,
     outbox: of('outbox'),

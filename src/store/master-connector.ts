@@ -1,6 +1,7 @@
 import { connect, Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { AbstractConnector, type Redis } from 'ioredis';
+import { orAborted } from '../core/wait.ts';
 import type { Endpoint } from './address.ts';
 import type { Sentinels } from './sentinel.ts';
 
@@ -45,7 +46,7 @@ export function connectorTo(sentinels: Sentinels, tls: ConnectionOptions | undef
     }
 
     override disconnect(): void {
-      this.#search.abort();
+      this.#search.abort(new Error('Connection is closed.'));
       super.disconnect();
     }
 
@@ -69,11 +70,4 @@ export function connectorTo(sentinels: Sentinels, tls: ConnectionOptions | undef
 /** What the sentinels call the server at the other end. */
 export function masterOf(client: Redis): Endpoint | undefined {
   return masters.get(client.stream);
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('Connection is closed.')), { once: true });
-    work.then(resolve, reject);
-  });
 }

@@ -47,7 +47,7 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
     await emptyStore(link, keys, options);
     const records = dumped.filter(({ name }) => keys.prefix + name !== keys.meta);
     await load(records, link, keys);
-    await send(link, [...chainRefs(records, keys), ...journalIndexes(records, keys)]);
+    await send(link, [...chainRefs(records, keys), ...journalValues(records, keys)]);
     await load(
       dumped.filter(({ name }) => keys.prefix + name === keys.meta),
       link,
@@ -110,15 +110,12 @@ function chainRefs(dumped: readonly DumpedKey[], keys: Keys): readonly RawComman
     .map((id) => ['hincrby', keys.chainRefs, id, '1']);
 }
 
-function journalIndexes(dumped: readonly DumpedKey[], keys: Keys): readonly RawCommand[] {
+function journalValues(dumped: readonly DumpedKey[], keys: Keys): readonly RawCommand[] {
   const entries = dumped
     .filter(({ name }) => name === 'journal')
     .flatMap(fieldsOf)
     .map(([, text]) => decode<JournalEntry>(text));
-  return entries.flatMap((entry) => [
-    ['zadd', keys.journalLeases, String(entry.leaseUntil), entry.id],
-    ['zadd', keys.journalValues, '0', valueMember(entry, entry.id)],
-  ]);
+  return entries.map((entry) => ['zadd', keys.journalValues, '0', valueMember(entry, entry.id)]);
 }
 
 function fieldsOf({ content }: DumpedKey): readonly (readonly [field: string, value: string])[] {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Clock, JournalEntry } from '../../src/core/ports.ts';
-import { createLearned, createScratchMemory, type DnsMemory } from '../../src/dns/learned.ts';
-import { createMemoryLog } from '../support/memory.ts';
+import { createLearned, type DnsMemory } from '../../src/dns/learned.ts';
+import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
 import { apex, bringIn, createStage, wish } from './stage.ts';
 
 const t0 = 1_800_000_000_000;
 
 /** A zone whose values are looked at as the test says, by a clock that the test moves. */
-function createZone(memory: DnsMemory = createScratchMemory()) {
+function createZone(memory: DnsMemory = createMemoryStore().pluginState('test')) {
   let now = t0;
   let count = 0;
   const clock: Clock = { now: () => now, sleep: async () => {}, after: () => () => {} };
@@ -111,14 +111,12 @@ describe('what is learned of a zone', () => {
 
 test('a slow zone costs few questions once it is known, also to the next agent', async () => {
   const { agent, front } = await createStage({ publishDelayMs: 700 });
-  const memory = createScratchMemory();
-  const pluginState = () => memory;
-  const dns = agent({ pluginState });
+  const dns = agent();
   const questions = () => front.queries.filter((query) => query.includes(' TXT ')).length;
   const costs: number[] = [];
   for (const host of ['a', 'b', 'c', 'd', 'e', 'f']) {
     const before = questions();
-    const by = host === 'f' ? agent({ pluginState }) : dns;
+    const by = host === 'f' ? agent() : dns;
     await bringIn(by, [wish(`${host}.example.test`, 'value')]);
     costs.push(questions() - before);
   }

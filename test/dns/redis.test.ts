@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock.ts';
 import { secret } from '../../src/core/secret.ts';
 import { createDns, type Dns } from '../../src/dns/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
+import { createMemoryStore } from '../support/memory.ts';
 import { startRedis } from '../support/redis.ts';
 import { apex, createStage, never, type Stage, until, untilReady, wish } from './stage.ts';
 
@@ -31,7 +32,10 @@ async function startAgent(
   const accounts = [
     { name: 'main', provider: vendor.provider, zones: ['example.test'], nameservers: [address] },
   ];
-  const dns = createDns({ accounts, resolvers: [address] }, { ...store, clock: systemClock, log });
+  const dns = createDns(
+    { accounts, resolvers: [address] },
+    { ...createMemoryStore(), ...store, clock: systemClock, log },
+  );
   onTestFinished(async () => {
     await dns.close();
     await store.close();

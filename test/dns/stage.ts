@@ -35,7 +35,7 @@ export interface Stage {
 }
 
 export interface AgentOverrides
-  extends Partial<Pick<DnsNeeds, 'http' | 'pluginState' | 'journal' | 'locks'>>,
+  extends Partial<Pick<DnsNeeds, 'http' | 'journal' | 'locks'>>,
     Pick<DnsConfig, 'doh'> {
   readonly account?: Partial<DnsAccount>;
   readonly clock?: Clock;

@@ -1,14 +1,26 @@
+import { AgentError } from '../../src/core/errors.ts';
 import type { Buckets, Journal, JournalEntry, Lock, Locks, Log } from '../../src/core/ports.ts';
+import type { DnsNeeds } from '../../src/dns/index.ts';
 
-export interface MemoryStore {
+export interface MemoryStore extends Pick<DnsNeeds, 'http' | 'pluginState'> {
   readonly journal: Journal;
   readonly locks: Locks;
   readonly buckets: Buckets;
 }
 
-/** Store ports in memory, for tests of what stands on them; share one between two engines to play two agents. */
+/** Store ports in memory, for tests of what stands on them; share one between two engines to play two agents. HTTP leads nowhere. */
 export function createMemoryStore(): MemoryStore {
-  return { journal: createJournal(), locks: createLocks(), buckets: createBuckets() };
+  const states = new Map<string, string>();
+  return {
+    journal: createJournal(),
+    locks: createLocks(),
+    buckets: createBuckets(),
+    pluginState: (owner) => ({
+      get: async (key) => states.get(`${owner} ${key}`),
+      set: async (key, value) => void states.set(`${owner} ${key}`, value),
+    }),
+    http: { request: () => Promise.reject(new AgentError('net.failed', 'there is no way out')) },
+  };
 }
 
 /** Keeps what was logged, as `level message {facts}`. */
@@ -48,10 +60,6 @@ function createJournal(): Journal {
         (entry) =>
           entry.account === account && entry.zone === zone && entry.name === name && entry.value === value,
       );
-    },
-    async expired(now) {
-      await turn();
-      return [...entries.values()].filter((entry) => entry.leaseUntil <= now);
     },
     async all() {
       await turn();
