@@ -10,7 +10,12 @@ const options = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe('Program and first arguments, without a shell; "present" or "cleanup", name and value follow.'),
-  timeoutSeconds: z.int().min(1).max(3600).default(60).describe('After that the program is killed.'),
+  timeoutSeconds: z
+    .int()
+    .min(1)
+    .max(120)
+    .default(60)
+    .describe('After that the program is killed; at most 120.'),
   env: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), secretText())
     .default({})
@@ -52,12 +57,13 @@ export const exec = defineDnsProvider<Options>({
 
 function create(config: Options, context: PluginContext): DnsProvider {
   const { ttl, cleanup, propagationSeconds } = config;
+  const typicalMs = propagationSeconds * 1000;
   return {
     traits: {
       ...traits,
       removeIsExact: cleanup === 'value',
       ttl: { ...traits.ttl, preferred: ttl },
-      propagation: { ...traits.propagation, typicalMs: propagationSeconds * 1000 },
+      propagation: { ...traits.propagation, typicalMs, timeoutMs: Math.max(600_000, 2 * typicalMs) },
     },
     async apply(_zone, changes, signal) {
       const outcomes: ChangeOutcome[] = [];

@@ -1,6 +1,7 @@
 import { type AgentError, toAgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
 import type { ProviderTraits } from '../core/provider.ts';
+import { orAborted } from '../core/wait.ts';
 import { createDeadline } from './deadline.ts';
 import type { Limits, VendorCall } from './limits.ts';
 
@@ -14,7 +15,9 @@ export interface Vendor {
 }
 
 /** Programs of users may sleep inside; nothing sound takes longer. */
-const longestCallMs = 120_000;
+const longestCallMs = 130_000;
+/** A provider that does not heed its signal is then left alone: it must not hold up its zone for ever. */
+const leftAloneMs = longestCallMs + 20_000;
 /** A vendor that asks for more patience than this gets its answer through the ladder of the lineage. */
 const longestThrottleMs = 60_000;
 const attempts = 6;
@@ -31,12 +34,14 @@ export function createVendor({
   ): Promise<T> {
     const what = `the call to DNS account ${call.account}`;
     const deadline = createDeadline(longestCallMs, what, { clock, signals: [signal] });
+    const last = createDeadline(leftAloneMs, what, { clock, signals: [] });
     try {
-      return await run(deadline.signal);
+      return await orAborted(run(deadline.signal), last.signal);
     } catch (error) {
       throw deadline.signal.aborted ? deadline.signal.reason : error;
     } finally {
       deadline.end();
+      last.end();
     }
   }
 

@@ -60,6 +60,23 @@ describe('faults of the vendor', () => {
     expect(vendor.calls).toHaveLength(2);
   });
 
+  test('a provider that neither ends nor heeds its signal holds the zone up for minutes, not for ever', async () => {
+    const { agent, vendor, zones } = await createStage();
+    vendor.afterChange = () => new Promise(() => {});
+    const shorter = (ms: number) => (ms > 60_000 ? ms / 1000 : ms);
+    const clock: Clock = { ...systemClock, after: (ms, run) => systemClock.after(shorter(ms), run) };
+    const dns = agent({ clock });
+    const ids = await dns.present([wish('example.test', 'one')], never);
+    expect(await errorOf(untilReady(dns, ids))).toMatchObject({
+      code: 'provider.unavailable',
+      message: 'the call to DNS account main did not end within 130 s',
+    });
+
+    vendor.afterChange = async () => {};
+    await bringIn(dns, [wish('example.test', 'two')]);
+    expect(zones.txt(apex)).toContain('two');
+  });
+
   test('a conflict with another writer is repeated', async () => {
     const { agent, vendor, zones } = await createStage();
     vendor.faults.push(new AgentError('provider.conflict', 'the set was changed by somebody else'));

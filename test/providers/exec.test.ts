@@ -68,6 +68,12 @@ describe('exec', () => {
     await expect(provider.apply(zone, [add], signal)).rejects.toThrow(/\/nowhere\/dns-hook/);
   });
 
+  it('has the engine wait as long as a change is said to take, and more', async () => {
+    const options = exec.options.parse({ command: ['hook'], propagationSeconds: 3600 });
+    const provider = await exec.create(options, createPluginContext('hook'));
+    expect(provider.traits.propagation).toMatchObject({ typicalMs: 3_600_000, timeoutMs: 7_200_000 });
+  });
+
   it('tells the engine what its cleanup removes', async () => {
     const options = exec.options.parse({ command: ['hook'], cleanup: 'name' });
     const provider = await exec.create(options, createPluginContext('hook'));
