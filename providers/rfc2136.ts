@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AgentError } from '../src/core/errors.ts';
+import { isUnder, parentOf } from '../src/core/names.ts';
 import type { ApplyResult, DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../src/core/provider.ts';
 import { signMessage, type TsigKey, type TsigVerdict, verifyReply } from '../src/dns/tsig.ts';
 import { encodeUpdate, query, sendMessage, sizeOfUpdate } from '../src/dns/wire.ts';
@@ -82,7 +83,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       // Not authoritative: the name is delegated to other servers, or lies in no zone of this one.
       if (!reply.aa) return undefined;
       const soa = [...reply.answers, ...reply.authorities].find(
-        (record) => record.type === 'SOA' && isWithin(record.name, name),
+        (record) => record.type === 'SOA' && isUnder(name, record.name),
       );
       if (soa !== undefined) return { name: soa.name };
     }
@@ -213,13 +214,4 @@ function differenceOf(serverTime: number | undefined, now: number): string {
 
 function isBase64(text: string): boolean {
   return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && text !== '';
-}
-
-function isWithin(zone: string, name: string): boolean {
-  return name === zone || name.endsWith(`.${zone}`);
-}
-
-function parentOf(name: string): string | undefined {
-  const dot = name.indexOf('.');
-  return dot < 0 ? undefined : name.slice(dot + 1);
 }

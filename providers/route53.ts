@@ -1,6 +1,7 @@
 import type { ResourceRecordSet, Route53Client, Route53ClientConfig, RRType } from '@aws-sdk/client-route-53';
 import { AgentError, isAgentError } from '../src/core/errors.ts';
 import type { Http } from '../src/core/http.ts';
+import { isUnder } from '../src/core/names.ts';
 import type { DnsProvider, TxtRecord, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
@@ -153,7 +154,7 @@ async function findByName(call: Call, name: string): Promise<ZoneRef | undefined
 
 async function findById(call: Call, id: string, name: string): Promise<ZoneRef | undefined> {
   const zone = await getZone(call, id);
-  return name === zone || name.endsWith(`.${zone}`) ? { name: zone, id } : undefined;
+  return isUnder(name, zone) ? { name: zone, id } : undefined;
 }
 
 async function getZone({ sdk, client, send }: Call, id: string): Promise<string> {

@@ -6,8 +6,7 @@ export type DnsRecord = { readonly name: string; readonly ttl: number } & (
   /** The character strings of one record, joined. */
   | { readonly type: 'TXT'; readonly value: string }
   | { readonly type: 'CAA'; readonly critical: boolean; readonly tag: string; readonly value: string }
-  /** `minimum`, seconds: how long a negative answer is cached (RFC 2308). */
-  | { readonly type: 'SOA'; readonly mname: string; readonly serial: number; readonly minimum: number }
+  | { readonly type: 'SOA' }
 );
 
 export interface DnsReply {
@@ -15,11 +14,8 @@ export interface DnsReply {
   readonly rcode: string;
   /** The server speaks for the zone. */
   readonly aa: boolean;
-  /** The server offers recursion. */
-  readonly ra: boolean;
   readonly answers: readonly DnsRecord[];
   readonly authorities: readonly DnsRecord[];
-  readonly additionals: readonly DnsRecord[];
 }
 
 const rcodes = [
@@ -46,10 +42,8 @@ export function readReply(message: Buffer): DnsReply {
   return {
     rcode: rcodeOf(message),
     aa: packet?.flag_aa === true,
-    ra: packet?.flag_ra === true,
     answers: readRecords(packet?.answers),
     authorities: readRecords(packet?.authorities),
-    additionals: readRecords(packet?.additionals),
   };
 }
 
@@ -90,17 +84,8 @@ function readRecord(answer: Answer): DnsRecord | undefined {
       const { issuerCritical, tag, value } = answer.data;
       return { name, ttl: answer.ttl ?? 0, type: 'CAA', critical: issuerCritical === true, tag, value };
     }
-    case 'SOA': {
-      const { mname, serial, minimum } = answer.data;
-      return {
-        name,
-        ttl: answer.ttl ?? 0,
-        type: 'SOA',
-        mname: plainName(mname),
-        serial: serial ?? 0,
-        minimum: minimum ?? 0,
-      };
-    }
+    case 'SOA':
+      return { name, ttl: answer.ttl ?? 0, type: 'SOA' };
     default:
       return undefined;
   }

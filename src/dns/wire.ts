@@ -15,8 +15,6 @@ export interface DnsQuestion {
 export interface QueryOptions extends ExchangeOptions {
   /** Recursion desired; default false, which is what authoritative servers are asked with. */
   readonly rd?: boolean | undefined;
-  /** Skip UDP. */
-  readonly tcp?: boolean | undefined;
 }
 
 export interface SendOptions extends ExchangeOptions {
@@ -58,7 +56,7 @@ export async function query(
   const ask = async (edns: boolean) => {
     const { reply } = await sendMessage(server, encodeQuery(question, { rd: options.rd === true, edns }), {
       ...options,
-      transport: options.tcp === true ? 'tcp' : 'auto',
+      transport: 'auto',
       about: `the query for ${question.name} ${question.type}`,
       accepts: (message) => answersTo(question, message),
     });
