@@ -1,7 +1,8 @@
 import { accountLock, accountLockMs } from '../core/account.ts';
 import type { AcmeAccountRecord, Ports } from '../core/ports.ts';
 import { loadKey } from '../x509/key.ts';
-import { type AccountClient, type ClientNeeds, createClient } from './client.ts';
+import { type AccountClient, createClient } from './client.ts';
+import type { ClientNeeds } from './signed-request.ts';
 
 export interface AccountNeeds extends Pick<Ports, 'accounts' | 'locks' | 'log'>, ClientNeeds {
   readonly directoryUrl: string;

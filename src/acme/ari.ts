@@ -2,7 +2,8 @@ import { AgentError } from '../core/errors.ts';
 import type { Clock, RenewalInfo } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import type { DirectorySource } from './directory.ts';
-import { errorOf, isRecord, parseJson, retryAfter } from './problem.ts';
+import { instantOf, isRecord, parseJson } from './document.ts';
+import { errorOf, retryAfter } from './problem.ts';
 import { withRetries } from './retry.ts';
 import type { Answer, Transport } from './transport.ts';
 
@@ -33,7 +34,7 @@ export async function fetchRenewalInfo(
 function readRenewalInfo(answer: Answer, now: Instant): RenewalInfo {
   const document = parseJson(answer);
   const window = isRecord(document) && isRecord(document.suggestedWindow) ? document.suggestedWindow : {};
-  const [start, end] = [instant(window.start), instant(window.end)];
+  const [start, end] = [instantOf(window.start), instantOf(window.end)];
   // A window that ends before it begins counts as no answer (RFC 9773 §4.2).
   if (start === undefined || end === undefined || end <= start)
     throw new AgentError('acme.response', `${answer.url} names no window in which to renew`, {
@@ -41,13 +42,6 @@ function readRenewalInfo(answer: Answer, now: Instant): RenewalInfo {
     });
   const { explanationURL } = document as { readonly explanationURL?: unknown };
   return { start, end, explanationUrl: webAddress(explanationURL), retryAfterMs: retryAfter(answer, now) };
-}
-
-/** RFC 3339, as ACME writes all its dates. */
-function instant(value: unknown): Instant | undefined {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d[Tt ]/.test(value)) return undefined;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : at;
 }
 
 /** Shown to people: nothing but an address of the web. */

@@ -1,7 +1,7 @@
 import type { AcmeAccountRecord } from '../core/ports.ts';
 import { type OpenAccount, openAccount } from './account.ts';
 import type { AccountNeeds } from './account-record.ts';
-import type { AcmeApi } from './client.ts';
+import type { AcmeApi } from './library.ts';
 import { problemType } from './problem.ts';
 
 export type Call = <T>(signal: AbortSignal, run: (api: AcmeApi) => Promise<T>) => Promise<T>;

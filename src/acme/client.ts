@@ -1,77 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { Client } from 'acme-client';
 import { AgentError, isAgentError } from '../core/errors.ts';
-import type { Clock } from '../core/ports.ts';
-import type { Secret } from '../core/secret.ts';
 import { publicJwk } from '../x509/jwk.ts';
-import type { DirectorySource } from './directory.ts';
-import type { Nonces } from './nonces.ts';
-import { errorOf, parseJson } from './problem.ts';
+import type { AcmeApi, AcmeHttp, HookedClient } from './library.ts';
 import { withRetries } from './retry.ts';
-import type { Answer, Transport } from './transport.ts';
-
-/** At a CA that rejects every second nonce, one call in two million still fails. */
-const maxBadNonces = 20;
-
-/** An answer in the shape that acme-client's own layers pass on. */
-export interface ApiAnswer {
-  readonly status: number;
-  readonly headers: Answer['headers'];
-  readonly data: unknown;
-  readonly answer: Answer;
-}
-
-/** acme-client 5.4.0's `client.api`: one method a resource of RFC 8555. */
-export interface AcmeApi {
-  accountUrl: string | null;
-  http: AcmeHttp;
-  apiRequest(
-    url: string,
-    payload?: object | null,
-    expected?: readonly number[],
-    options?: { readonly includeJwsKid?: boolean; readonly includeExternalAccountBinding?: boolean },
-  ): Promise<ApiAnswer>;
-  getAccountUrl(): string;
-  createAccount(data: object): Promise<ApiAnswer>;
-  updateAccount(data: object): Promise<ApiAnswer>;
-  createOrder(data: object): Promise<ApiAnswer>;
-  getOrder(url: string): Promise<ApiAnswer>;
-  finalizeOrder(url: string, data: object): Promise<ApiAnswer>;
-  getAuthorization(url: string): Promise<ApiAnswer>;
-  completeChallenge(url: string, data: object): Promise<ApiAnswer>;
-}
-
-/** acme-client 5.4.0's `client.http`: signing, and the requests that we replace. */
-interface AcmeHttp {
-  accountKey: KeyObject | Buffer;
-  jwk: object | null;
-  request(url: string, method: string, options?: { readonly data?: unknown }): Promise<ApiAnswer>;
-  getNonce(): Promise<string>;
-  getDirectory(): Promise<Readonly<Record<string, string>>>;
-  createSignedBody(
-    url: string,
-    payload: object | null,
-    options: { readonly nonce?: string; readonly kid: string | null },
-  ): object;
-  createSignedHmacBody(
-    key: string,
-    url: string,
-    payload: object | null,
-    options: { readonly kid: string },
-  ): object;
-  getJwk(): object;
-}
-
-type HookedClient = Client & { readonly http: AcmeHttp; readonly api: AcmeApi };
-
-export interface ClientNeeds {
-  readonly issuer: string;
-  readonly eab?: { readonly kid: string; readonly hmacKey: Secret<string> } | undefined;
-  readonly transport: Transport;
-  readonly directory: DirectorySource;
-  readonly nonces: Nonces;
-  readonly clock: Clock;
-}
+import { type ClientNeeds, getNonce, request, signedRequest } from './signed-request.ts';
 
 /** acme-client for one account, on our transport. */
 export interface AccountClient {
@@ -163,79 +96,6 @@ function losingOnce<T>(run: () => Promise<T>): () => Promise<T> {
   };
 }
 
-interface SignedCall {
-  readonly url: string;
-  readonly payload: object | null;
-  /** Signed as the account; else with the bare key, as for newAccount. */
-  readonly withKid: boolean;
-  readonly bound: boolean;
-}
-
-/** Signs and sends until the CA takes the nonce (RFC 8555 §6.5); each try has a signature of its own. */
-async function signedRequest(api: AcmeApi, needs: ClientNeeds, call: SignedCall): Promise<ApiAnswer> {
-  const { http } = api;
-  const kid = call.withKid ? api.getAccountUrl() : null;
-  const payload = call.bound ? bindExternally(http, needs, call) : call.payload;
-  let nonce: string | undefined;
-  for (let rejected = 0; ; rejected++) {
-    nonce ??= await http.getNonce();
-    const got = await http.request(call.url, 'post', {
-      data: http.createSignedBody(call.url, payload, { nonce, kid }),
-    });
-    if (got.status < 400) {
-      keepNonce(needs, got);
-      return got;
-    }
-    const error = errorOf(got.answer, needs.issuer, needs.clock.now());
-    if (error.code !== 'acme.badNonce' || rejected >= maxBadNonces) {
-      keepNonce(needs, got);
-      throw error;
-    }
-    nonce = nonceOf(got);
-  }
-}
-
-/** RFC 8555 §7.3.4. */
-function bindExternally(http: AcmeHttp, { eab }: ClientNeeds, { url, payload }: SignedCall): object | null {
-  if (!eab) return payload;
-  const externalAccountBinding = http.createSignedHmacBody(eab.hmacKey.reveal(), url, http.getJwk(), {
-    kid: eab.kid,
-  });
-  return { ...payload, externalAccountBinding };
-}
-
-async function getNonce(http: AcmeHttp, needs: ClientNeeds): Promise<string> {
-  const held = needs.nonces.take();
-  if (held !== undefined) return held;
-  const { newNonce = '' } = await http.getDirectory();
-  // GET and not HEAD: Node's HTTP stacks close the connection after the answer to a HEAD.
-  const got = await http.request(newNonce, 'get');
-  if (got.status >= 400) throw errorOf(got.answer, needs.issuer, needs.clock.now());
-  const nonce = nonceOf(got);
-  if (nonce === undefined) throw new AgentError('acme.response', `${newNonce} answered without a nonce`);
-  return nonce;
-}
-
-async function request(
-  { transport }: ClientNeeds,
-  call: { readonly url: string; readonly method: string; readonly data: unknown },
-  signal: AbortSignal,
-): Promise<ApiAnswer> {
-  const answer = await transport.send(
-    call.data === undefined
-      ? { method: 'GET', url: call.url }
-      : { method: 'POST', url: call.url, body: JSON.stringify(call.data) },
-    signal,
-  );
-  const isJson = /json/.test(answer.headers['content-type'] ?? '');
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    data: isJson ? parseJson(answer) : answer.text,
-    answer,
-  };
-}
-
 /** Where to send a call whose URL, or the nonce's, has left the directory; undefined when that is not why it failed. */
 async function movedTo(
   { url, error }: { readonly url: string; readonly error: unknown },
@@ -251,14 +111,4 @@ async function movedTo(
   if (after[gone] === before[gone]) return undefined;
   const name = nameOf(url);
   return name === undefined ? url : after[name];
-}
-
-function keepNonce({ nonces }: ClientNeeds, got: ApiAnswer): void {
-  const nonce = nonceOf(got);
-  if (nonce !== undefined) nonces.add(nonce);
-}
-
-function nonceOf({ headers }: ApiAnswer): string | undefined {
-  const nonce = headers['replay-nonce'];
-  return typeof nonce === 'string' && nonce !== '' ? nonce : undefined;
 }

@@ -1,7 +1,8 @@
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
-import { errorOf, isRecord, parseJson } from './problem.ts';
+import { isRecord, parseJson } from './document.ts';
+import { errorOf } from './problem.ts';
 import { withRetries } from './retry.ts';
 import type { Answer } from './transport.ts';
 

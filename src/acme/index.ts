@@ -33,7 +33,7 @@ export interface IssuerConfig {
 }
 
 /** What a CA says of itself, for people who check a configuration. */
-export interface IssuerFacts {
+export interface CaFacts {
   readonly issuer: string;
   readonly directoryUrl: string;
   readonly termsOfService?: string | undefined;
@@ -49,7 +49,7 @@ export interface AcmeLayer extends Acme, AccountChanges {
    * Asks the CA for its directory, registers nothing. Rejects with what would keep an order from being made:
    * `acme.network`, `acme.response`, `acme.externalAccount`, `order.profile`, `order.issuer`.
    */
-  check(issuer: string, signal: AbortSignal): Promise<IssuerFacts>;
+  check(issuer: string, signal: AbortSignal): Promise<CaFacts>;
   /** Aborts what is under way and closes the connections. */
   close(): Promise<void>;
 }
@@ -67,9 +67,9 @@ interface Issuer {
 export function createAcme(
   issuers: readonly IssuerConfig[],
   needs: AcmeNeeds,
-  { version }: { readonly version?: string } = {},
+  { version }: { readonly version: string },
 ): AcmeLayer {
-  const userAgent = `acme-agent${version === undefined ? '' : `/${version}`} ${libraryAgent}`;
+  const userAgent = `acme-agent/${version} ${libraryAgent}`;
   const byName = new Map(issuers.map((config) => [config.name, createIssuer(config, needs, userAgent)]));
   const closing = new AbortController();
 
@@ -139,7 +139,7 @@ function createIssuer(config: IssuerConfig, needs: AcmeNeeds, userAgent: string)
   };
 }
 
-async function check(issuer: Issuer, { accounts }: AcmeNeeds, signal: AbortSignal): Promise<IssuerFacts> {
+async function check(issuer: Issuer, { accounts }: AcmeNeeds, signal: AbortSignal): Promise<CaFacts> {
   const { name, directoryUrl, eab, profile } = issuer.config;
   const directory = await issuer.needs.directory.refresh(signal);
   const account = await accounts.get(name);

@@ -1,8 +1,9 @@
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
 import { AgentError } from '../core/errors.ts';
 import type { AcmeAuthorization, AcmeChallenge, AcmeOrder, OrderStatus } from '../core/ports.ts';
-import type { ChallengeType, Instant } from '../core/types.ts';
-import { isRecord, readIdentifier, readProblem } from './problem.ts';
+import type { ChallengeType } from '../core/types.ts';
+import { instantOf, isRecord } from './document.ts';
+import { readIdentifier, readProblem } from './problem.ts';
 
 /** CA documents as our types. What we need and do not find is `acme.response`; what we do not know is left out. */
 
@@ -29,7 +30,7 @@ export function readOrder(value: unknown, url: string, retryAfterMs: number | un
   return {
     url,
     status,
-    expires: instant(document.expires),
+    expires: instantOf(document.expires),
     identifiers: document.identifiers.map(readIdentifier).filter((one) => one !== undefined),
     authorizations,
     finalize: document.finalize,
@@ -50,7 +51,7 @@ export function readAuthorization(value: unknown, url: string): AcmeAuthorizatio
     status,
     identifier,
     wildcard: document.wildcard === true,
-    expires: instant(document.expires),
+    expires: instantOf(document.expires),
     challenges: (Array.isArray(document.challenges) ? document.challenges : []).flatMap(readChallenge),
   };
 }
@@ -85,10 +86,4 @@ function faulty(url: string, what: string, part: string): AgentError {
 function strings(value: unknown): readonly string[] | undefined {
   const isList = Array.isArray(value) && value.every((one): one is string => typeof one === 'string');
   return isList ? value : undefined;
-}
-
-/** RFC 3339. */
-function instant(value: unknown): Instant | undefined {
-  const at = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? undefined : at;
 }

@@ -1,11 +1,13 @@
-import { AgentError, codeOfProblem, type ErrorCode } from '../core/errors.ts';
+import { AgentError, codeOfProblem, type ErrorCode, problemName } from '../core/errors.ts';
 import type { Identifier, Problem } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
+import { isRecord, parseJson } from './document.ts';
 import type { Answer } from './transport.ts';
 
 /** No CA means more than this; a greater value is a fault on its side or ours. */
 const longestWaitMs = 7 * 24 * 60 * 60 * 1000;
-const prefix = 'urn:ietf:params:acme:error:';
+/** An address at which a person ends a pause is among the longest that one must read whole. */
+const longestText = 4000;
 
 /** What an answer of 400 and above says, with the problem document whole in `facts.problem`. */
 export function errorOf(answer: Answer, issuer: string, now: Instant): AgentError {
@@ -21,7 +23,7 @@ export function errorOf(answer: Answer, issuer: string, now: Instant): AgentErro
 export function problemType(error: unknown): string | undefined {
   if (!(error instanceof AgentError)) return undefined;
   const problem = readProblem(error.facts.problem);
-  return problem?.type.startsWith(prefix) ? problem.type.slice(prefix.length) : problem?.type;
+  return problem && problemName(problem.type);
 }
 
 /**
@@ -50,30 +52,24 @@ export function readProblem(value: unknown): Problem | undefined {
     : undefined;
   return {
     type: value.type,
-    detail: typeof value.detail === 'string' ? value.detail : undefined,
+    detail: textOf(value.detail),
     status: typeof value.status === 'number' ? value.status : undefined,
-    instance: typeof value.instance === 'string' ? value.instance : undefined,
+    instance: textOf(value.instance),
     identifier: readIdentifier(value.identifier),
     subproblems,
   };
 }
 
+/** CAs quote what strangers' servers said, and people read it at a terminal. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const text = value.replace(/\p{Cc}+/gu, ' ');
+  return text.length > longestText ? `${text.slice(0, longestText)}…` : text;
+}
+
 export function readIdentifier(value: unknown): Identifier | undefined {
   if (!isRecord(value) || typeof value.value !== 'string') return undefined;
   return value.type === 'dns' || value.type === 'ip' ? { type: value.type, value: value.value } : undefined;
-}
-
-/** undefined when the body is not JSON, whatever its label says. */
-export function parseJson(answer: Answer): unknown {
-  try {
-    return JSON.parse(answer.text);
-  } catch {
-    return undefined;
-  }
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function codeFor({ status, headers }: Answer, problem: Problem | undefined): ErrorCode {
@@ -111,7 +107,7 @@ function plainText(body: string): string {
   const words = body
     .replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<[^>]*>/g, ' ')
-    .replace(/\s+/g, ' ')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   return words.length > 200 ? `${words.slice(0, 200)}…` : words;
 }

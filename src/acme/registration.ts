@@ -2,7 +2,8 @@ import { AgentError } from '../core/errors.ts';
 import type { AcmeAccountRecord } from '../core/ports.ts';
 import type { AccountNeeds } from './account-record.ts';
 import type { AccountClient } from './client.ts';
-import { isRecord, problemType } from './problem.ts';
+import { isRecord } from './document.ts';
+import { problemType } from './problem.ts';
 
 /** What a CA says of a key: the URL of its account, or that the account is closed, or that it knows none. */
 export type Finding = { readonly url: string } | 'closed' | 'unknown';

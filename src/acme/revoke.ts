@@ -1,6 +1,6 @@
 import { AgentError } from '../core/errors.ts';
 import type { RevocationReason } from '../core/types.ts';
-import type { AcmeApi } from './client.ts';
+import type { AcmeApi } from './library.ts';
 import { problemType } from './problem.ts';
 
 /** RFC 5280 §5.3.1 CRLReason. */
@@ -21,7 +21,7 @@ export async function revoke(
     throw new AgentError('acme.response', `the directory of ${issuer} names no place to revoke at`);
   const certificate = Buffer.from(leafDer).toString('base64url');
   try {
-    await api.apiRequest(url, { certificate, reason: numbers[reason] }, [200]);
+    await api.apiRequest(url, { certificate, reason: numbers[reason] });
   } catch (error) {
     if (problemType(error) !== 'alreadyRevoked') throw error;
   }

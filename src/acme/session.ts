@@ -8,8 +8,8 @@ import type { OpenAccount } from './account.ts';
 import type { AccountNeeds } from './account-record.ts';
 import { chooseChain } from './alternates.ts';
 import { type Call, openCaller } from './caller.ts';
-import type { AcmeApi, ApiAnswer } from './client.ts';
 import type { Directory } from './directory.ts';
+import type { AcmeApi, ApiAnswer } from './library.ts';
 import { readAuthorization, readOrder } from './objects.ts';
 import { problemType, retryAfter } from './problem.ts';
 import { revoke } from './revoke.ts';
@@ -45,9 +45,8 @@ export async function openSession(needs: SessionNeeds, signal: AbortSignal): Pro
     newOrder: orders.create,
     order: orders.get,
     finalize: orders.finalize,
-    async authorization(url, abort) {
-      return readAuthorization((await call(abort, (api) => api.getAuthorization(url))).data, url);
-    },
+    authorization: async (url, abort) =>
+      readAuthorization((await call(abort, (api) => api.getAuthorization(url))).data, url),
     async respond(challengeUrl, abort) {
       const presented = thumbprint();
       await call(abort, async (api) => {
@@ -121,7 +120,7 @@ async function respond(api: AcmeApi, challengeUrl: string): Promise<void> {
     await api.completeChallenge(challengeUrl, {});
   } catch (error) {
     if (problemType(error) !== 'malformed') throw error;
-    const { data } = await api.apiRequest(challengeUrl, null, [200]);
+    const { data } = await api.apiRequest(challengeUrl);
     const status = typeof data === 'object' && data !== null && 'status' in data ? data.status : undefined;
     if (status === 'pending' || status === undefined) throw error;
   }
@@ -138,11 +137,11 @@ async function download(
       `the order ${order.url} is ${order.status} and names no certificate`,
     );
   }
-  const { answer } = await api.apiRequest(order.certificate, null, [200]);
+  const { answer } = await api.apiRequest(order.certificate);
   const { preferredChain, log, issuer } = needs;
   if (preferredChain === undefined) return answer.text;
   return chooseChain(answer, preferredChain, {
-    fetch: async (url) => (await api.apiRequest(url, null, [200])).answer.text,
+    fetch: async (url) => (await api.apiRequest(url)).answer.text,
     log: log.child({ issuer }),
     signal,
   });

@@ -357,6 +357,10 @@ const codeByProblem = new Map<string, ErrorCode>(
 
 /** Code for an ACME problem type URN; unknown types count as `order.invalid` (RFC 8555 §6.7). */
 export function codeOfProblem(type: string): ErrorCode {
-  const name = type.startsWith(prefix) ? type.slice(prefix.length) : type;
-  return codeByProblem.get(name) ?? 'order.invalid';
+  return codeByProblem.get(problemName(type)) ?? 'order.invalid';
+}
+
+/** Type of an ACME problem without the prefix that all of them have. */
+export function problemName(type: string): string {
+  return type.startsWith(prefix) ? type.slice(prefix.length) : type;
 }

@@ -77,6 +77,14 @@ describe('problems', () => {
     });
   });
 
+  test('are short enough to read, and no command to a terminal', async () => {
+    const detail = `it answered "\u001b]0;owned\u0007<html>\r\n${'x'.repeat(10_000)}"`;
+    ca.fail('/new-order', problem(403, 'caa', { detail }));
+    const error = await session.newOrder({ names }, never).catch((caught) => caught);
+    expect(error.message).toMatch(/^ca: it answered " \]0;owned <html> x+…$/);
+    expect(error.message.length).toBeLessThan(5000);
+  });
+
   test.each([
     ['alreadyReplaced', 409, 'order.alreadyReplaced'],
     ['unauthorized', 403, 'acme.account'],

@@ -28,6 +28,17 @@ describe('on the wire', () => {
     expect(opened.clock.pauses).toEqual([]);
   });
 
+  test('a nonce in other characters than base64url has is ignored', async () => {
+    ca.fail('/order/1', (response) => {
+      const headers = { 'content-type': 'application/json', 'replay-nonce': 'not a nonce' };
+      response.writeHead(200, headers).end(JSON.stringify(ca.documents['/order/1']));
+    });
+    await session.order(`${ca.url}/order/1`, never);
+    await session.order(`${ca.url}/order/1`, never);
+    expect(ca.wrongNonces).toEqual([]);
+    expect(postsTo('/nonce')).toHaveLength(2);
+  });
+
   test('a CA that rejects every nonce is not asked for ever', async () => {
     ca.fail('/new-order', ...Array.from({ length: 40 }, () => problem(400, 'badNonce')));
     await expect(session.newOrder({ names }, never)).rejects.toMatchObject({ code: 'acme.badNonce' });

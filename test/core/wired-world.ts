@@ -54,7 +54,11 @@ export async function startWiredWorlds(): Promise<WiredWorlds> {
         },
       };
       const issuers = [...wires].map(([name, { proxy }]) => ({ name, directoryUrl: proxy.directoryUrl }));
-      const acme = createAcme(issuers, { accounts: store.accounts, locks: store.locks, clock: own, log });
+      const acme = createAcme(
+        issuers,
+        { accounts: store.accounts, locks: store.locks, clock: own, log },
+        { version: 'test' },
+      );
       keep({ stop: () => acme.close() });
       return gate.wrap('acme', {
         session: async (issuer: string, signal: AbortSignal) =>
