@@ -114,20 +114,16 @@ interface Removal {
   readonly group?: Group | undefined;
 }
 
-/** The host of that name, else the group. */
+/** The host and the group of that name; of a host that the file owns only the group, which a command made. */
 async function removalOf(name: string, { wishes }: OperationNeeds): Promise<Removal> {
   const host = await wishes.host(name);
-  if (host !== undefined) {
-    refuseFileOwned(name, host.origin);
-    return { name, domain: host.domain, host };
-  }
-  const domain = await domainFor([name], { wishes });
-  const groups = domain === undefined ? [] : await wishes.groups(domain.name);
+  const domain = host?.domain ?? (await domainFor([name], { wishes }))?.name;
+  const groups = domain === undefined ? [] : await wishes.groups(domain);
   const group = groups.find(({ label }) => label === name);
-  if (group === undefined)
+  if (domain === undefined || (host ?? group) === undefined)
     throw new AgentError('command.notFound', `there is no host ${name}; "hosts list" shows those there are`);
-  refuseFileOwned(name, group.origin);
-  return { name, domain: group.domain, group };
+  if (host !== undefined && group === undefined) refuseFileOwned(name, host.origin);
+  return { name, domain, host: host?.origin.kind === 'runtime' ? host : undefined, group };
 }
 
 /** Looked at again under the domain's lock: another command may have been faster. */

@@ -145,3 +145,16 @@ test('the list shows what serves each host: trusted before stand-in, its own bef
     code: 'command.notFound',
   });
 });
+
+test.each(['file', 'runtime'] as const)('a group that a host of the %s labels goes with it', async (kind) => {
+  const [name, other] = ['www.example.org', 'api.example.org'];
+  const origin = kind === 'file' ? ({ kind, line: 7 } as const) : ({ kind } as const);
+  const domain = { name: 'example.org', ...settings.defaults, origin: { kind: 'file', line: 6 } as const };
+  const hosts = [{ name, domain: 'example.org', addedAt: start, origin }];
+  await adoptFile([{ domain, hosts }], bench.needs);
+  await bench.run(issue, { names: [name, other] });
+  expect(await bench.needs.wishes.groups('example.org')).toHaveLength(1);
+  await bench.run(hostsRemove, { names: [name] });
+  expect(await bench.needs.wishes.groups('example.org')).toEqual([]);
+  expect(await bench.needs.wishes.hosts('example.org')).toHaveLength(kind === 'file' ? 1 : 0);
+});
