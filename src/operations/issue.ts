@@ -8,7 +8,7 @@ import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/rec
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { refuseTwice } from './domains.ts';
 import { hostName } from './fields.ts';
-import { domainFor, noSuchDomain, refuseDisabled, refuseFileOwned, requireDomainFor } from './refusals.ts';
+import { domainFor, noSuchDomain, refuseDisabled, requireDomainFor } from './refusals.ts';
 import { commandEvent, type Requested } from './renew.ts';
 import { newTask, takeOver, taskIdOf } from './requests.ts';
 
@@ -84,13 +84,9 @@ function wantedGroup(
   const tooMuch = plannedRefusal(names, domain, settings());
   if (tooMuch !== undefined) throw new AgentError('command.invalid', tooMuch);
   const label = same?.label ?? names[0] ?? name;
-  const rival = groups.find((group) => group.label === label);
-  if (same === undefined && rival !== undefined) refuseFileOwned(label, rival.origin);
-  if (
-    same === undefined &&
-    rival === undefined &&
-    policies.some((policy) => policy.label === label && isOwn(label))
-  )
+  const isRival = groups.some((group) => group.label === label);
+  const isTaken = isOwn(label) && policies.some((policy) => policy.label === label);
+  if (same === undefined && !isRival && isTaken)
     throw new AgentError(
       'command.conflict',
       `${label} labels the wildcard certificate of ${name} already; put another name first`,
