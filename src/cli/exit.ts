@@ -1,5 +1,6 @@
 import { type AgentError, toAgentError } from '../core/errors.ts';
 import { sentence } from '../operations/words.ts';
+import { visible } from './print.ts';
 
 /** What the shell gets; the only place that knows the numbers. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3, refused: 4, unfinished: 5 } as const;
@@ -32,7 +33,7 @@ export function errorText(thrown: unknown, { debug }: { debug: boolean } = { deb
   const error = toAgentError(thrown);
   const [head = '', ...more] = error.code.startsWith('config.') ? configLines(error) : [plainLine(error)];
   const stack = debug ? stackOf(thrown) : [];
-  return [`acme-agent: ${head}`, ...more.map((line) => `  ${line}`), ...stack, ''].join('\n');
+  return visible([`acme-agent: ${head}`, ...more.map((line) => `  ${line}`), ...stack, ''].join('\n'));
 }
 
 function configLines(error: AgentError): readonly string[] {

@@ -11,7 +11,7 @@ import { configPath } from './config-path.ts';
 import { errorText, exitCodes, exitTable } from './exit.ts';
 import { importCommand, otherClients } from './import.ts';
 import { backup, check, restore } from './local.ts';
-import type { Terminal } from './print.ts';
+import { type Terminal, visible } from './print.ts';
 import { type RunOptions, runOperation, waitable } from './run.ts';
 import { start } from './start.ts';
 import type { World } from './world.ts';
@@ -25,7 +25,8 @@ const nouns: Readonly<Record<string, string>> = {
 };
 
 /** Runs one command line (without program and script) and resolves with its exit code. */
-export async function runCli(argv: readonly string[], world: World): Promise<number> {
+export async function runCli(argv: readonly string[], { terminal, ...rest }: World): Promise<number> {
+  const world: World = { ...rest, terminal: { ...terminal, out: (text) => terminal.out(visible(text)) } };
   let code: number = exitCodes.ok;
   const program = createProgram(world, (result) => {
     code = result;

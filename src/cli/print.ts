@@ -8,6 +8,11 @@ export interface Terminal {
   readonly columns: number;
 }
 
+/** Control characters that strangers put there, in a DNS record or an answer, would be commands to a terminal. */
+export function visible(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, ' ');
+}
+
 const gap = '  ';
 
 /** Columns as wide as their widest cell; nothing after the last one. */

@@ -104,6 +104,18 @@ test('a task that ends with failures is exit code 5, and says which', async () =
   expect(code).toBe(5);
 });
 
+test('what strangers said is no command to the terminal', async () => {
+  const hostile = 'it answered \u001b]0;owned\u0007\u009b2J\rx';
+  const [harmless, states] = [
+    'it answered  ]0;owned  2J x',
+    [task([{ id: 'a', state: 'failed', note: hostile }], { state: 'failed', finishedAt: now })],
+  ];
+  const answer = { taskId: 'task-1', lineages: 1, asOf: now };
+  expect((await cli(['renew-all', '--wait'], { answer, states })).stdout).toContain(`a: ${harmless}`);
+  const refused = new AgentError('command.conflict', hostile);
+  expect((await cli(['domains', 'list'], { answer: refused })).stderr).toContain(harmless);
+});
+
 test('an interrupted wait leaves the task going and says how to see it', async () => {
   let interrupt = () => {};
   const started = cli(['renew-all', '--wait'], {
