@@ -2,15 +2,13 @@ import { type Logger, pino, stdTimeFunctions } from 'pino';
 import { AgentError } from './core/errors.ts';
 import type { Log } from './core/ports.ts';
 
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 export interface LogOptions {
   readonly level: LogLevel;
   /** Takes whole lines; default: standard error. */
   readonly destination?: { write(line: string): unknown } | undefined;
-  /** json: one object a line, for machines (default); text: for a person at a terminal. */
-  readonly format?: 'json' | 'text' | undefined;
 }
 
 export interface AdjustableLog extends Log {
@@ -18,10 +16,9 @@ export interface AdjustableLog extends Log {
   setLevel(level: LogLevel): void;
 }
 
-/** Errors among the facts are written with code, facts and causes; a Secret prints as `[secret]`. */
+/** One JSON object a line. Errors among the facts are written with code, facts and causes; a Secret prints as `[secret]`. */
 export function createLog(options: LogOptions): AdjustableLog {
   const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
-  const write = (line: string) => destination.write(masked(line));
   const logger = pino(
     {
       // Which lines are written is decided here, since pino's children keep the level that they were made with.
@@ -32,7 +29,7 @@ export function createLog(options: LogOptions): AdjustableLog {
       // pino's own would take what is written above for an error again.
       serializers: { err: (written: unknown) => written },
     },
-    { write: options.format === 'text' ? (line) => write(toText(line)) : write },
+    { write: (line) => destination.write(masked(line)) },
   );
   let least = logLevels.indexOf(options.level);
   const isOn = (level: LogLevel) => logLevels.indexOf(level) >= least;
@@ -89,13 +86,4 @@ const credential = /([?&](?:jwt|token|key|secret|password|sig(?:nature)?)=)[^&\s
 /** Some URLs are a credential in themselves, as those by which a CA lets a person unpause a name: people get them whole. */
 function masked(line: string): string {
   return line.replace(credential, '$1[masked]');
-}
-
-function toText(line: string): string {
-  const { time, level, msg, pid: _, ...facts } = JSON.parse(line) as Record<string, unknown>;
-  const shown = Object.entries(facts).map(
-    ([key, value]) =>
-      ` ${key}=${typeof value === 'string' && /^[\w.:/*@-]+$/.test(value) ? value : JSON.stringify(value)}`,
-  );
-  return `${time} ${String(level).toUpperCase().padEnd(5)} ${msg}${shown.join('')}\n`;
 }

@@ -6,7 +6,7 @@ import { provenName, type TxtRecords } from './txt-records.ts';
 /**
  * Answers dns-persist-01 (draft-ietf-acme-dns-persist): a TXT record at `_validation-persist.<name>` that lets one
  * account at one CA have certificates for the name, for as long as it stands there. It holds no secret and is the same
- * for every order, so no order takes it away: it goes when nobody wants it any more (`core/permanent-records.ts`).
+ * for every order, so no order takes it away: it goes when nobody wants it any more (`core/order/permanent-records.ts`).
  */
 export function createDnsPersist01Solver(records: TxtRecords): Solver {
   async function present(

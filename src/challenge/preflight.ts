@@ -3,13 +3,7 @@ import { isAddress } from '../core/address.ts';
 import type { Clock, Finding, Preflight, PreflightQuestion } from '../core/ports.ts';
 import { deadline } from '../core/wait.ts';
 import { type CaaNeeds, checkCaa } from './caa-check.ts';
-import { checkReach, type ReachNeeds } from './reach-check.ts';
-
-/** Where a CA connects to validate names, when that is not the web's ports. */
-export interface Validation {
-  readonly httpPort?: number | undefined;
-  readonly httpsPort?: number | undefined;
-}
+import { checkReach, type ReachNeeds, type Validation } from './reach-check.ts';
 
 export interface LookNeeds extends CaaNeeds, ReachNeeds {
   /** undefined: a public CA, which goes to the web's ports and to no private address. */

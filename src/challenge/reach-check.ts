@@ -3,8 +3,13 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { HostAddress, HostFacts } from '../core/host-facts.ts';
 import type { Finding } from '../core/ports.ts';
 import type { ChallengeType } from '../core/types.ts';
-import type { Validation } from './preflight.ts';
 import { type FetchNeeds, fetchTrial, type Place, type Reached, urlOf } from './reach.ts';
+
+/** Where a CA connects to validate names, when that is not the web's ports. */
+export interface Validation {
+  readonly httpPort?: number | undefined;
+  readonly httpsPort?: number | undefined;
+}
 
 export interface ReachNeeds extends Omit<FetchNeeds, 'addressesOf'> {
   readonly lookUpHost: (name: string, signal: AbortSignal) => Promise<HostFacts>;

@@ -9,11 +9,8 @@ export type Reached =
   | { readonly saw: 'other'; readonly said: string }
   /** It was reached, and may answer a CA otherwise. */
   | { readonly saw: 'unclear'; readonly said: string }
-  | {
-      readonly saw: 'nothing';
-      readonly said: string /** This machine has no way there. */;
-      readonly isOurs: boolean;
-    };
+  /** `isOurs`: the fault is, since this machine has no way there. */
+  | { readonly saw: 'nothing'; readonly said: string; readonly isOurs: boolean };
 
 export interface FetchNeeds {
   readonly http: Validator;
@@ -42,10 +39,8 @@ export async function fetchTrial(
   const { token, keyAuthorization } = tokens.trial();
   const resolve = async (host: string) => (host === name ? [address] : addressesOf(host, signal));
   try {
-    const answer = await http.requestAsValidator(urlOf(name, port, token), {
-      ...{ timeoutMs, maxBytes, signal, resolve, ports },
-    });
-    return judge(answer, keyAuthorization);
+    const request = { timeoutMs, maxBytes, signal, resolve, ports };
+    return judge(await http.requestAsValidator(urlOf(name, port, token), request), keyAuthorization);
   } catch (error) {
     if (signal.aborted) return { saw: 'nothing', said: 'it did not answer in time', isOurs: false };
     const { message, facts, cause } = toAgentError(error);

@@ -413,8 +413,6 @@ export interface Pki {
     privateKey: Secret<Uint8Array>,
     validity: { readonly notBefore: Instant; readonly notAfter: Instant },
   ): CertificateFacts;
-  /** Facts of a DER leaf as found at a target; throws `deploy.mismatch` when it is no certificate. */
-  fingerprint(der: Uint8Array): string;
 }
 
 export interface CertificateFacts {

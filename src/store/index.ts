@@ -71,7 +71,6 @@ export type { RedisOptions } from './address.ts';
 export interface Store extends StorePorts {
   readonly pluginStates: PluginStates;
   readonly meta: StoreMeta;
-  readonly redisVersion: string;
   readonly facts: RedisFacts;
   readonly durableMode: DurableMode;
   /** For messages; without password. */
@@ -142,7 +141,6 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
     answers: createAnswers(base, durable),
     meta,
     facts,
-    redisVersion: facts.version,
     durableMode,
     address: link.address,
     queuePrefix: queuePrefix(prefix),

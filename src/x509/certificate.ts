@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { AgentError } from '../core/errors.ts';
 import type { Instant } from '../core/types.ts';
 import { children, type DerNode, readDer, readOid, readTime, tag } from './der.ts';
 import { readNames } from './names.ts';
@@ -72,15 +71,7 @@ export function ariCertId(
   return `${certificate.authorityKeyId.toString('base64url')}.${certificate.serialDer.toString('base64url')}`;
 }
 
-/** SHA-256 of a DER certificate, lower-case hex. Throws `deploy.mismatch` when it is none. */
-export function fingerprint(bytes: Uint8Array): string {
-  try {
-    return sha256(readCertificate(bytes).der);
-  } catch (cause) {
-    throw new AgentError('deploy.mismatch', 'what was found in place of a certificate is none', { cause });
-  }
-}
-
+/** Lower-case hex. */
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

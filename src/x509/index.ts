@@ -1,10 +1,9 @@
 import type { Pki } from '../core/ports.ts';
-import { fingerprint } from './certificate.ts';
 import { readIssued } from './chain.ts';
 import { createCsr } from './csr.ts';
 import { generateKey, keyIdOf, keyTypeOf } from './key.ts';
 import { selfSigned } from './self-signed.ts';
 
 export function createPki(): Pki {
-  return { generateKey, keyType: keyTypeOf, keyId: keyIdOf, createCsr, readIssued, selfSigned, fingerprint };
+  return { generateKey, keyType: keyTypeOf, keyId: keyIdOf, createCsr, readIssued, selfSigned };
 }

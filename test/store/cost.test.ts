@@ -101,7 +101,6 @@ function needsOf(store: Store): RenewNeeds & Parameters<typeof changeWishes>[2] 
       createCsr: () => randomBytes(250),
       readIssued: facts,
       selfSigned: facts,
-      fingerprint: () => '',
     },
     solvers: { get: () => createHttp01Solver({ tokens: store.tokens, clock: systemClock }) },
     clock: systemClock,
