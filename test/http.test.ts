@@ -135,6 +135,8 @@ describe('a request to an address that a tenant chose', () => {
     '[ff02::1]',
     '[::ffff:127.0.0.1]',
     '[::ffff:a9fe:a9fe]',
+    '[::ffff:0:7f00:1]',
+    '[::7f00:1]',
     '[64:ff9b::10.0.0.1]',
     '[2002:7f00:1::]',
   ];
