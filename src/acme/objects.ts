@@ -56,7 +56,7 @@ export function readAuthorization(value: unknown, url: string): AcmeAuthorizatio
   };
 }
 
-/** Nothing for a type that we do not know or that lacks what it needs: CAs add new ones at any time. */
+/** Nothing for a type that we do not know or that lacks what it needs (a token: RFC 8555 §8.3): CAs add new ones at any time. */
 function readChallenge(value: unknown): readonly AcmeChallenge[] {
   if (!isRecord(value)) return [];
   const type = challengeTypes.find((one) => one === value.type);
@@ -69,7 +69,7 @@ function readChallenge(value: unknown): readonly AcmeChallenge[] {
     return issuerDomains.length === 0 ? [] : [{ ...challenge, issuerDomains }];
   }
   const { token } = value;
-  return typeof token !== 'string' || token === '' ? [] : [{ ...challenge, token }];
+  return typeof token === 'string' && /^[\w-]+$/.test(token) ? [{ ...challenge, token }] : [];
 }
 
 function record(value: unknown, url: string, what: string): Readonly<Record<string, unknown>> {

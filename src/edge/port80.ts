@@ -34,7 +34,7 @@ const defaultLimits: Port80Limits = {
   checkMs: 1_000,
 };
 
-/** A token has base64url characters only (RFC 8555 §8.1); what is longer than any CA makes them is not looked up. */
+/** A token has base64url characters only (RFC 8555 §8.3); what is longer than any CA makes them is not looked up. */
 const challengeUrl = /^(?:http:\/\/[^/?#]*)?\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{1,128})(?:\?.*)?$/;
 
 /**

@@ -15,6 +15,8 @@ test('a challenge needs what its type needs: a token, or for dns-persist-01 a na
   const usual = ['http-01', 'dns-01', 'tls-alpn-01', 'dns-account-01'];
   expect(offered(...usual.map((type) => ({ ...token, type }))).map(({ type }) => type)).toEqual(usual);
   expect(offered(...usual.map((type) => ({ ...names, type })))).toEqual([]);
+  const odd = ['', 'a/b', 'tls:example.test', 'a b', 7].map((value) => ({ ...base, token: value }));
+  expect(offered(...odd.map((one) => ({ ...one, type: 'http-01' })))).toEqual([]);
   expect(offered({ ...names, type: 'dns-persist-01' })).toMatchObject([
     { type: 'dns-persist-01', token: '', issuerDomains: ['ca.test', 'ca.example'] },
   ]);
