@@ -103,7 +103,10 @@ function createConnection(config: Route53Options, { clock, http }: PluginContext
   }
 
   return async (signal: AbortSignal): Promise<Call> => {
-    opened ??= open();
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
     const send: Call['send'] = (doing, run) =>
       run({ abortSignal: signal }).catch((error: unknown) => {
         if (signal.aborted) throw signal.reason;
