@@ -4,6 +4,7 @@ import type { ChangeOutcome, DnsProvider, ProviderTraits, TxtChange } from '../s
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { secretText } from '../src/plugin/fields.ts';
+import { isProgram } from '../src/plugin/program.ts';
 
 const options = z.strictObject({
   command: z
@@ -76,13 +77,11 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
 /** Does not run it: who knows what it does. */
 async function findProgram(
-  { command: [program = ''] }: Options,
+  { command: [program = ''], env }: Options,
   { run }: PluginContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { code } = await run({ command: ['/bin/sh', '-c', 'command -v -- "$1"', 'sh', program], signal });
-  signal.throwIfAborted();
-  if (code === 0) return;
+  if (await isProgram(program, { run, path: env.PATH?.reveal() }, signal)) return;
   throw new AgentError('provider.unavailable', `the program ${program} is not there, or may not be run`, {
     retry: 'blocked',
     advice: 'Install it, or correct "command" of this DNS account.',

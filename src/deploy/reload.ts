@@ -1,8 +1,7 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
 import type { ChildResult, RunChild } from '../core/child.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
+import { isProgram } from '../plugin/program.ts';
 
 export interface ReloadCommand {
   /** Name of the target, for messages. */
@@ -37,31 +36,12 @@ export async function runReload(reload: ReloadCommand, run: RunChild, signal: Ab
 /** Throws `deploy.reload` unless the program is there to be run; does not run it. */
 export async function tryReload(reload: ReloadCommand, run: RunChild, signal: AbortSignal): Promise<void> {
   const [program = ''] = reload.command;
-  if (await isProgram(program, { ...reload, run, signal })) return;
+  if (await isProgram(program, { run, path: reload.env.PATH?.reveal() }, signal)) return;
   throw new AgentError(
     'deploy.reload',
     `the program ${program} of the reload of ${reload.target} is not there, or may not be run`,
     { advice: 'Install it, or correct "reload" of the target.' },
   );
-}
-
-async function isProgram(
-  program: string,
-  { env, run, signal }: { env: ReloadCommand['env']; run: RunChild; signal: AbortSignal },
-): Promise<boolean> {
-  if (program.includes('/'))
-    return access(program, constants.X_OK).then(
-      async () => (await stat(program)).isFile(),
-      () => false,
-    );
-  // A shell looks along the very PATH that the reload will get.
-  const path = env.PATH?.reveal();
-  const { code } = await run({
-    command: ['/bin/sh', '-c', 'command -v -- "$1"', 'sh', program],
-    env: path === undefined ? {} : { PATH: path },
-    signal,
-  });
-  return code === 0;
 }
 
 function howItEnded(result: ChildResult, timeoutMs: number): string {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { exec } from '../../providers/exec.ts';
@@ -72,6 +72,22 @@ describe('exec', () => {
     const options = exec.options.parse({ command: ['hook'], propagationSeconds: 3600 });
     const provider = await exec.create(options, createPluginContext('hook'));
     expect(provider.traits.propagation).toMatchObject({ typicalMs: 3_600_000, timeoutMs: 7_200_000 });
+  });
+
+  it('says before the first order that the program cannot be run', async () => {
+    const program = join(testFolder('exec'), 'hook');
+    writeFileSync(program, 'exit 0', { mode: 0o644 });
+    const check = async (command: string, env = {}) => {
+      const options = exec.options.parse({ command: [command], env });
+      await (await exec.create(options, createPluginContext('hook'))).check?.(signal);
+    };
+    await expect(check(program)).rejects.toMatchObject({ code: 'provider.unavailable', retry: 'blocked' });
+    await expect(check('hook')).rejects.toMatchObject({ code: 'provider.unavailable' });
+    chmodSync(program, 0o755);
+    await check(program);
+    const folder = testFolder('exec-path');
+    copyFileSync(program, join(folder, 'hook'));
+    await check('hook', { PATH: folder });
   });
 
   it('tells the engine what its cleanup removes', async () => {
