@@ -53,7 +53,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     if (answer.status === 200) return;
     throw new AgentError(
       'provider.invalid',
-      `challtestsrv answers ${answer.status} to ${url}: ${answer.text()}`,
+      `challtestsrv answers ${answer.status} to ${url}: ${answer.text().slice(0, 200)}`,
     );
   }
 

@@ -2,9 +2,10 @@ import type { Config } from '../config/config.ts';
 import type { RunChild } from '../core/child.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Http } from '../core/http.ts';
+import type { PluginState, Resolver } from '../core/plugin.ts';
 import type { Clock, Deployer, Deployers, Log, Notifier, Notifiers } from '../core/ports.ts';
 import type { DnsAccount } from '../dns/index.ts';
-import type { PluginContext, PluginState, Resolver } from '../plugin/context.ts';
+import type { PluginContext } from '../plugin/context.ts';
 
 /** What every plugin gets of the world. */
 export interface PluginWorld {

@@ -36,7 +36,7 @@ export function createDoh(
       return [new Set(answers.flatMap((record) => (record.type === 'TXT' ? [record.value] : [])))];
     } catch (err) {
       if (signal.aborted) throw signal.reason;
-      log.debug({ url, name, err }, 'the resolver over HTTPS did not answer');
+      log.debug({ resolver: new URL(url).origin, name, err }, 'the resolver over HTTPS did not answer');
       return [];
     }
   }

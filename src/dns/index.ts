@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Http } from '../core/http.ts';
+import type { PluginState } from '../core/plugin.ts';
 import type { Ports } from '../core/ports.ts';
 import { orAborted } from '../core/wait.ts';
 import { createAccounts, type DnsAccount } from './account.ts';
@@ -9,7 +10,7 @@ import { createAuthoritative } from './authoritative.ts';
 import { createDeadline } from './deadline.ts';
 import { createDoh, publicDohUrls } from './doh.ts';
 import { createEngine } from './engine.ts';
-import { createLearned, type DnsMemory } from './learned.ts';
+import { createLearned } from './learned.ts';
 import { createLimits } from './limits.ts';
 import { createPropagation } from './propagation.ts';
 import { createReadiness } from './readiness.ts';
@@ -61,7 +62,7 @@ export interface DnsConfig {
 export interface DnsNeeds extends Pick<Ports, 'journal' | 'locks' | 'buckets' | 'clock' | 'log'> {
   readonly http: Pick<Http, 'request'>;
   /** By owner: keeps what is learned of zones. */
-  readonly pluginState: (owner: string) => DnsMemory;
+  readonly pluginState: (owner: string) => PluginState;
 }
 
 /** Under which the engine keeps what it learned; no plugin can have this name. */

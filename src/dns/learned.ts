@@ -1,11 +1,6 @@
+import type { PluginState } from '../core/plugin.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
-
-/** Small texts that outlive the process; agents on one store share them. */
-export interface DnsMemory {
-  get(key: string): Promise<string | undefined>;
-  set(key: string, value: string): Promise<void>;
-}
 
 type ZoneKey = Pick<JournalEntry, 'account' | 'zone'>;
 
@@ -31,7 +26,7 @@ export function createLearned({
   memory,
   clock,
   log,
-}: Pick<Ports, 'clock' | 'log'> & { readonly memory: DnsMemory }): Learned {
+}: Pick<Ports, 'clock' | 'log'> & { readonly memory: PluginState }): Learned {
   const zones = new Map<string, Promise<number[]>>();
   const savedAt = new Map<string, Instant>();
   /** Last look at an entry that did not show yet. */

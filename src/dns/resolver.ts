@@ -1,18 +1,16 @@
 import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
 import { AgentError, toAgentError } from '../core/errors.ts';
+import type { Resolver } from '../core/plugin.ts';
 import type { Ports } from '../core/ports.ts';
 import type { DnsReply } from './reply.ts';
 import type { DnsServer } from './socket.ts';
 import { type DnsQuestion, describeServer, query } from './wire.ts';
 
 /** Asks recursive DNS servers. Every call rejects with `dns.query` when none of them knows: that is never "no such record". */
-export interface RecursiveResolver {
+export interface RecursiveResolver extends Resolver {
   /** The reply of the first server that says NOERROR or NXDOMAIN. */
   ask(question: DnsQuestion, signal: AbortSignal): Promise<DnsReply>;
-  /** A and AAAA, in the order of the answers; empty: the host has none. */
-  addresses(host: string, signal?: AbortSignal): Promise<readonly string[]>;
-  txt(name: string, signal?: AbortSignal): Promise<readonly string[]>;
 }
 
 const timeoutMs = 2500;

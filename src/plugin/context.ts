@@ -1,5 +1,6 @@
 import type { RunChild } from '../core/child.ts';
 import type { Http } from '../core/http.ts';
+import type { PluginState, Resolver } from '../core/plugin.ts';
 import type { Clock, Log } from '../core/ports.ts';
 
 /** What a plugin gets of the world. It opens nothing by itself. */
@@ -12,15 +13,4 @@ export interface PluginContext {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** Small values that a plugin keeps between calls and processes, encrypted in the store. */
-export interface PluginState {
-  get(key: string): Promise<string | undefined>;
-  set(key: string, value: string): Promise<void>;
-}
-
-export interface Resolver {
-  addresses(host: string, signal?: AbortSignal): Promise<readonly string[]>;
-  txt(name: string, signal?: AbortSignal): Promise<readonly string[]>;
 }

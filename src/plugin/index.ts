@@ -2,6 +2,7 @@
 export type { ChildRequest, ChildResult, RunChild } from '../core/child.ts';
 export { AgentError } from '../core/errors.ts';
 export type { Http, HttpRequest, HttpResponse } from '../core/http.ts';
+export type { PluginState, Resolver } from '../core/plugin.ts';
 export type { Deployer, DeployRequest, Notice, Notifier } from '../core/ports.ts';
 export type {
   ApplyResult,
@@ -13,7 +14,7 @@ export type {
   ZoneRef,
 } from '../core/provider.ts';
 export { Secret } from '../core/secret.ts';
-export type { PluginContext, PluginState, Resolver } from './context.ts';
+export type { PluginContext } from './context.ts';
 export {
   type AnyDefinition,
   type DeployTargetDefinition,

@@ -6,7 +6,7 @@ import type { RedisOptions } from './address.ts';
 import { launchServer, type ServerFiles } from './launch.ts';
 import { ownDataDir, refuseOwned } from './owner-lock.ts';
 import { probeServer, shutDown, watchServer } from './probe.ts';
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { identify, isAlive, kill, type ProcessIdentity } from './process-identity.ts';
 import { findServer } from './server-program.ts';
 
 export interface EmbeddedOptions {
@@ -176,7 +176,7 @@ function createKeeper(files: ServerFiles, { program, environment, clock, log }: 
     if (current === undefined) return;
     await shutDown(files.socket);
     if (await gone(current)) return;
-    process.kill(current.pid, 'SIGKILL');
+    kill(current);
     await gone(current);
   }
 

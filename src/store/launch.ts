@@ -4,7 +4,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { FoundServer } from './probe.ts';
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { identify, isAlive, kill, type ProcessIdentity } from './process-identity.ts';
 
 export interface ServerFiles {
   readonly folder: string;
@@ -73,7 +73,7 @@ async function endFormer(
     if ((await awaitLoaded()) !== undefined) return former;
     if (!(await isAlive(former))) return undefined;
     // It syncs each write before it answers, so nothing is lost with it.
-    if (clock.now() > until - startMs + patienceMs) process.kill(former.pid, 'SIGKILL');
+    if (clock.now() > until - startMs + patienceMs) kill(former);
   }
   throw new AgentError(
     'store.unavailable',

@@ -20,6 +20,15 @@ export async function isAlive({ pid, startedAt }: ProcessIdentity): Promise<bool
   return (await identify(pid))?.startedAt === startedAt;
 }
 
+/** At once. One that is gone already is as good. */
+export function kill({ pid }: ProcessIdentity): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
 /** Boot and ticks since then; a zombie is dead. */
 async function startOnLinux(pid: number): Promise<string | undefined> {
   try {

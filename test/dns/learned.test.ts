@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import type { PluginState } from '../../src/core/plugin.ts';
 import type { Clock, JournalEntry } from '../../src/core/ports.ts';
-import { createLearned, type DnsMemory } from '../../src/dns/learned.ts';
+import { createLearned } from '../../src/dns/learned.ts';
 import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
 import { apex, bringIn, createStage, wish } from './stage.ts';
 
 const t0 = 1_800_000_000_000;
 
 /** A zone whose values are looked at as the test says, by a clock that the test moves. */
-function createZone(memory: DnsMemory = createMemoryStore().pluginState('test')) {
+function createZone(memory: PluginState = createMemoryStore().pluginState('test')) {
   let now = t0;
   let count = 0;
   const clock: Clock = { now: () => now, sleep: async () => {}, after: () => () => {} };
