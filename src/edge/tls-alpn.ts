@@ -1,10 +1,8 @@
 import { createServer, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
 import type { Ports, TlsAnswer } from '../core/ports.ts';
-import { challengeCertificate } from '../x509/alpn.ts';
-import { writePem } from '../x509/pem.ts';
 import { type FirstBytes, firstBytes } from './first-bytes.ts';
 import { createForwarder, type Upstream } from './forward.ts';
+import { acmeProtocol, answerHandshake, refuseHandshake } from './handshake.ts';
 import { listenAt, type Place, type Purpose } from './listen.ts';
 
 export interface TlsAlpnOptions extends Place {
@@ -36,17 +34,12 @@ export const tlsAlpnPurpose: Purpose = {
   instead: 'let that one listen elsewhere and name its new place in tlsAlpn01.forward',
 };
 
-const protocol = 'acme-tls/1';
-
 const defaultLimits: TlsAlpnLimits = {
   connections: 16_384,
   undecided: 2048,
   helloMs: 5_000,
   handshakeMs: 10_000,
 };
-
-/** TLS alerts (RFC 8446 §6.2), as a whole record each. */
-const alerts = { unrecognizedName: alert(112), decodeError: alert(50) };
 
 /**
  * Answers tls-alpn-01 challenges (RFC 8737) from the shared answers. It reads the ClientHello and takes only handshakes
@@ -59,6 +52,7 @@ export function createTlsAlpn(
 ): TlsAlpn {
   const { tlsAnswers, tokens, clock, log } = needs;
   const limits = { ...defaultLimits, ...options.limits };
+  const { handshakeMs } = limits;
   const forward = options.forward && createForwarder(options.forward, log);
   const sockets = new Set<Socket>();
   let undecided = 0;
@@ -83,9 +77,10 @@ export function createTlsAlpn(
       undecided -= 1;
     });
     if (first === undefined || socket.destroyed) socket.destroy();
-    else if (answer !== undefined) await respond(socket, answer);
+    else if (answer !== undefined)
+      await answerHandshake(socket, answer, { tokens, clock, log, ms: handshakeMs });
     else if (forward !== undefined) forward(socket);
-    else refuse(socket, first);
+    else refuseHandshake(socket, first, { clock, ms: handshakeMs });
   }
 
   async function decide(socket: Socket) {
@@ -95,47 +90,13 @@ export function createTlsAlpn(
 
   async function answerTo({ hello }: FirstBytes & { readonly is: 'hello' }): Promise<TlsAnswer | undefined> {
     const { serverName, protocols } = hello;
-    if (serverName === undefined || !protocols.includes(protocol)) return undefined;
+    if (serverName === undefined || !protocols.includes(acmeProtocol)) return undefined;
     try {
       return (await tlsAnswers.of(serverName))[0];
     } catch (error) {
       log.warn({ serverName, error }, 'tls-alpn-01 answer could not be looked up');
       return undefined;
     }
-  }
-
-  async function respond(socket: Socket, answer: TlsAnswer): Promise<void> {
-    const { serverName, identifier, token, keyAuthorization } = answer;
-    const { certificateDer, privateKey } = await challengeCertificate(
-      identifier,
-      keyAuthorization,
-      clock.now(),
-    );
-    const secureContext = createSecureContext({
-      cert: writePem(certificateDer),
-      key: writePem(privateKey.reveal(), 'PRIVATE KEY'),
-      minVersion: 'TLSv1.2',
-    });
-    const cancel = clock.after(limits.handshakeMs, () => socket.destroy());
-    socket.once('close', cancel);
-    const secured = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: [protocol] });
-    secured.on('error', (error) => log.debug({ serverName, error }, 'tls-alpn-01 handshake failed'));
-    secured.once('secure', () => {
-      tokens.announceFetched(token);
-      log.debug({ serverName }, 'tls-alpn-01 answered');
-      secured.end();
-    });
-    // Half-open as the sockets are, nothing else would end a handshake that the client gave up.
-    secured.once('end', () => socket.destroySoon());
-    secured.resume();
-  }
-
-  function refuse(socket: Socket, { is }: FirstBytes): void {
-    const cancel = clock.after(limits.handshakeMs, () => socket.destroy());
-    socket.once('close', cancel);
-    socket.resume();
-    if (is === 'foreign') socket.end();
-    else socket.end(is === 'hello' ? alerts.unrecognizedName : alerts.decodeError);
   }
 
   async function listen(): Promise<{ readonly port: number }> {
@@ -155,8 +116,4 @@ export function createTlsAlpn(
   }
 
   return { listen, close };
-}
-
-function alert(code: number): Buffer {
-  return Buffer.from([21, 3, 3, 0, 2, 2, code]);
 }
