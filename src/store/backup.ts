@@ -14,6 +14,8 @@ export const backupChore = 'backup';
 export const backupSoonMs = 15 * 60_000;
 
 const keysAtOnce = 200;
+/** Of the newest, and of days. */
+const kept = 7;
 const nameFormat = /^acme-agent-(\d{8})T\d{6}Z\.backup(\.new)?$/;
 
 /** Of no use in another process or at another time. */
@@ -79,10 +81,10 @@ function dumpAll(names: readonly string[], { link, keys }: Base): Promise<readon
  * Removes all backups of a folder but the newest seven and the last one of each of the latest seven days (UTC), so that
  * a busy hour does not push out the days before it; and what a killed backup left. Other files stay.
  */
-export async function rotateBackups(folder: string, keep = 7): Promise<void> {
+export async function rotateBackups(folder: string): Promise<void> {
   const names = (await readdir(folder)).filter((name) => nameFormat.test(name)).sort();
   const whole = names.filter((name) => name.endsWith('.backup'));
   const lastOfDay = new Map(whole.map((name) => [nameFormat.exec(name)?.[1], name]));
-  const kept = new Set([...whole.slice(-keep), ...[...lastOfDay.values()].slice(-keep)]);
-  for (const name of names) if (!kept.has(name)) await rm(join(folder, name), { force: true });
+  const staying = new Set([...whole.slice(-kept), ...[...lastOfDay.values()].slice(-kept)]);
+  for (const name of names) if (!staying.has(name)) await rm(join(folder, name), { force: true });
 }
