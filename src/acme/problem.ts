@@ -8,6 +8,8 @@ import type { Answer } from './transport.ts';
 const longestWaitMs = 7 * 24 * 60 * 60 * 1000;
 /** An address at which a person ends a pause is among the longest that one must read whole. */
 const longestText = 4000;
+/** Taking the markup out of a large page of nothing but brackets would take minutes. */
+const longestPage = 20_000;
 
 /** What an answer of 400 and above says, with the problem document whole in `facts.problem`. */
 export function errorOf(answer: Answer, issuer: string, now: Instant): AgentError {
@@ -105,6 +107,7 @@ function messageFor(answer: Answer, issuer: string, problem: Problem | undefined
 /** First words of an error page. */
 function plainText(body: string): string {
   const words = body
+    .slice(0, longestPage)
     .replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<[^>]*>/g, ' ')
     .replace(/[\s\p{Cc}]+/gu, ' ')

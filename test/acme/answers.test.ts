@@ -16,6 +16,13 @@ describe('answers that are none', () => {
     });
   });
 
+  test('an error page of nothing but brackets takes no time to read', async () => {
+    ca.fail('/new-order', page(403, '<'.repeat(1_000_000)));
+    const startedAt = Date.now();
+    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({ code: 'acme.response' });
+    expect(Date.now() - startedAt).toBeLessThan(5000);
+  });
+
   test('an empty error says so', async () => {
     ca.fail('/new-order', page(400, ''));
     await expect(session.newOrder({ names }, never)).rejects.toThrow('HTTP 400 and an empty body');
