@@ -1,15 +1,16 @@
 import { setMaxListeners } from 'node:events';
 import { AgentError } from '../core/errors.ts';
 import { chooseProfile } from '../core/order/profile-choice.ts';
-import type { AccountChanges, Acme, AcmeSession, Ports } from '../core/ports.ts';
+import type { AccountChanges, Acme, Ports } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { ProfileWish } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
 import { fetchRenewalInfo } from './ari.ts';
 import { createDirectory } from './directory.ts';
 import { createNonces } from './nonces.ts';
+import { revoke } from './revoke.ts';
 import { deactivate, rollover } from './rollover.ts';
-import { openSession, type SessionNeeds } from './session.ts';
+import { type OpenSession, openSession, type SessionNeeds } from './session.ts';
 import { createTransport, type Transport } from './transport.ts';
 
 const libraryAgent = 'acme-client/5.4.0';
@@ -60,7 +61,7 @@ interface Issuer {
   readonly config: IssuerConfig;
   readonly needs: SessionNeeds;
   readonly transport: Transport;
-  session?: Promise<AcmeSession> | undefined;
+  session?: Promise<OpenSession> | undefined;
 }
 
 /** `version` goes into the User-Agent (RFC 8555 §6.1). */
@@ -81,16 +82,21 @@ export function createAcme(
 
   const stopping = (signal: AbortSignal) => AbortSignal.any([signal, closing.signal]);
 
+  function session(issuer: Issuer, signal: AbortSignal): Promise<OpenSession> {
+    issuer.session ??= openSession(issuer.needs, closing.signal).catch((error: unknown) => {
+      issuer.session = undefined;
+      throw error;
+    });
+    // One flight serves all who wait for it, so a single one's signal must not stop it.
+    setMaxListeners(0, signal);
+    return orAborted(issuer.session, signal);
+  }
+
   return {
-    async session(name, signal) {
+    session: async (name, signal) => session(find(name), signal),
+    revoke: async (name, request, signal) => {
       const issuer = find(name);
-      issuer.session ??= openSession(issuer.needs, closing.signal).catch((error: unknown) => {
-        issuer.session = undefined;
-        throw error;
-      });
-      // One flight serves all who wait for it, so a single one's signal must not stop it.
-      setMaxListeners(0, signal);
-      return orAborted(issuer.session, signal);
+      await revoke({ ...issuer, session: () => session(issuer, signal) }, request, signal);
     },
     renewalInfo: async (name, certId, signal) => {
       const { needs: own, transport } = find(name);

@@ -12,15 +12,20 @@ import type { Directory } from './directory.ts';
 import type { AcmeApi, ApiAnswer } from './library.ts';
 import { readAuthorization, readOrder } from './objects.ts';
 import { problemType, retryAfter } from './problem.ts';
-import { revoke } from './revoke.ts';
 
 export interface SessionNeeds extends AccountNeeds {
   readonly preferredChain?: string | undefined;
   readonly usualProfile?: ProfileWish | undefined;
 }
 
+/** What this layer itself needs of a session beside what the core does. */
+export interface OpenSession extends AcmeSession {
+  /** A call signed as the account. */
+  readonly call: Call;
+}
+
 /** Makes exactly the requests of the protocol: no HEAD, no look at the account, no poll of its own. */
-export async function openSession(needs: SessionNeeds, signal: AbortSignal): Promise<AcmeSession> {
+export async function openSession(needs: SessionNeeds, signal: AbortSignal): Promise<OpenSession> {
   const first = await needs.directory.get(signal);
   const directory = (): Directory => needs.directory.latest() ?? first;
   const { account, call } = await openCaller(needs, signal);
@@ -55,10 +60,7 @@ export async function openSession(needs: SessionNeeds, signal: AbortSignal): Pro
       });
     },
     certificate: (issued, abort) => call(abort, (api) => download(api, issued, { needs, signal: abort })),
-    revoke: async (leafDer, reason, abort) => {
-      const { revokeCert } = directory().resources;
-      await call(abort, (api) => revoke(api, { url: revokeCert, issuer: needs.issuer }, { leafDer, reason }));
-    },
+    call,
   };
 }
 

@@ -79,6 +79,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     acme: {
       session: (issuer, signal) => configured.acme.session(issuer, signal),
       renewalInfo: (issuer, certId, signal) => configured.acme.renewalInfo(issuer, certId, signal),
+      revoke: (issuer, request, signal) => configured.acme.revoke(issuer, request, signal),
     },
     accountChanges: {
       rollover: (issuer, signal) => configured.acme.rollover(issuer, signal),

@@ -506,8 +506,14 @@ export interface AcmeSession {
   finalize(order: AcmeOrder, csrDer: Uint8Array, signal: AbortSignal): Promise<AcmeOrder>;
   /** PEM chain as delivered; the alternate whose topmost issuer matches `preferredChain` if there is one. */
   certificate(order: AcmeOrder, signal: AbortSignal): Promise<string>;
-  /** RFC 8555 §7.6, as the account that ordered it. One that is revoked already counts as done. */
-  revoke(leafDer: Uint8Array, reason: RevocationReason, signal: AbortSignal): Promise<void>;
+}
+
+/** A certificate that its CA is to revoke. */
+export interface RevocationRequest {
+  readonly leafDer: Uint8Array;
+  readonly reason: RevocationReason;
+  /** Its private key, where that is still held; asked for only when the account may not revoke it. */
+  key(): Promise<Secret<Uint8Array> | undefined>;
 }
 
 /** An answer of the renewalInfo resource, RFC 9773 §4.2; `start` is before `end`. */
@@ -527,6 +533,11 @@ export interface Acme {
   renewalInfo(issuer: string, certId: string, signal: AbortSignal): Promise<RenewalInfo | undefined>;
   /** Directory fetched and account found or made on first use; one flight at a time. Throws `order.issuer` if unknown. */
   session(issuer: string, signal: AbortSignal): Promise<AcmeSession>;
+  /**
+   * RFC 8555 §7.6, signed by our account; where that is not the one that ordered it, or is no more, by the key of the
+   * certificate. One that is revoked already counts as done.
+   */
+  revoke(issuer: string, request: RevocationRequest, signal: AbortSignal): Promise<void>;
 }
 
 /** What a list of revoked certificates says of one of them. */

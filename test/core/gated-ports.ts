@@ -3,7 +3,7 @@ import { createBudget } from '../../src/acme/budget.ts';
 import type { LimitedIssuer } from '../../src/acme/charges.ts';
 import { createHttp01Solver } from '../../src/challenge/http01.ts';
 import { AgentError } from '../../src/core/errors.ts';
-import type { Clock, Locks, Ports } from '../../src/core/ports.ts';
+import type { Clock, Locks, Ports, RevocationRequest } from '../../src/core/ports.ts';
 import type { DueJob, Settings } from '../../src/core/types.ts';
 import type { ReconcileNeeds } from '../../src/core/wishes/reconcile.ts';
 import type { Store } from '../../src/store/index.ts';
@@ -84,6 +84,8 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
         },
         renewalInfo: async (issuer: string, certId: string) =>
           cas[issuer === 'first' ? 'first' : 'second'].renewalInfo(certId),
+        revoke: async (issuer: string, request: RevocationRequest) =>
+          cas[issuer === 'first' ? 'first' : 'second'].revoke(request),
       }),
     budget: gate.wrap(
       'budget',
@@ -116,7 +118,6 @@ export const sessionCalls = [
   'respond',
   'finalize',
   'certificate',
-  'revoke',
 ] as const;
 
 /** Only these methods are calls; the others answer at once. */

@@ -9,6 +9,7 @@ import type {
   NewOrder,
   Problem,
   RenewalInfo,
+  RevocationRequest,
 } from '../../src/core/ports.ts';
 import type { ChallengeType, Instant, RevocationReason } from '../../src/core/types.ts';
 import { createCaSigner, readRequest } from './ca-signer.ts';
@@ -69,6 +70,7 @@ export interface ScriptedCa {
     readonly reason: RevocationReason;
     readonly at: Instant;
   }[];
+  revoke(request: RevocationRequest): void;
   renewalInfo(certId: string): RenewalInfo | undefined;
   readonly session: AcmeSession;
 }
@@ -234,12 +236,14 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
     respond: async (url) => respond(url),
     finalize: async (order, csrDer) => finalize(order, csrDer),
     certificate: async (order) => certificate(order),
-    revoke: async (leafDer, reason) => {
-      const serial = new X509Certificate(leafDer).serialNumber.toLowerCase();
-      const isKnown = revocations.some((one) => one.serial === serial);
-      if (!isKnown) revocations.push({ serial, reason, at: clock.trueNow() });
-    },
   };
+
+  function revoke({ leafDer, reason }: RevocationRequest): void {
+    const serial = new X509Certificate(leafDer).serialNumber.toLowerCase();
+    const isKnown = revocations.some((one) => one.serial === serial);
+    if (!isKnown) revocations.push({ serial, reason, at: clock.trueNow() });
+  }
+
   return {
     ways,
     orders,
@@ -247,6 +251,7 @@ export function createScriptedCa(issuer: string, { clock, look, track }: CaNeeds
     statusOf,
     consulted,
     revocations,
+    revoke,
     renewalInfo: (certId) => {
       consulted.push(clock.trueNow());
       return ways.advice(certId);

@@ -64,6 +64,7 @@ export async function startWiredWorlds(): Promise<WiredWorlds> {
         session: async (issuer: string, signal: AbortSignal) =>
           gateSome(issuer, await acme.session(issuer, signal), gate, sessionCalls),
         renewalInfo: acme.renewalInfo,
+        revoke: acme.revoke,
       });
     });
     const wire = (name: string) => {

@@ -65,6 +65,13 @@ describe('certificates of a real CA', () => {
     expect(list).not.toContain(h2);
     expect(list).toContain(h1);
     await until('the CA heard of three revocations', () => accepted(proxy, 'revokeCert') === 3, 10_000);
+
+    // Without an account there is no successor, and nobody but the key of the certificate to sign.
+    const last = deployed(site, h1)?.serial ?? '';
+    expect((await site.run('account', 'deactivate', 'pebble', '--confirm', 'pebble')).code).toBe(0);
+    const closed = await site.run('revoke', h1, '--now', '--wait');
+    expect(closed, closed.stderr).toMatchObject({ code: 0 });
+    expect(await statusOf(last)).toMatchObject({ Status: 'Revoked' });
     expect(agent.output()).not.toMatch(/"level":(50|60)/);
   }, 180_000);
 });

@@ -71,7 +71,6 @@ function yesCa(store: Store): AcmeSession {
     },
     finalize: async ({ url }) => move(url, 'valid'),
     certificate: async () => 'pem',
-    revoke: async () => {},
   };
 }
 
@@ -90,7 +89,7 @@ function needsOf(store: Store): RenewNeeds & Parameters<typeof changeWishes>[2] 
   });
   return {
     ...store,
-    acme: { session: async () => session, renewalInfo: async () => undefined },
+    acme: { session: async () => session, renewalInfo: async () => undefined, revoke: async () => {} },
     budget: createBudget([], { buckets: store.buckets, clock: systemClock, log: silentLog }),
     preflight: { look: async () => [] },
     jobs: { wake: async () => {} },

@@ -4,7 +4,7 @@ import { type AgentError, isAgentError, toAgentError } from '../errors.ts';
 import type { Change, Fence, Ports } from '../ports.ts';
 import { deploymentId, editRenewal } from '../records.ts';
 import { failureOf } from '../renewal/setback.ts';
-import type { Certificate, Domain, Instant, Lineage, RenewalState, Revoking } from '../types.ts';
+import type { Bundle, Certificate, Domain, Instant, Lineage, RenewalState, Revoking } from '../types.ts';
 import { isHeld, lateAt, revocationItem } from './revoking.ts';
 
 export type RevocationNeeds = Pick<
@@ -83,8 +83,9 @@ async function revoke(
   const { lineage } = doomed;
   const { serial, reason, issuer } = one;
   try {
-    const session = await needs.acme.session(issuer, signal);
-    await session.revoke(Buffer.from(one.leaf, 'base64'), reason, signal);
+    const leafDer = Buffer.from(one.leaf, 'base64');
+    const key = async () => keyOf(await needs.certificates.bundle(lineage.id, one.generation), one);
+    await needs.acme.revoke(issuer, { leafDer, reason, key }, signal);
   } catch (error) {
     if (signal.aborted || isAgentError(error, 'store.fenced') || isAgentError(error, 'store.unavailable'))
       throw error;
@@ -92,6 +93,11 @@ async function revoke(
   }
   needs.log.info({ lineage: lineage.id, issuer, serial, reason }, 'certificate revoked');
   await close(doomed, one, { state: 'done', note: `${serial} is revoked` }, needs);
+}
+
+/** undefined: the generation was forgotten meanwhile, or its number is that of another certificate now. */
+function keyOf(bundle: Bundle | undefined, one: Revoking): Bundle['privateKey'] | undefined {
+  return isHeld(one, bundle?.certificate) ? bundle?.privateKey : undefined;
 }
 
 /** Done, or nothing left to do. What was revoked and is still held is no certificate to go on with. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
+import type { RevocationRequest } from '../../../src/core/ports.ts';
 import type { Bundle, LineageId } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { failing, losingAnswer } from '../gate.ts';
@@ -30,6 +31,17 @@ const revoked = () => world.first.revocations.map(({ serial }) => serial);
 const shown = () => world.web.shows(www)?.certificate;
 const itemsOf = async (task: string) => (await world.store.tasks.get(task))?.items;
 
+/** Keys of certificates that the CA is offered to sign with, in hex. */
+function keysOffered(): readonly (string | undefined)[] {
+  const keys: (string | undefined)[] = [];
+  world.gate.always('acme.revoke', async (proceed, [, request]) => {
+    const key = await (request as RevocationRequest).key();
+    keys.push(key && Buffer.from(key.reveal()).toString('hex'));
+    return proceed();
+  });
+  return keys;
+}
+
 /** A host with its certificate at its target. */
 async function inUse(): Promise<Bundle> {
   await world.want({ issuers: ['first'] });
@@ -41,7 +53,7 @@ describe('a certificate that is in use', () => {
   it('is revoked once a new one with another key is seen at every target, and not before', async () => {
     const old = await inUse();
     const orders: string[] = [];
-    world.gate.always('first.revoke', async (proceed) => {
+    world.gate.always('acme.revoke', async (proceed) => {
       orders.push(`${(await held()).certificate.serial} held, ${shown()?.serial} shown`);
       return proceed();
     });
@@ -182,7 +194,7 @@ describe('a revocation', () => {
   it('that the CA refuses fails the task and is tried on its own ladder, without touching the lineage', async () => {
     const old = await inUse();
     const problem = { type: 'urn:ietf:params:acme:error:malformed', detail: 'not in the mood' };
-    world.gate.once('first.revoke', failing(problemError(problem)));
+    world.gate.once('acme.revoke', failing(problemError(problem)));
     const task = await revokeIn(world, { now: true });
     await world.live(minute / 2);
     expect(await itemsOf(task)).toMatchObject([{ state: 'failed', note: expect.stringContaining('mood') }]);
@@ -194,7 +206,7 @@ describe('a revocation', () => {
   it('whose answer was lost is done by the next run', async () => {
     const old = await inUse();
     const lost = new AgentError('acme.network', 'the connection broke');
-    world.gate.once('first.revoke', losingAnswer(lost));
+    world.gate.once('acme.revoke', losingAnswer(lost));
     const task = await revokeIn(world, { now: true });
     await world.live(20 * minute);
     expect(revoked()).toEqual([old.certificate.serial]);
@@ -243,7 +255,17 @@ describe('a revocation', () => {
     }
     expect((await world.store.certificates.lineage(www))?.generations).not.toContain(1);
     world.gate.always('web.deploy', undefined);
+    const keys = keysOffered();
     await world.live(2 * day);
     expect(revoked()).toEqual([old.certificate.serial]);
+    expect(keys).toEqual([undefined]);
+  });
+
+  it('can be signed by its own key, where the account may not', async () => {
+    const old = await inUse();
+    const keys = keysOffered();
+    await revokeIn(world);
+    await world.live(10 * minute);
+    expect(keys).toEqual([Buffer.from(old.privateKey.reveal()).toString('hex')]);
   });
 });
