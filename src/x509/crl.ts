@@ -1,10 +1,10 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { AgentError } from '../core/errors.ts';
 import type { RevokedEntry } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import { addressesOf, readCertificate } from './certificate.ts';
 import { children, type DerNode, readDer, readOid, readTime, tag } from './der.ts';
 import { readPem } from './pem.ts';
+import { isSigned, readSignatureAlgorithm } from './signature.ts';
 
 /** How far our clock and the CA's may differ. */
 const skewMs = 60 * 60 * 1000;
@@ -19,17 +19,6 @@ const reasons: readonly string[] = [
   ...['cessationOfOperation', 'certificateHold', 'unspecified', 'removeFromCRL'],
   ...['privilegeWithdrawn', 'aACompromise'],
 ];
-
-/** Hash of each signature algorithm; none where the key itself says it. */
-const hashes: ReadonlyMap<string, string | null> = new Map([
-  ['1.2.840.113549.1.1.11', 'sha256'],
-  ['1.2.840.113549.1.1.12', 'sha384'],
-  ['1.2.840.113549.1.1.13', 'sha512'],
-  ['1.2.840.10045.4.3.2', 'sha256'],
-  ['1.2.840.10045.4.3.3', 'sha384'],
-  ['1.2.840.10045.4.3.4', 'sha512'],
-  ['1.3.101.112', null],
-]);
 
 export interface CrlExpected {
   /** Where it was fetched, as the certificate names the place. */
@@ -117,24 +106,10 @@ interface Signed {
 function checkSigner({ tbs, algorithm, signature, issuer }: Signed, { url, issuerDer }: CrlExpected): void {
   const authority = readCertificate(issuerDer);
   if (!issuer.equals(authority.subject)) throw refuse(url, 'is not that of the CA that issued');
-  const [name] = children(algorithm);
-  const hash = name === undefined ? undefined : hashes.get(readOid(name.body));
-  if (hash === undefined) throw refuse(url, 'is signed in a way that is not known here');
-  if (!isSigned({ hash, tbs, signature }, authority.spkiDer))
+  const signedBy = readSignatureAlgorithm(algorithm);
+  if (signedBy === undefined) throw refuse(url, 'is signed in a way that is not known here');
+  if (!isSigned({ bytes: tbs.whole, signature }, signedBy, authority.spkiDer))
     throw refuse(url, 'does not have a valid signature of the CA that issued');
-}
-
-function isSigned(
-  { hash, tbs, signature }: Pick<Signed, 'tbs' | 'signature'> & { readonly hash: string | null },
-  spkiDer: Buffer,
-): boolean {
-  try {
-    const key: KeyObject = createPublicKey({ key: spkiDer, format: 'der', type: 'spki' });
-    return verify(hash, tbs.whole, key, signature.body.subarray(1));
-  } catch {
-    // OpenSSL throws for a signature that does not even have the form of one.
-    return false;
-  }
 }
 
 /** A list may be for one place of several, so one for another place would say nothing of our certificates (§6.3.3). */

@@ -5,12 +5,14 @@ import { readCrl } from '../../src/x509/crl.ts';
 import { createCsr } from '../../src/x509/csr.ts';
 import { generateKey } from '../../src/x509/key.ts';
 import { readPem } from '../../src/x509/pem.ts';
-import { makeCa, makeCrl, makeRoot, sign } from './openssl.ts';
+import { makeCa, makeCrl, makeRoot, openssl, sign } from './openssl.ts';
 
 const url = 'http://crl.ca.test/1.crl';
 const now = Date.now();
 const ca = makeRoot('Lists');
 const rsaCa = makeCa('RSA lists', ca);
+const pss = ['rsa_padding_mode:pss'];
+const rsaImpostor = makeCa('RSA lists', ca);
 
 const derOf = (pem: string, label = 'X509 CRL') => readPem(pem, label)[0] ?? Buffer.alloc(0);
 const issuerDer = derOf(ca.pem, 'CERTIFICATE');
@@ -45,6 +47,39 @@ describe('a list of revoked certificates that openssl made', () => {
     const byRsa = { ...expected, issuerDer: derOf(rsaCa.pem, 'CERTIFICATE') };
     expect(readCrl(derOf(makeCrl(ca, { revoked, md })), expected).revoked).toHaveLength(2);
     expect(readCrl(derOf(makeCrl(rsaCa, { revoked, md })), byRsa).revoked).toHaveLength(2);
+  });
+
+  test.each([
+    ['sha256', '32'],
+    ['sha384', 'max'],
+    ['sha512', '0'],
+    ['sha256', '20'],
+  ])('is verified with RSA-PSS over %s and a salt of %s octets', (md, salt) => {
+    const by = { ...expected, issuerDer: derOf(rsaCa.pem, 'CERTIFICATE') };
+    const der = derOf(makeCrl(rsaCa, { revoked, md, sigopt: [...pss, `rsa_pss_saltlen:${salt}`] }));
+    expect(readCrl(der, by).revoked).toHaveLength(2);
+    const changed = Buffer.from(der);
+    changed.writeUInt8(changed.readUInt8(der.length - 1) ^ 1, der.length - 1);
+    expect(() => readCrl(changed, by)).toThrow(/valid signature/);
+    expect(() => readCrl(derOf(makeCrl(rsaImpostor, { revoked, md, sigopt: pss })), by)).toThrow(
+      /valid signature/,
+    );
+  });
+
+  test('signed with RSA-PSS by a key that is for nothing else is verified', () => {
+    const caKey = openssl(['genpkey', '-algorithm', 'RSA-PSS', '-pkeyopt', 'rsa_keygen_bits:2048']);
+    const pssCa = makeCa('PSS lists', ca, { keyPem: caKey });
+    const by = { ...expected, issuerDer: derOf(pssCa.pem, 'CERTIFICATE') };
+    expect(readCrl(derOf(makeCrl(pssCa, { revoked })), by).revoked).toHaveLength(2);
+  });
+
+  test.each([
+    ['SHA-1', 'sha1', []],
+    ['two hashes', 'sha256', ['rsa_mgf1_md:sha512']],
+  ])('with RSA-PSS over %s is refused', (_, md, more) => {
+    const by = { ...expected, issuerDer: derOf(rsaCa.pem, 'CERTIFICATE') };
+    const der = derOf(makeCrl(rsaCa, { revoked, md, sigopt: [...pss, ...more] }));
+    expect(() => readCrl(der, by)).toThrow(/not known here/);
   });
 
   test('is refused with the signature of another key, and with another CA as its issuer', () => {

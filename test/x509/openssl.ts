@@ -90,11 +90,13 @@ export interface CrlOptions {
   readonly extensions?: readonly string[];
   readonly hours?: number;
   readonly md?: string;
+  /** Of the signature: rsa_padding_mode:pss and the like. */
+  readonly sigopt?: readonly string[];
 }
 
 /** PEM of a list of revoked certificates. */
 export function makeCrl(issuer: OpensslCa, options: CrlOptions = {}): string {
-  const { revoked = [], extensions = [], hours = 24, md = 'sha256' } = options;
+  const { revoked = [], extensions = [], hours = 24, md = 'sha256', sigopt = [] } = options;
   return inFolder((folder) => {
     const lines = revoked.map(
       ([serial, reason]) => `R\t291231235959Z\t261101000000Z,${reason}\t${serial}\tunknown\t/CN=x\n`,
@@ -111,6 +113,7 @@ export function makeCrl(issuer: OpensslCa, options: CrlOptions = {}): string {
     run(folder, [
       ...['ca', '-gencrl', '-config', 'conf', '-cert', 'ca', '-keyfile', 'ca.key'],
       ...['-crlhours', String(hours), '-out', 'crl'],
+      ...sigopt.flatMap((option) => ['-sigopt', option]),
     ]);
     return readFileSync(join(folder, 'crl'), 'utf8');
   });
