@@ -1,8 +1,9 @@
-import { AgentError } from '../core/errors.ts';
+import { createHash } from 'node:crypto';
+import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Http, HttpResponse } from '../core/http.ts';
-import type { Clock, CrlQuery, Crls } from '../core/ports.ts';
+import type { Clock, CrlQuery, Crls, IssuedSerials } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
-import { readCrl } from '../x509/crl.ts';
+import { type ReadCrl, readCrl } from '../x509/crl.ts';
 
 /** A list of a big CA has some megabytes; more than this is no list. */
 const maxBytes = 50 * 1024 * 1024;
@@ -18,8 +19,8 @@ interface Seen {
   readonly lastModified: string | undefined;
   /** Until then the list is not asked for again. */
   readonly freshUntil: Instant;
-  /** Serials that were looked for in it. */
-  readonly serials: ReadonlySet<string>;
+  /** Serials that were looked for in it, each with its CA. */
+  readonly marks: ReadonlySet<string>;
 }
 
 /**
@@ -38,13 +39,14 @@ export function createCrls({ http, clock }: { readonly http: Http; readonly cloc
       const now = clock.now();
       const before = seen.get(query.url);
       // A serial that was not looked for yet may be in the list that we have seen.
-      const known = query.serials.every((serial) => before?.serials.has(serial)) ? before : undefined;
+      const marks = query.issued.flatMap(marksOf);
+      const known = marks.every((mark) => before?.marks.has(mark)) ? before : undefined;
       if (known !== undefined && now < known.freshUntil && now > known.freshUntil - longestMs) return;
       const answer = await fetchList(http, { query, known }, signal);
       const freshUntil =
         answer.status === 304 ? now + longestMs : now + (await useList({ answer, query, now }, found));
       const { etag = known?.etag, 'last-modified': lastModified = known?.lastModified } = answer.headers;
-      seen.set(query.url, { etag, lastModified, freshUntil, serials: new Set(query.serials) });
+      seen.set(query.url, { etag, lastModified, freshUntil, marks: new Set(marks) });
       forgetOld(now);
     },
   };
@@ -71,7 +73,36 @@ async function useList(
   { answer, query, now }: { readonly answer: HttpResponse; readonly query: CrlQuery; readonly now: Instant },
   found: Parameters<Crls['look']>[1],
 ): Promise<number> {
-  const { revoked, nextUpdate = now + longestMs } = readCrl(answer.body, { ...query, now });
-  await found(revoked);
-  return Math.min(Math.max(nextUpdate - now, shortestMs), longestMs);
+  const { url } = query;
+  const lists = query.issued.map((issued) => ({
+    issued,
+    list: readOrRefuse(answer.body, issued, { url, now }),
+  }));
+  const times: number[] = [];
+  for (const { issued, list } of lists) {
+    if (list instanceof AgentError) continue;
+    await found(list.revoked, issued);
+    times.push((list.nextUpdate ?? now + longestMs) - now);
+  }
+  const refusal = lists.map(({ list }) => list).find((list) => list instanceof AgentError);
+  if (refusal !== undefined) throw refusal;
+  return Math.min(Math.max(Math.min(...times), shortestMs), longestMs);
+}
+
+/** What one CA publishes is worth knowing, also where the list of another one should be. */
+function readOrRefuse(
+  body: Uint8Array,
+  issued: IssuedSerials,
+  at: { readonly url: string; readonly now: Instant },
+): ReadCrl | AgentError {
+  try {
+    return readCrl(body, { ...issued, ...at });
+  } catch (error) {
+    return toAgentError(error);
+  }
+}
+
+function marksOf({ issuerDer, serials }: IssuedSerials): readonly string[] {
+  const issuer = createHash('sha256').update(issuerDer).digest('hex');
+  return serials.map((serial) => `${issuer} ${serial}`);
 }

@@ -548,9 +548,14 @@ export interface RevokedEntry {
   readonly reason: string;
 }
 
+/** Certificates that say that their revocation would be published at `url`. */
 export interface CrlQuery {
   readonly url: string;
-  /** Certificate of the CA that signs the list. */
+  readonly issued: readonly IssuedSerials[];
+}
+
+export interface IssuedSerials {
+  /** Certificate of the CA that issued them, and signs the list. */
   readonly issuerDer: Uint8Array;
   readonly serials: readonly string[];
 }
@@ -558,12 +563,13 @@ export interface CrlQuery {
 /** Lists of revoked certificates that CAs publish (RFC 5280 §5), fetched as seldom as will do. */
 export interface Crls {
   /**
-   * Calls `found` with those of the serials that the list names, unless the list is known to be the one of the last look.
-   * A look counts once `found` is through. Rejects with `net.*`, or `acme.response` for what is not the list of this CA.
+   * Calls `found` with those of the serials that the list names, unless the list is known to be the one of the last look;
+   * once for each CA whose list it is. A look counts once `found` is through. Rejects with `net.*`, or with
+   * `acme.response` where it is not the list of one of the CAs.
    */
   look(
     query: CrlQuery,
-    found: (revoked: readonly RevokedEntry[]) => Promise<void>,
+    found: (revoked: readonly RevokedEntry[], issued: IssuedSerials) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createCrls } from '../../src/acme/crl.ts';
 import { systemClock } from '../../src/clock.ts';
-import type { Crls, RevokedEntry } from '../../src/core/ports.ts';
+import type { Crls, IssuedSerials, RevokedEntry } from '../../src/core/ports.ts';
 import { createHttp, type HttpClient } from '../../src/http.ts';
 import { readPem } from '../../src/x509/pem.ts';
 import { makeCrl, makeRoot } from '../x509/openssl.ts';
@@ -48,7 +48,7 @@ async function look(serials = ['0a', '0b']): Promise<readonly string[] | undefin
   const keep = async (revoked: readonly RevokedEntry[]): Promise<void> => {
     found = revoked;
   };
-  await crls.look({ url, issuerDer, serials }, keep, never);
+  await crls.look({ url, issued: [{ issuerDer, serials }] }, keep, never);
   return found?.map(({ serial }) => serial);
 }
 
@@ -75,7 +75,9 @@ describe('a list of revoked certificates', () => {
 
   test('counts as seen only when what was found in it is written down', async () => {
     const fail = () => Promise.reject(new Error('the store is away'));
-    await expect(crls.look({ url, issuerDer, serials: ['0a'] }, fail, never)).rejects.toThrow('away');
+    await expect(crls.look({ url, issued: [{ issuerDer, serials: ['0a'] }] }, fail, never)).rejects.toThrow(
+      'away',
+    );
     expect(await look(['0a'])).toEqual(['0a']);
   });
 
@@ -86,6 +88,25 @@ describe('a list of revoked certificates', () => {
     await expect(look()).rejects.toMatchObject({ code: 'acme.response' });
     body = list ?? body;
     expect(await look()).toEqual(['0a']);
+  });
+
+  test('is fetched once for all CAs that name its place; that of one is used though it is not that of another', async () => {
+    const renewed = readPem(makeRoot('Served').pem)[0] ?? Buffer.alloc(0);
+    const issued = [renewed, issuerDer].map((der) => ({ issuerDer: der, serials: ['0a'] }));
+    const found: unknown[] = [];
+    const keep = async (revoked: readonly RevokedEntry[], of: IssuedSerials): Promise<void> => {
+      found.push([of.issuerDer === issuerDer, revoked.map(({ serial }) => serial)]);
+    };
+    const refusal = { code: 'acme.response', message: expect.stringContaining('valid signature') };
+    await expect(crls.look({ url, issued }, keep, never)).rejects.toMatchObject(refusal);
+    expect([found, requests.length]).toEqual([[[true, ['0a']]], 1]);
+    await crls.look(
+      { url, issued: [issuerDer, issuerDer].map((der) => ({ issuerDer: der, serials: ['0a'] })) },
+      keep,
+      never,
+    );
+    expect([found.length, requests.length]).toEqual([3, 2]);
+    expect(await look(['0a'])).toBeUndefined();
   });
 
   test('larger than any list of a CA is not taken in', async () => {

@@ -1,5 +1,5 @@
 import { isAgentError } from '../errors.ts';
-import type { Change, CrlQuery, Crls, Pki, Ports, RevokedEntry } from '../ports.ts';
+import type { Change, Crls, IssuedSerials, Pki, Ports, RevokedEntry } from '../ports.ts';
 import { editRenewal } from '../records.ts';
 import { dueOfLineage } from '../renewal/next-action.ts';
 import type { Certificate, RenewalState } from '../types.ts';
@@ -18,55 +18,73 @@ const atOnce = 4;
  * A list that cannot be had, or is not what it should be, is looked at again the next time.
  */
 export async function checkRevocations(needs: CrlNeeds, signal: AbortSignal): Promise<void> {
-  const waiting = [...(await byList(needs))];
+  const waiting = [...(await places(needs))];
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      await checkList(next, needs, signal);
+      await checkPlace(next, needs, signal);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** Certificates that one list speaks of: of the same place and the same CA. */
-async function byList({ certificates, clock }: CrlNeeds): Promise<readonly (readonly Certificate[])[]> {
+/** Where lists are published, with the certificates that each speaks of, by the CA that issued them. */
+interface Place {
+  readonly url: string;
+  readonly byIssuer: readonly (readonly Certificate[])[];
+}
+
+async function places({ certificates, clock }: CrlNeeds): Promise<readonly Place[]> {
   const lineages = (await certificates.lineages()).filter(({ source }) => source === 'acme');
   const currents = await certificates.currents(lineages.map(({ id }) => id));
   const now = clock.now();
-  const groups = new Map<string, Certificate[]>();
+  const found = new Map<string, Map<string, Certificate[]>>();
   for (const one of currents) {
     if (one?.crlUrl === undefined || one.notAfter <= now) continue;
-    const list = `${one.issuerName} ${one.crlUrl}`;
-    groups.set(list, [...(groups.get(list) ?? []), one]);
+    const byIssuer = found.get(one.crlUrl) ?? new Map<string, Certificate[]>();
+    const issued = byIssuer.get(issuerMark(one)) ?? [];
+    issued.push(one);
+    byIssuer.set(issuerMark(one), issued);
+    found.set(one.crlUrl, byIssuer);
   }
-  return [...groups.values()];
+  return [...found].map(([url, byIssuer]) => ({ url, byIssuer: [...byIssuer.values()] }));
 }
 
-async function checkList(group: readonly Certificate[], needs: CrlNeeds, signal: AbortSignal): Promise<void> {
-  const query = await queryFor(group, needs);
-  if (query === undefined) return;
-  const found = async (revoked: readonly RevokedEntry[]) => {
+/** A CA by its name and its key: a new key of the same CA signs lists of its own. */
+function issuerMark({ issuerName, ariCertId = '' }: Certificate): string {
+  return `${issuerName} ${ariCertId.split('.', 1)[0]}`;
+}
+
+async function checkPlace({ url, byIssuer }: Place, needs: CrlNeeds, signal: AbortSignal): Promise<void> {
+  const asked = await Promise.all(byIssuer.map((issued) => askedOf(issued, needs)));
+  const known = asked.filter((one) => one !== undefined);
+  if (known.length === 0) return;
+  const found = async (revoked: readonly RevokedEntry[], { issuerDer }: IssuedSerials) => {
     const entries = new Map(revoked.map((entry) => [entry.serial, entry]));
-    for (const certificate of group) {
+    for (const certificate of known.find((one) => one.issuerDer === issuerDer)?.issued ?? []) {
       const entry = entries.get(certificate.serial);
       if (entry !== undefined) await markRevoked(certificate, entry, needs);
     }
   };
   try {
-    await needs.crls.look(query, found, signal);
+    await needs.crls.look({ url, issued: known }, found, signal);
   } catch (err) {
     if (signal.aborted || isAgentError(err, 'store.unavailable')) throw err;
-    needs.log.warn({ url: query.url, err }, 'a list of revoked certificates cannot be used');
+    needs.log.warn({ url, err }, 'a list of revoked certificates cannot be used');
   }
 }
 
-async function queryFor(
-  group: readonly Certificate[],
+interface Asked extends IssuedSerials {
+  readonly issued: readonly Certificate[];
+}
+
+/** undefined: the certificate of the CA is not held. */
+async function askedOf(
+  issued: readonly Certificate[],
   { certificates }: CrlNeeds,
-): Promise<CrlQuery | undefined> {
-  const [first] = group;
+): Promise<Asked | undefined> {
+  const [first] = issued;
   const bundle = first && (await certificates.bundle(first.lineage, first.generation));
   const [issuerDer] = bundle?.chainDer ?? [];
-  if (first?.crlUrl === undefined || issuerDer === undefined) return undefined;
-  return { url: first.crlUrl, issuerDer, serials: group.map(({ serial }) => serial) };
+  return issuerDer && { issued, issuerDer, serials: issued.map(({ serial }) => serial) };
 }
 
 /** Its CA revoked it: a new one is ordered at once, and people hear of it. */

@@ -14,6 +14,8 @@ import { startWorlds, type World, type Worlds, www } from '../world.ts';
 
 const api = 'example.com/api.example.com/ec';
 const ca = makeRoot('Test root');
+/** The same CA after it got another key. */
+const renewed = makeRoot('Test root');
 const never = new AbortController().signal;
 
 let worlds: Worlds;
@@ -41,18 +43,21 @@ beforeEach(async () => {
 });
 
 /** Gives a lineage a certificate of the CA, which says where its list lies. */
-async function hold(id: string, name: string, serial: string): Promise<Bundle> {
+async function hold(id: string, name: string, serial: string, by = ca): Promise<Bundle> {
   const { store, needs } = world;
   const [held, lineage] = [await store.certificates.bundle(id), await store.certificates.lineage(id)];
   if (held === undefined || lineage === undefined) throw new Error(`${id} holds nothing`);
   const { privateKey } = held;
   const url = `http://127.0.0.1:${portOf(server)}/crl`;
-  const extensions = [`subjectAltName=DNS:${name}`, `crlDistributionPoints=URI:${url}`];
-  const leaf = sign(needs.pki.createCsr([name], privateKey), ca, { extensions, serial });
+  const extensions = [
+    ...[`subjectAltName=DNS:${name}`, `crlDistributionPoints=URI:${url}`],
+    'authorityKeyIdentifier=keyid',
+  ];
+  const leaf = sign(needs.pki.createCsr([name], privateKey), by, { extensions, serial });
   // openssl dates it by the real clock.
   const expected = { names: [name], privateKey, now: systemClock.now() };
-  const { leafDer, ...facts } = needs.pki.readIssued(`${leaf}\n${ca.pem}`, expected);
-  const chainDer = [Buffer.from(ca.pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')];
+  const { leafDer, ...facts } = needs.pki.readIssued(`${leaf}\n${by.pem}`, expected);
+  const chainDer = [Buffer.from(by.pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')];
   const generation = held.certificate.generation + 1;
   const certificate = { ...held.certificate, ...facts, lineage: id, generation };
   const bundle = { certificate, leafDer, chainDer, privateKey };
@@ -92,6 +97,17 @@ describe('a certificate that its CA revoked', () => {
     expect(kinds()).toEqual(['revoked']);
     expect((await world.events('certificate.revoked', www))[0]?.facts.message).toContain('first revoked 0a');
     expect((await world.store.certificates.certificate(api))?.generation).toBe(2);
+  });
+
+  it.each([
+    ['www', 'api', '0B'],
+    ['api', 'www', '0A'],
+  ])('is found beside %s, which its CA signed with a newer key', async (newer, held, serial) => {
+    await hold(`example.com/${newer}.example.com/ec`, `${newer}.example.com`, '0C', renewed);
+    published = [[serial, 'superseded']];
+    await check();
+    expect(fetches).toBe(1);
+    expect((await stateOf(`example.com/${held}.example.com/ec`)).revokedAt).toBeDefined();
   });
 
   it('for a compromised key gets a new key, and that one is remembered', async () => {
