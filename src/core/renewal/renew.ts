@@ -68,7 +68,7 @@ async function renewOnce(
   if (reason === undefined && held.open !== undefined) await abandon(held.open, fence, needs);
   if (reason === undefined || onLadder(held.state, needs.clock.now())) return rest(held, undefined, needs);
   const isPlain = held.open === undefined && held.state.requested?.force !== true;
-  if (reason === 'missing' && isPlain && (await reuse(held, needs))) return 'look again';
+  if (isPlain && (await reuse(held, reason, needs))) return 'look again';
   const configured = configuredIssuers(held.lineage, needs.settings());
   const until = pausedUntil(configured, held.state.paused, needs.clock.now());
   if (until !== undefined) return rest(held, until, needs);

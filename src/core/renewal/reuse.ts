@@ -5,6 +5,7 @@ import { deploymentId, editRenewal } from '../records.ts';
 import { isHeld } from '../revocation/revoking.ts';
 import type { Bundle, Certificate, Instant, Lineage, LineageId, RenewalState } from '../types.ts';
 import { firstAdviceAt } from './advice.ts';
+import type { Reason } from './decide.ts';
 import { isSameCa } from './failover.ts';
 import { answered, type Held, type OutcomeNeeds, pointOf, settle } from './held.ts';
 import { dueOfLineage } from './next-action.ts';
@@ -12,12 +13,22 @@ import { recoveredEvents } from './outcome.ts';
 
 export type ReuseNeeds = OutcomeNeeds & Pick<Ports, 'pki'>;
 
+/** What is held, if anything, is not what is wanted. What is due, revoked or asked for has to be a new one. */
+const reasons: readonly Reason[] = [
+  'missing',
+  'names-changed',
+  'issuer-gone',
+  'key-type-changed',
+  'profile-changed',
+];
+
 /**
- * Before something is ordered for a lineage that holds nothing: a certificate of the same domain that covers all its
- * names, is of the kind it wants and has a third of its life left becomes its own. Looks where such a one would be, at
- * the names and their wildcards, in one round trip: a domain may have thousands of lineages.
+ * Before something is ordered for a new or changed wish: a certificate of the same domain that covers all its names, is
+ * of the kind it wants and has a third of its life left becomes its own; its present one may do so too. Looks where such
+ * a one would be, at the names and their wildcards, in one round trip: a domain may have thousands of lineages.
  */
-export async function reuse(held: Held, needs: ReuseNeeds): Promise<boolean> {
+export async function reuse(held: Held, reason: Reason, needs: ReuseNeeds): Promise<boolean> {
+  if (!reasons.includes(reason)) return false;
   const ids = candidates(held.lineage);
   const found = await needs.certificates.currents(ids);
   const fit = found.filter((one) => one !== undefined && isFit(one, held.lineage, needs));
@@ -35,7 +46,7 @@ function candidates({ id, domain, wanted }: Lineage): readonly LineageId[] {
     isWildcard(name) ? [name] : [name, `*.${name}`, `*.${parentOf(name)}`],
   );
   const ids = labels.map((label) => lineageId(`${domain}/${label}`, keyClassOf(wanted.keyType)));
-  return [...new Set(ids)].filter((one) => one !== id);
+  return [...new Set([id, ...ids])];
 }
 
 function isFit(one: Certificate, { wanted, id }: Lineage, { clock, settings }: ReuseNeeds): boolean {
@@ -80,7 +91,7 @@ async function take(held: Held, bundle: Bundle, needs: ReuseNeeds): Promise<void
     generation: (lineage.generations.at(-1) ?? 0) + 1,
     wanted: lineage.wanted,
     // Only one order may say that it replaces a certificate (RFC 9773 §5), and that is its first holder's.
-    account: undefined,
+    account: bundle.certificate.lineage === lineage.id ? bundle.certificate.account : undefined,
   };
   const targets = domain.deploy.map((target) => deploymentId(target, lineage.id));
   await editRenewal(lineage.id, needs, (state): Change => {
@@ -103,7 +114,7 @@ async function take(held: Held, bundle: Bundle, needs: ReuseNeeds): Promise<void
   });
   needs.log.info(
     { lineage: lineage.id, from: bundle.certificate.lineage, serial: certificate.serial },
-    'certificate taken from another lineage; nothing was ordered',
+    'a certificate that is held does; nothing was ordered',
   );
   await needs.jobs.wake('deploy', targets);
   await settle(held, { state: 'done', note: certificate.serial }, needs);

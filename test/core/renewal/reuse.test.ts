@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { editRenewal } from '../../../src/core/records.ts';
 import type { Domain, RenewalState } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
-import { aDomain, aHost, day, hour, minute } from '../given.ts';
+import { aDomain, aHost, day, hour, minute, t0 } from '../given.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
 
 let worlds: Worlds;
@@ -85,6 +85,47 @@ describe('a host without a certificate', () => {
       ['www.example.com'],
     ]);
     expect(world.first.orders[1]?.asked.replaces).toBeUndefined();
+  });
+
+  it.each<[string, Partial<Domain>, readonly string[]]>([
+    ['gets more names', {}, ['www.example.com', 'api.example.com']],
+    ['gets another issuer', { issuers: ['second'] }, ['www.example.com']],
+    ['gets another key type', { keyTypes: ['p384'] }, ['www.example.com']],
+    ['gets another profile', { profile: { name: 'shortlived', required: false } }, ['www.example.com']],
+  ])('whose wish %s takes the wildcard in place of its own one', async (_, before, names) => {
+    await world.want({ ...dns, ...before });
+    await world.live(minute);
+    await world.want({ mode: 'wildcard', ...dns });
+    await world.live(minute);
+    expect(orders()).toBe(2);
+    const domain = aDomain({ mode: 'individual', deploy: ['web'], ...dns });
+    const putGroups = [
+      { domain: 'example.com', label: 'www.example.com', names, origin: { kind: 'runtime' as const } },
+    ];
+    await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
+    await world.live(hour);
+    expect(orders()).toBe(2);
+    expect(await current()).toMatchObject({ generation: 2, serial: await serialOf(wild), wanted: { names } });
+    expect(world.web.shows(www)?.certificate.serial).toBe(await serialOf(wild));
+  });
+
+  it('whose own one covers the names that it gets keeps that, which its renewal replaces', async () => {
+    await world.want({ mode: 'wildcard', ...dns });
+    await world.live(minute);
+    const group = (names: readonly string[]) => ({
+      ...{ domain: 'example.com', label: '*.example.com', names },
+      origin: { kind: 'runtime' as const },
+    });
+    const domain = aDomain({ mode: 'custom', deploy: ['web'], ...dns });
+    const putGroups = [group(['*.example.com', 'www.example.com'])];
+    await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
+    await world.live(70 * day);
+    const [first, second] = world.first.orders.map(({ asked }) => asked);
+    expect(first?.names).toEqual(['example.com', '*.example.com']);
+    expect(second?.names).toEqual(['*.example.com', 'www.example.com']);
+    expect(second?.replaces).toBeDefined();
+    expect(world.first.orders[1]?.createdAt).toBeGreaterThan(t0 + 30 * day);
+    expect(orders()).toBe(2);
   });
 
   it('answers the task of a request that way too, unless that was forced', async () => {
