@@ -721,6 +721,8 @@ export interface Deployer {
   observe(slot: DeployRequest['slot'], signal: AbortSignal): Promise<string | undefined>;
   /** What lies there, whole, for a store that was lost; undefined: nothing, or not to be read back. */
   read?(slot: DeployRequest['slot'], signal: AbortSignal): Promise<DeployedPem | undefined>;
+  /** Takes away what was deployed there, and nothing else; nobody asks for it any more. Idempotent. Absent: it stays. */
+  remove?(slot: DeployRequest['slot'], signal: AbortSignal): Promise<void>;
   /** Reachable and writable; throws AgentError with what is wrong. Changes nothing. */
   check?(signal: AbortSignal): Promise<void>;
 }

@@ -409,6 +409,10 @@ export interface Deployment {
   readonly retryAt?: Instant | undefined;
   /** The people were told that the fallback is served in place of a trusted certificate. */
   readonly fallbackTold?: boolean | undefined;
+  /** The lineage was purged: where it is taken away from. Says nothing of one that is there again. */
+  readonly leaving?:
+    | { readonly domain: string; readonly label: string; readonly keyClass: KeyClass }
+    | undefined;
 }
 
 export type TaskState = 'running' | 'done' | 'failed';

@@ -103,7 +103,7 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     const path = slotPath(given.path, request.slot);
     const access = await resolveAccess(given, run);
     signal.throwIfAborted();
-    const generation = await place(path, pemFiles(request.bundle), access);
+    const generation = await place.put(path, pemFiles(request.bundle), access);
     const notYet = await reloads?.follow({ path, generation, access }, signal);
     if (notYet !== undefined) return notYet;
     const observed = await readObserved(path);
@@ -117,6 +117,10 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     deploy,
     observe: async (slot) => readObserved(slotPath(given.path, slot)),
     read: async (slot) => readDeployed(slotPath(given.path, slot)),
+    remove: async (slot, signal) => {
+      signal.throwIfAborted();
+      await place.remove(slotPath(given.path, slot));
+    },
     check: async (signal) => {
       await tryRoot(given.path, await resolveAccess(given, run));
       if (reload !== undefined) await tryReload(reload, run, signal);

@@ -73,7 +73,7 @@ export async function sweep(path: SlotPath, now: Instant): Promise<boolean> {
   const referenced = current === undefined ? [] : [current, ...(await historyOf(path, current))];
   const keep = new Set(referenced.map(String));
   let young = false;
-  for (const name of await readdir(path.store)) {
+  for (const name of await namesIn(path.store)) {
     if (keep.has(name)) continue;
     const facts = await lstat(join(path.store, name)).catch(() => undefined);
     if (facts === undefined) continue;
@@ -81,6 +81,14 @@ export async function sweep(path: SlotPath, now: Instant): Promise<boolean> {
     else young = true;
   }
   return young;
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  return readdir(directory).catch((error: unknown) => {
+    // All of it was removed meanwhile.
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw error;
+  });
 }
 
 export const sweepAgainMs = writerDeadMs + 1_000;

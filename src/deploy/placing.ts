@@ -2,14 +2,20 @@ import type { PluginContext } from '../plugin/context.ts';
 import type { Access } from './access.ts';
 import { currentGeneration, sweep, sweepAgainMs, switchTo } from './generations.ts';
 import { holds } from './observed.ts';
+import { removeSlot } from './removal.ts';
 import type { SlotPath } from './slot-path.ts';
 
 type Files = Readonly<Record<string, string>>;
 
-/** Resolves with the generation that holds these files, a new one unless the current one does. */
-export type Place = (path: SlotPath, wanted: Files, access: Access) => Promise<number>;
+/** Changes of one path are made one after the other. */
+export interface Placing {
+  /** Resolves with the generation that holds these files, a new one unless the current one does. */
+  put(path: SlotPath, wanted: Files, access: Access): Promise<number>;
+  /** Takes all of it away. */
+  remove(path: SlotPath): Promise<void>;
+}
 
-export function createPlacing({ name, clock, log }: Pick<PluginContext, 'name' | 'clock' | 'log'>): Place {
+export function createPlacing({ name, clock, log }: Pick<PluginContext, 'name' | 'clock' | 'log'>): Placing {
   const inTurn = createTurns();
 
   async function placeNow(path: SlotPath, wanted: Files, access: Access): Promise<number> {
@@ -34,7 +40,14 @@ export function createPlacing({ name, clock, log }: Pick<PluginContext, 'name' |
     }
   }
 
-  return (path, wanted, access) => inTurn(path.link, () => placeNow(path, wanted, access));
+  return {
+    put: (path, wanted, access) => inTurn(path.link, () => placeNow(path, wanted, access)),
+    remove: (path) =>
+      inTurn(path.link, async () => {
+        await removeSlot(path);
+        log.info({ target: name, path: path.link }, 'certificate files removed');
+      }),
+  };
 }
 
 /** Runs work on the same thing one after the other, in the order asked. */

@@ -99,6 +99,23 @@ export function describeDeployTarget(name: string, setUp: () => Promise<DeployTa
         await expectServed(slot, bundles[at]?.certificate.fingerprint ?? '');
     });
 
+    it('takes away what it is told to, once and again, and nothing else; later it is there again', async () => {
+      const deployer = await target.create();
+      if (deployer.remove === undefined) return;
+      const [gone, other] = [slotOf('gone.example.com'), slotOf('gone.example.com', 'rsa')];
+      const bundle = await makeBundle([gone.label]);
+      const rsa = await makeBundle([gone.label], { keyType: 'rsa2048' });
+      await deployNow(deployer, { bundle, slot: gone });
+      await deployNow(deployer, { bundle: rsa, slot: other });
+      await deployer.remove(gone, live());
+      await (await target.create()).remove?.(gone, live());
+      expect(await deployer.observe(gone, live())).toBeUndefined();
+      expect(await target.read(gone)).toBeUndefined();
+      await expectServed(other, rsa.certificate.fingerprint);
+      await deployNow(deployer, { bundle, slot: gone });
+      await expectServed(gone, bundle.certificate.fingerprint);
+    });
+
     it('changes nothing once the signal was aborted', async () => {
       const slot = slotOf('aborted.example.com');
       const deployer = await target.create();

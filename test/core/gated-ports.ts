@@ -60,7 +60,7 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
   const notifiers = [parts.mail, parts.hook].map(({ notifier }) =>
     gateSome(notifier.name, notifier, gate, ['send']),
   );
-  const web = gateSome('web', parts.web.deployer, gate, ['deploy', 'observe']);
+  const web = gateSome('web', parts.web.deployer, gate, ['deploy', 'observe', 'remove']);
   const solvers = {
     'http-01': gateSome('http-01', http01, gate, ['present', 'ready', 'cleanUp']),
     'dns-01': gateSome('dns-01', zone.solver, gate, ['present', 'ready', 'cleanUp']),

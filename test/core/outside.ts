@@ -25,6 +25,7 @@ export function createTarget(name: string): Target {
         return { observed: bundle.certificate.fingerprint };
       },
       observe: async (slot) => slots.get(slot.lineage)?.certificate.fingerprint,
+      remove: async (slot) => void slots.delete(slot.lineage),
     },
   };
 }

@@ -134,13 +134,13 @@ export function createManualClock(startAt = Date.now()): Clock & {
 /** A `files` target as the configuration would make it. */
 export async function createFilesTarget(
   given: Partial<Record<keyof FilesOptions, unknown>> & { readonly path: string },
-  needs: { readonly clock?: Clock; readonly run?: RunChild } = {},
+  needs: { readonly clock?: Clock; readonly run?: RunChild; readonly log?: Log } = {},
 ): Promise<Deployer> {
   const context: PluginContext = {
     name: 'edge',
     run: needs.run ?? runProgram,
     clock: needs.clock ?? createManualClock(),
-    log: quiet,
+    log: needs.log ?? quiet,
     http: { request: unused, requestUntrusted: unused },
     state: { get: unused, set: unused },
     resolver: { addresses: unused, txt: unused },

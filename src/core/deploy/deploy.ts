@@ -4,12 +4,13 @@ import type { Ports } from '../ports.ts';
 import { deploymentId } from '../records.ts';
 import type { Bundle } from '../types.ts';
 import type { Again } from '../wait.ts';
-import { isNews, type RecordNeeds, recordFailure, recordObserved, type Slot } from './deployment.ts';
+import { type ClearNeeds, clear } from './clear.ts';
+import { isNews, recordFailure, recordObserved, type Slot } from './deployment.ts';
 import { servedUntil } from './fallback.ts';
 import { type FallbackNeeds, fallbackBundle } from './make-fallback.ts';
 
 export type DeployNeeds = FallbackNeeds &
-  RecordNeeds &
+  ClearNeeds &
   Pick<Ports, 'wishes' | 'renewals' | 'deployers' | 'locks'>;
 
 /** So long nobody goes on with the deployment of a killed worker. */
@@ -32,7 +33,12 @@ export async function deploy(
     const both = AbortSignal.any([signal, lock.signal]);
     for (;;) {
       const slot = await load(at, needs);
-      if (slot === undefined) return await forget(at, needs);
+      if (slot === undefined) {
+        await forget(at, needs, both);
+        // Who wants it again since we looked has written a due entry that is gone now.
+        if ((await load(at, needs)) === undefined) return undefined;
+        continue;
+      }
       const again = await deployOnce(slot, needs, both);
       if (!(await isOutdated(slot, needs))) return again;
     }
@@ -60,7 +66,13 @@ async function deployOnce(slot: Slot, needs: DeployNeeds, signal: AbortSignal): 
   return undefined;
 }
 
-async function forget(at: { target: string; lineage: string }, needs: DeployNeeds): Promise<undefined> {
+/** Nothing is to be shown here; what a purged lineage showed is taken away. */
+async function forget(
+  at: { target: string; lineage: string },
+  needs: DeployNeeds,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await needs.certificates.lineage(at.lineage)) === undefined) return clear(at, needs, signal);
   await needs.changes.commit({
     due: [{ job: 'deploy', id: deploymentId(at.target, at.lineage), at: undefined }],
   });

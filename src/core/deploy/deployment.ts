@@ -34,6 +34,8 @@ export async function recordObserved(slot: Slot, shown: Certificate, needs: Reco
       observed: { fingerprint: shown.fingerprint, source: shown.source, at: now },
       failures: 0,
       fallbackTold: shown.source === 'self-signed' && (before.fallbackTold === true || isNews(slot)),
+      // Purged while we deployed, it has yet to go.
+      leaving: before.leaving,
     };
     const fallback = shown.source === 'self-signed' ? shown : slot.fallback;
     const { certificate, state } = slot;

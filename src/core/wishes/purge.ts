@@ -1,11 +1,13 @@
+import { clearLater } from '../deploy/clear.ts';
 import { fallbackId } from '../policies.ts';
 import type { Fence, Ports } from '../ports.ts';
+import { untilUncontested } from '../records.ts';
 import type { Certificate, Instant, Lineage, LineageId, NewEvent } from '../types.ts';
 import { deadline } from '../wait.ts';
 
 export type PurgeNeeds = Pick<
   Ports,
-  'certificates' | 'renewals' | 'issuances' | 'changes' | 'locks' | 'clock' | 'log'
+  'certificates' | 'renewals' | 'issuances' | 'deployments' | 'changes' | 'jobs' | 'locks' | 'clock' | 'log'
 >;
 
 /** Unwanted certificates are deleted so long after their expiry where the file does not say otherwise. */
@@ -50,7 +52,8 @@ export function whyKept({ source, unwantedSince }: Lineage): string | undefined 
 
 /**
  * Deletes a lineage with all its generations and keys, and the stand-in of its names with the last of them; never one
- * that is wanted, at work or to be revoked. Resolves with why it was kept; undefined: it is gone. May run twice.
+ * that is wanted, at work or to be revoked. The targets that show it are cleared of it soon after. Resolves with why it
+ * was kept; undefined: it is gone. May run twice.
  */
 export async function purge(
   id: LineageId,
@@ -92,13 +95,23 @@ async function purgeHeld(
   if (revoking !== undefined) return 'it is still to be revoked';
   if (open !== undefined) return 'an order for it is under way';
   const standIn = await lonelyStandIn(lineage, needs);
-  await needs.changes.commit({
-    fence,
-    removeLineages: [id, ...standIn],
-    events: [eventOf(lineage, certificate, requestedBy)],
-    durable: true,
+  const due = await untilUncontested(async () => {
+    const leaving = clearLater(lineage, await needs.deployments.of(id), needs.clock.now());
+    const events = [eventOf(lineage, certificate, requestedBy)];
+    await needs.changes.commit({
+      fence,
+      removeLineages: [id, ...standIn],
+      events,
+      ...leaving,
+      durable: true,
+    });
+    return leaving.due ?? [];
   });
   needs.log.info({ lineage: id, serial: certificate?.serial }, 'certificate deleted with its keys');
+  await needs.jobs.wake(
+    'deploy',
+    due.map((one) => one.id),
+  );
   return undefined;
 }
 
