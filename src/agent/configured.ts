@@ -61,7 +61,7 @@ export async function configure(loaded: LoadedConfig, needs: ConfiguredNeeds): P
     'http-01': createHttp01Solver(needs),
     'dns-01': createDns01Solver(dns, needs),
     'dns-account-01': createDnsAccount01Solver(dns, needs),
-    'dns-persist-01': createDnsPersist01Solver(dns),
+    'dns-persist-01': createDnsPersist01Solver(dns, { clock, permissionMs: loaded.settings.permissionMs }),
     'tls-alpn-01': createTlsAlpn01Solver(needs),
   };
   const solvers = createSolvers(answered, loaded.settings.experimental);

@@ -1,6 +1,7 @@
 import { AgentError } from '../core/errors.ts';
-import { forever } from '../core/order/permanent-records.ts';
-import type { ChallengeToSolve, Solver } from '../core/ports.ts';
+import { forever, permissionEnd } from '../core/order/permanent-records.ts';
+import type { ChallengeToSolve, Clock, Solver } from '../core/ports.ts';
+import type { Instant, Settings } from '../core/types.ts';
 import { provenName, type TxtRecords } from './txt-records.ts';
 
 /**
@@ -8,15 +9,19 @@ import { provenName, type TxtRecords } from './txt-records.ts';
  * account at one CA have certificates for the name, for as long as it stands there. It holds no secret and is the same
  * for every order, so no order takes it away: it goes when nobody wants it any more (`core/order/permanent-records.ts`).
  */
-export function createDnsPersist01Solver(records: TxtRecords): Solver {
+export function createDnsPersist01Solver(
+  records: TxtRecords,
+  { clock, permissionMs }: Pick<Settings, 'permissionMs'> & { readonly clock: Pick<Clock, 'now'> },
+): Solver {
   async function present(
     challenges: readonly ChallengeToSolve[],
     signal: AbortSignal,
   ): Promise<readonly string[]> {
+    const end = permissionMs === undefined ? undefined : permissionEnd(clock.now(), permissionMs);
     const wishes = challenges.map((challenge) => {
       const { lineage, dnsAccount: account } = challenge;
       const name = `_validation-persist.${provenName(challenge, 'dns-persist-01')}`;
-      return { name, value: permission(challenge, challenges), lineage, account, leaseUntil: forever };
+      return { name, value: permission(challenge, challenges, end), lineage, account, leaseUntil: forever };
     });
     const named = new Map(wishes.map((wish) => [`${wish.name} ${wish.value}`, wish]));
     const ids = await records.present([...named.values()], signal);
@@ -33,11 +38,17 @@ export function createDnsPersist01Solver(records: TxtRecords): Solver {
 }
 
 /** One record for a name and its wildcard. Written as RFC 8659 §4.2 writes the value of `issue`. */
-function permission(challenge: ChallengeToSolve, all: readonly ChallengeToSolve[]): string {
+function permission(
+  challenge: ChallengeToSolve,
+  all: readonly ChallengeToSolve[],
+  end: Instant | undefined,
+): string {
   const { identifier, accountUrl, issuerDomains = [] } = challenge;
   const [issuerDomain] = issuerDomains;
   if (issuerDomain === undefined)
     throw new AgentError('acme.response', `the dns-persist-01 challenge for ${identifier.value} names no CA`);
   const isWide = all.some((other) => other.identifier.value === identifier.value && other.wildcard);
-  return [issuerDomain, `accounturi=${accountUrl}`, ...(isWide ? ['policy=wildcard'] : [])].join('; ');
+  const policy = isWide ? ['policy=wildcard'] : [];
+  const until = end === undefined ? [] : [`persistUntil=${end / 1000}`];
+  return [issuerDomain, `accounturi=${accountUrl}`, ...policy, ...until].join('; ');
 }

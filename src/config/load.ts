@@ -128,7 +128,7 @@ function toMasterKey({ masterKey }: FilePart, dataDir: string, { reader, env }: 
 }
 
 function readSettings(
-  { defaults, experimental, renewal, retention, preflight }: FilePart,
+  { defaults, dnsPersist, experimental, renewal, retention, preflight }: FilePart,
   config: Config,
   reader: Reader,
 ): Settings {
@@ -147,6 +147,7 @@ function readSettings(
     deployTargets: deploy,
     notifiers: notify,
     renewalCeilingMs: renewal.ceilingDays * 86_400_000,
+    permissionMs: dnsPersist && dnsPersist.days * 86_400_000,
     retentionMs: retention.expiredDays * 86_400_000,
     preflight,
     answersTlsAlpn: config.tlsAlpn01 !== undefined,

@@ -156,6 +156,7 @@ export const file = z.strictObject({
     })
     .prefault({}),
   experimental: z.array(z.enum(experimentalChallenges)).default([]),
+  dnsPersist: z.strictObject({ days: z.number().min(2).max(3650) }).optional(),
   roles: z
     .array(z.enum(['scheduler', 'worker', 'edge']))
     .min(1)

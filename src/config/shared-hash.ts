@@ -16,6 +16,7 @@ export function hashShared(config: Config, settings: Settings, domains: readonly
     retention: settings.retentionMs,
     defaults: settings.defaults,
     experimental: settings.experimental,
+    permission: settings.permissionMs,
     domains: domains.map(({ domain: { origin: _, ...domain }, hosts }) => ({
       ...domain,
       hosts: hosts.map(({ name }) => name).sort(),

@@ -503,6 +503,8 @@ export interface Settings {
   readonly answersTlsAlpn?: boolean | undefined;
   /** Absent: on. */
   readonly preflight?: PreflightMode | undefined;
+  /** A permission of dns-persist-01 ends by itself so long after it was given, at the latest; absent: never. */
+  readonly permissionMs?: number | undefined;
   /** Unwanted certificates are deleted so long after their expiry. */
   readonly retentionMs?: number | undefined;
   readonly defaults: DomainDefaults;

@@ -10,6 +10,7 @@ import type { Lineage } from '../../src/core/types.ts';
 import { createStage, never, until, untilReady } from '../dns/stage.ts';
 
 const lineage = 'example.test/*.example.test/ec';
+const day = 86_400_000;
 
 function challenge(more: Partial<ChallengeToSolve> = {}): ChallengeToSolve {
   return {
@@ -64,7 +65,7 @@ describe('dns-persist-01', () => {
   test('is one record for a name and its wildcard, which no order takes away', async () => {
     const stage = await createStage();
     const dns = stage.agent();
-    const solver = createDnsPersist01Solver(dns);
+    const solver = createDnsPersist01Solver(dns, { clock: systemClock });
     const both = [challenge(persist), challenge({ ...persist, wildcard: true })];
     const ids = await solver.present(both, never);
     expect(ids[0]).toBe(ids[1]);
@@ -83,7 +84,7 @@ describe('dns-persist-01', () => {
   test('without a wildcard does not allow one; another CA has a record of its own beside it', async () => {
     const stage = await createStage();
     const dns = stage.agent();
-    const solver = createDnsPersist01Solver(dns);
+    const solver = createDnsPersist01Solver(dns, { clock: systemClock });
     const other = challenge({
       ...persist,
       issuerDomains: ['other.test'],
@@ -97,8 +98,67 @@ describe('dns-persist-01', () => {
     ]);
   });
 
+  test('with an end has it in its record, which orders share until half of its time is over', async () => {
+    const stage = await createStage();
+    const dns = stage.agent();
+    let now = Date.now();
+    const clock = { ...systemClock, now: () => now };
+    const order = async () =>
+      untilReady(
+        dns,
+        await createDnsPersist01Solver(dns, { clock, permissionMs: 90 * day }).present(
+          [challenge(persist)],
+          never,
+        ),
+      );
+    const ends = () =>
+      stage.zones.txt(owner).map((value) => Number(/; persistUntil=(\d+)$/.exec(value)?.[1]) * 1000);
+    const upkeep = async () => {
+      const certificates = { lineages: async () => [aLineage({})] };
+      const settings = () => ({ permissionMs: 90 * day });
+      await releasePermanent({ journal: stage.memory.journal, certificates, clock, settings });
+      // Journal and engine have the real clock.
+      const entries = await stage.memory.journal.all();
+      await stage.memory.journal.update(
+        entries.map((entry) => ({ ...entry, leaseUntil: entry.leaseUntil === forever ? forever : 0 })),
+      );
+      await dns.recover(never);
+    };
+    await order();
+    const [first = 0] = ends();
+    expect(first - now).toBeGreaterThan(45 * day);
+    expect(first - now).toBeLessThanOrEqual(90 * day);
+    now = first - 45 * day - 1000;
+    await order();
+    expect(ends()).toEqual([first]);
+    now = first - 45 * day;
+    await order();
+    expect(ends()).toEqual([first, first + 45 * day]);
+    now = first - 1000;
+    await upkeep();
+    expect(ends()).toEqual([first, first + 45 * day]);
+    now = first;
+    await upkeep();
+    expect(ends()).toEqual([first + 45 * day]);
+  });
+
+  test('without an end goes once the file wants one', async () => {
+    const stage = await createStage();
+    const dns = stage.agent();
+    await untilReady(
+      dns,
+      await createDnsPersist01Solver(dns, { clock: systemClock }).present([challenge(persist)], never),
+    );
+    const certificates = { lineages: async () => [aLineage({})] };
+    const needs = { journal: stage.memory.journal, certificates, clock: systemClock };
+    await releasePermanent({ ...needs, settings: () => ({}) });
+    expect((await dns.recover(never)).removed).toBe(0);
+    await releasePermanent({ ...needs, settings: () => ({ permissionMs: day }) });
+    expect((await dns.recover(never)).removed).toBe(1);
+  });
+
   test('cannot prove an address', async () => {
-    const solver = createDnsPersist01Solver((await createStage()).agent());
+    const solver = createDnsPersist01Solver((await createStage()).agent(), { clock: systemClock });
     const address = challenge({ ...persist, identifier: { type: 'ip', value: '192.0.2.1' } });
     await expect(solver.present([address], never)).rejects.toMatchObject({ code: 'order.noChallenge' });
   });
@@ -106,12 +166,20 @@ describe('dns-persist-01', () => {
   test('stays while its lineage is wanted and proven so, and goes with the next upkeep after that', async () => {
     const stage = await createStage();
     const dns = stage.agent();
-    const [id = ''] = await createDnsPersist01Solver(dns).present([challenge(persist)], never);
+    const [id = ''] = await createDnsPersist01Solver(dns, { clock: systemClock }).present(
+      [challenge(persist)],
+      never,
+    );
     await untilReady(dns, [id]);
     const upkeep = async (change: Partial<Lineage> | undefined) => {
       const held = change === undefined ? [] : [aLineage(change)];
       const certificates = { lineages: async () => held };
-      await releasePermanent({ journal: stage.memory.journal, certificates, clock: systemClock });
+      await releasePermanent({
+        journal: stage.memory.journal,
+        certificates,
+        clock: systemClock,
+        settings: () => ({}),
+      });
       return (await dns.recover(never)).removed;
     };
     expect(await upkeep({})).toBe(0);
@@ -119,7 +187,8 @@ describe('dns-persist-01', () => {
     expect(await upkeep({ unwantedSince: 1 })).toBe(1);
     expect(await stage.zones.txt(owner)).toHaveLength(0);
 
-    const present = () => createDnsPersist01Solver(dns).present([challenge(persist)], never);
+    const present = () =>
+      createDnsPersist01Solver(dns, { clock: systemClock }).present([challenge(persist)], never);
     await untilReady(dns, await present());
     const another = { ...aLineage({}).wanted, challenge: 'dns-01' as const };
     expect(await upkeep({ wanted: another })).toBe(1);

@@ -38,6 +38,15 @@ test('a challenge of a draft is taken where the file names it, also for wildcard
   ]);
 });
 
+test('the permission of dns-persist-01 may have an end, of days', async () => {
+  const { settings } = await (await write(`${around}dnsPersist: { days: 90 }\n`)).load();
+  expect(settings.permissionMs).toBe(90 * 86_400_000);
+  expect((await (await write(around)).load()).settings.permissionMs).toBeUndefined();
+  expect(await mistakesOf(`${around}dnsPersist: { days: 1 }\n`)).toEqual([
+    expect.stringContaining('dnsPersist.days: '),
+  ]);
+});
+
 test('a challenge of a draft needs a DNS account as dns-01 does', async () => {
   const text = `${issuers}experimental: [dns-persist-01]\ndomains: [{ name: a.test, challenge: dns-persist-01 }]\n`;
   expect(await mistakesOf(text)).toEqual([
@@ -49,4 +58,5 @@ test('agents that differ in what they allow differ in their shared configuration
   const hash = async (text: string) => (await (await write(`${around}${text}`)).load()).sharedHash;
   expect(await hash('experimental: [dns-persist-01]\n')).not.toBe(await hash(''));
   expect(await hash('experimental: []\n')).toBe(await hash(''));
+  expect(await hash('dnsPersist: { days: 90 }\n')).not.toBe(await hash(''));
 });

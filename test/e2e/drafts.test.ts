@@ -21,7 +21,7 @@ it('dns-account-01 and dns-persist-01 prove a name and its wildcard to Pebble; t
     dns: bind.address,
     account: bindAccount(bind),
     domains: [{ name: 'account.test', challenge: 'dns-account-01', profile: shortlived }],
-    config: { experimental: ['dns-account-01', 'dns-persist-01'] },
+    config: { experimental: ['dns-account-01', 'dns-persist-01'], dnsPersist: { days: 400 } },
   });
   const before = await recordsOf(bind, 'account.test');
   const untouched = await recordsOf(bind, 'persist.test');
@@ -37,8 +37,10 @@ it('dns-account-01 and dns-persist-01 prove a name and its wildcard to Pebble; t
   const [permission = '', ...others] = await permissions();
   expect(others).toEqual([]);
   expect(permission).toMatch(
-    /"pebble\.letsencrypt\.org; accounturi=https:[^ ;]+\/my-account\/[^ ;]+; policy=wildcard"/,
+    /"pebble\.letsencrypt\.org; accounturi=https:[^ ;]+\/my-account\/[^ ;]+; policy=wildcard; persistUntil=\d+"/,
   );
+  const end = Number(/persistUntil=(\d+)/.exec(permission)?.[1]) * 1000;
+  expect(end - Date.now()).toBeGreaterThan(190 * day);
   const { publicKey } = leafOf(site, 'persist.test');
   expect((await site.run('renew', 'persist.test/*.persist.test', '--force', '--wait')).code).toBe(0);
   await issued(site, label, { domain: 'persist.test', before: first });
