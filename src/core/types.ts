@@ -130,7 +130,7 @@ export interface Lineage {
   /** `mark` of each of the wanted issuers when the wish was last looked at. */
   readonly issuerMarks?: readonly string[] | undefined;
   readonly createdAt: Instant;
-  /** Since when no host or group asks for it; after 7 days it is no longer renewed. Its certificate stays. */
+  /** Since when no host or group asks for it; after 7 days it is no longer renewed, its certificate stays. Without one: at once. */
   readonly unwantedSince?: Instant | undefined;
   /** Generation number of the current certificate; absent until the first one. */
   readonly current?: number | undefined;

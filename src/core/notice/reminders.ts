@@ -17,7 +17,7 @@ const loudMs = 3 * day;
 
 /** When the next reminder of a failing lineage is due; undefined: all is well. */
 export function nextReminder({ lineage, certificate, state, now }: Case): Instant | undefined {
-  if (state.failingSince === undefined || isAbandoned(lineage, now)) return undefined;
+  if (state.failingSince === undefined || isAbandoned({ lineage, certificate, now })) return undefined;
   const opensAt = hasBeen(state.failingSince, now)
     ? state.failingSince + patienceMs(state, certificate)
     : now;

@@ -62,13 +62,14 @@ const rules: readonly (readonly [Reason, (held: Certificate, now: Case) => boole
 
 /** The reason to order now, or undefined: nothing to do. */
 export function decide(given: Case): Reason | undefined {
-  if (isAbandoned(given.lineage, given.now)) return undefined;
+  if (isAbandoned(given)) return undefined;
   const { certificate } = given;
   if (certificate === undefined) return 'missing';
   return rules.find(([, holds]) => holds(certificate, given))?.[0];
 }
 
-/** No host or group has asked for it for seven days. */
-export function isAbandoned(lineage: Lineage, now: Instant): boolean {
-  return lineage.unwantedSince !== undefined && now >= lineage.unwantedSince + week;
+/** No host or group has asked for it for seven days, or at all since before it had a certificate. */
+export function isAbandoned({ lineage, certificate, now }: Omit<Case, 'state'>): boolean {
+  const { unwantedSince } = lineage;
+  return unwantedSince !== undefined && (certificate === undefined || now >= unwantedSince + week);
 }

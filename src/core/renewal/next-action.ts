@@ -13,9 +13,10 @@ export function nextIssue(given: Case): Instant | undefined {
 }
 
 function nextOrder(given: Case): Instant | undefined {
-  const { lineage, state, certificate, now } = given;
-  if (isAbandoned(lineage, now)) return undefined;
+  const { state, certificate, now } = given;
   const wish = believable(state.requested?.at, now);
+  // Whoever asked is told.
+  if (isAbandoned(given)) return wish;
   const reason = decide({ ...given, state: { ...state, requested: undefined } });
   if (reason !== undefined) return earliest([wish, believableRetry(state, now) ?? now]);
   return earliest([

@@ -125,7 +125,7 @@ async function load(lineageId: string, fence: Fence, needs: RenewNeeds): Promise
 async function rest(held: Held, until: Instant | undefined, needs: RenewNeeds): Promise<undefined> {
   const { lineage, certificate, fence } = held;
   const now = needs.clock.now();
-  const abandoned = isAbandoned(lineage, now);
+  const abandoned = isAbandoned({ lineage, certificate, now });
   // A forced wish that failed stands until its turn comes.
   const stands = !abandoned && held.state.requested !== undefined && held.state.requested.at > now;
   await editRenewal(lineage.id, needs, (state): Change => {
@@ -145,7 +145,7 @@ async function rest(held: Held, until: Instant | undefined, needs: RenewNeeds): 
   });
   const answer =
     until === undefined
-      ? { state: 'skipped' as const, note: 'not due' }
+      ? { state: 'skipped' as const, note: abandoned ? 'no longer wanted' : 'not due' }
       : { state: 'failed' as const, note: pauseNote(held) };
   if (!stands) await settle(held, answer, needs);
 }

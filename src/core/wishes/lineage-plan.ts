@@ -70,18 +70,24 @@ export function planLineages(input: PlanInput): Plan {
   const ids = new Set(wanted.map(({ id }) => id));
   const lost = held.filter(({ lineage }) => !ids.has(lineage.id) && lineage.unwantedSince === undefined);
   const unwanted = lost.map((one) => ({ ...one, lineage: { ...one.lineage, unwantedSince: now } }));
+  // Nothing will be ordered for them; what is under way has to be ended.
+  const futile = unwanted.filter(({ certificate }) => certificate === undefined);
   const changed = steps.filter(({ isChanged }) => isChanged);
   const woken = steps.filter(({ isWoken }) => isWoken);
   const deploys = newDeployments(input, { targets: wish?.domain.deploy ?? [], woken, wanted: [...ids] });
   return {
     wanted: [...ids],
-    wakeIssue: woken.map(({ lineage }) => lineage.id),
+    wakeIssue: [...woken, ...futile].map(({ lineage }) => lineage.id),
     wakeDeploy: deploys.map(({ id }) => id),
     change: {
       ...wishWrites(edit, input.name),
       putLineages: [...changed, ...unwanted].map(({ lineage }) => lineage),
       putRenewals: woken.map(({ state }) => state),
-      due: [...[...woken, ...unwanted].flatMap((one) => dueOfLineage({ ...one, now })), ...deploys],
+      due: [
+        ...[...woken, ...unwanted].flatMap((one) => dueOfLineage({ ...one, now })),
+        ...futile.map(({ lineage }) => ({ job: 'issue' as const, id: lineage.id, at: now })),
+        ...deploys,
+      ],
       events: edit.events,
     },
   };
