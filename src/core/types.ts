@@ -353,7 +353,14 @@ export interface RenewalState {
   readonly paused?: Readonly<Record<string, Pause>> | undefined;
   /** A person or program asked for a new certificate now; `force` even if nothing is due. */
   readonly requested?:
-    | { readonly at: Instant; readonly force: boolean; readonly task?: string | undefined }
+    | {
+        /** When it is carried out. */
+        readonly at: Instant;
+        readonly force: boolean;
+        readonly task?: string | undefined;
+        /** When it was asked for, if it had to be put off since. */
+        readonly askedAt?: Instant | undefined;
+      }
     | undefined;
   /** The certificate that is held is revoked: when that was done or seen. */
   readonly revokedAt?: Instant | undefined;

@@ -15,9 +15,10 @@ export function namesToOrder(
   { leftOut, requested }: Pick<RenewalState, 'leftOut' | 'requested'>,
   now: Instant,
 ): readonly string[] {
+  const askedAt = requested?.askedAt ?? requested?.at ?? 0;
   const names = wanted.filter((name) => {
     const entry = leftOut?.[name];
-    return entry === undefined || isDue(entry, now) || (requested?.at ?? 0) > entry.failure.at;
+    return entry === undefined || isDue(entry, now) || askedAt > entry.failure.at;
   });
   return names.length === 0 ? wanted : names;
 }
@@ -62,6 +63,14 @@ export function leaveOut(
     return [name, { failures, since, retryAt, failure: { ...failure, message, names: undefined } }];
   });
   return { ...before, ...Object.fromEntries(added) };
+}
+
+/** A wish that has to wait: what was tried for it since it was asked for is not tried again for its sake. */
+export function putOff(
+  { force, task, at: asked, askedAt = asked }: NonNullable<RenewalState['requested']>,
+  at: Instant,
+): NonNullable<RenewalState['requested']> {
+  return { at, force, task, askedAt };
 }
 
 /** Without their ladders. They are not forgotten: nothing else would know that the certificate lacks them. */

@@ -7,7 +7,7 @@ import { deploymentId, editRenewal } from '../records.ts';
 import type { Failure, Instant, NewEvent, RenewalState } from '../types.ts';
 import { configuredIssuers, hasFreshIssuer, isOutage, patience, weightOf } from './failover.ts';
 import { answered, type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
-import { blamed, leaveOut } from './left-out.ts';
+import { blamed, leaveOut, putOff } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
 import { pausedBy, pausedUntil, unpaused, withRoom } from './pause.ts';
 
@@ -82,7 +82,7 @@ async function waitForRoom(held: Held, { error, issuer }: Blow, needs: OutcomeNe
       lastFailure: failureOf(error, issuer, now),
       retryAt,
       waiting: { issuer, limit, count, full },
-      requested: state.requested && !goesOn ? { ...state.requested, at: retryAt } : state.requested,
+      requested: state.requested && !goesOn ? putOff(state.requested, retryAt) : state.requested,
     };
     return { fence, putRenewals: [next], due: dueOfLineage({ ...toCase(held, needs), state: next }) };
   });
@@ -186,7 +186,10 @@ function told(state: RenewalState, { held, error, now }: Context): RenewalState 
 /** The next issuer may still answer a request; one that was forced stays a wish, on the ladder and without its task. */
 function afterFailure(state: RenewalState, seen: RenewalState, retryAt: Instant): RenewalState['requested'] {
   const newer = answered(state, seen);
-  return newer ?? (seen.requested?.force === true ? { at: retryAt, force: true } : undefined);
+  const { requested } = seen;
+  return (
+    newer ?? (requested?.force === true ? putOff({ ...requested, task: undefined }, retryAt) : undefined)
+  );
 }
 
 export function failureOf(error: AgentError, issuer: string | undefined, at: Instant): Failure {

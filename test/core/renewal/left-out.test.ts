@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../../src/core/errors.ts';
+import type { NewOrder } from '../../../src/core/ports.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { day, hour, minute } from '../given.ts';
 import { startWorlds, type World, type Worlds } from '../world.ts';
@@ -173,5 +175,37 @@ describe('names that the CA refuses', () => {
     await world.work();
     expect(world.first.orders).toHaveLength(4);
     expect((await world.store.renewals.get(group)).failures).toBe(1);
+  });
+});
+
+describe('a name that is left out, and a forced wish', () => {
+  it('is tried once for it, which its own ladder counts', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.live(5 * hour);
+    const before = (await world.store.renewals.get(group)).leftOut?.['b.example.com'];
+    const orders = world.first.orders.length;
+    await world.ask(true, undefined, group);
+    await world.work();
+    expect(orderedNames().slice(orders)).toEqual([names, ['a.example.com', 'c.example.com']]);
+    const after = (await world.store.renewals.get(group)).leftOut?.['b.example.com'];
+    expect(after?.failures).toBe((before?.failures ?? 0) + 1);
+    expect(after?.retryAt).toBeGreaterThan(world.clock.now() + 20 * hour);
+  });
+
+  it('is not tried again and again with it while the wish fails for other reasons', async () => {
+    await wantGroup(true);
+    refuse('b.example.com');
+    await world.live(5 * hour);
+    await world.ask(true, undefined, group);
+    const asked: (readonly string[])[] = [];
+    world.gate.always('first.newOrder', async (proceed, [order]) => {
+      asked.push((order as NewOrder).names);
+      if (asked.length === 1) return proceed();
+      throw new AgentError('acme.server', 'the CA answers 503');
+    });
+    await world.live(3 * hour);
+    const fewer = ['a.example.com', 'c.example.com'];
+    expect(asked).toEqual([names, fewer, fewer, fewer, fewer]);
   });
 });
