@@ -333,6 +333,8 @@ export interface RenewalState {
   readonly failingSince?: Instant | undefined;
   /** Consecutive faults of each issuer for this lineage. */
   readonly issuerFailures: Readonly<Record<string, number>>;
+  /** Issuers that only a person can bring to issue, though others may do well: when each is asked again. */
+  readonly blocked?: Readonly<Record<string, Instant>> | undefined;
   readonly lastFailure?: Failure | undefined;
   /** Of the last order, until one succeeds. */
   readonly warnings?: readonly Warning[] | undefined;

@@ -1,6 +1,8 @@
 import type { Change, Ports } from '../ports.ts';
 import { editRenewal } from '../records.ts';
+import type { Instant, RenewalState } from '../types.ts';
 import type { Again } from '../wait.ts';
+import { unblocked } from './blocked.ts';
 import { configuredIssuers, issuersInTurn, patience } from './failover.ts';
 import { type Held, type OutcomeNeeds, toCase } from './held.ts';
 import { dueOfLineage } from './next-action.ts';
@@ -23,7 +25,7 @@ export async function issuerFor(
   const now = needs.clock.now();
   const allowed = unpaused(configured, state.paused, now);
   const roomy = withRoom(allowed, state.waiting?.full, now);
-  const issuers = issuersInTurn(roomy.length === 0 ? allowed : roomy, state.issuerFailures);
+  const issuers = inTurn(roomy.length === 0 ? allowed : roomy, state, now);
   if (issuers.length === 0) return lineage.wanted.issuers[0];
   const at = open?.orderUrl === undefined ? undefined : open.issuer;
   if (at !== undefined && issuers.includes(at) && (state.issuerFailures[at] ?? 0) < patience) return at;
@@ -31,6 +33,19 @@ export async function issuerFor(
   for (const [index, issuer] of issuers.entries())
     if ((faults[index] ?? 0) < patience || (await mayProbe(issuer, needs))) return issuer;
   return undefined;
+}
+
+/** First those whose day as a blocked one is over: were the others asked instead, their turn might never come. */
+function inTurn(
+  issuers: readonly string[],
+  { blocked, issuerFailures }: RenewalState,
+  now: Instant,
+): readonly string[] {
+  const open = unblocked(issuers, blocked, now);
+  if (open.length === 0) return issuersInTurn(issuers, issuerFailures);
+  const again = open.filter((issuer) => blocked?.[issuer] !== undefined);
+  const others = open.filter((issuer) => !again.includes(issuer));
+  return [...again, ...issuersInTurn(others, issuerFailures)];
 }
 
 /** Without probes a breaker would stay open for ever where the next issuer does well. */

@@ -56,7 +56,7 @@ export function withoutPauses(paused: Pauses, issuers: readonly (string | undefi
 export function resumed(state: RenewalState): RenewalState {
   const paused = Object.keys(state.paused ?? {});
   const faults = Object.entries(state.issuerFailures).filter(([issuer]) => !paused.includes(issuer));
-  return { ...state, paused: undefined, issuerFailures: Object.fromEntries(faults) };
+  return { ...state, paused: undefined, blocked: undefined, issuerFailures: Object.fromEntries(faults) };
 }
 
 function endOf(pause: Pause | undefined, now: Instant): Instant {

@@ -157,7 +157,13 @@ function pauseNote({ lineage, state }: Held): string {
 
 /** What failed is not asked for any more. */
 function well(state: RenewalState): RenewalState {
-  const calm = { failures: 0, issuerFailures: {}, waiting: undefined, reminders: { count: 0 } };
+  const calm = {
+    failures: 0,
+    issuerFailures: {},
+    blocked: undefined,
+    waiting: undefined,
+    reminders: { count: 0 },
+  };
   return { ...state, ...calm, failingSince: undefined, retryAt: undefined };
 }
 

@@ -5,6 +5,7 @@ import { isStopped } from '../order/preflight.ts';
 import type { Change } from '../ports.ts';
 import { deploymentId, editRenewal } from '../records.ts';
 import type { Failure, Instant, NewEvent, RenewalState } from '../types.ts';
+import { blockEndsAt, blockedBy, isBlock, unblocked } from './blocked.ts';
 import { configuredIssuers, hasFreshIssuer, isOutage, patience, weightOf } from './failover.ts';
 import { answered, type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
 import { blamed, leaveOut, putOff } from './left-out.ts';
@@ -126,19 +127,34 @@ function failed(before: RenewalState, context: Context): RenewalState {
   };
   const failures = state.failures + 1;
   const paused = pausedBy(error, { before: before.paused, issuer, random }, now);
+  const blocked = blockedBy(error, { before: before.blocked, issuer, random }, now);
+  const open = unblocked(unpaused(issuers, paused, now), blocked, now);
   // Another order mends it at once: at the next issuer, or without the names that were refused.
-  if (hasFreshIssuer(unpaused(issuers, paused, now), state.issuerFailures, issuer))
-    return told({ ...state, failures, paused, retryAt: now }, context);
+  const goesOn = isBlock(error, now) && open.length > 0;
+  if (goesOn || hasFreshIssuer(open, state.issuerFailures, issuer))
+    return told({ ...state, failures, paused, blocked, retryAt: now }, context);
   const leftOut = leftOutAfter(state, context);
   if (leftOut !== undefined) return told({ ...state, leftOut, retryAt: now }, context);
   const { retryAt: asked } = error;
   // Only the issuer that paused it is blocked, not the others.
   const retry = error.code === 'acme.paused' ? 'later' : error.retry;
   const retryAt =
-    pausedUntil(issuers, paused, now) ??
+    (open.length === 0 ? firstEnd(issuers, { paused, blocked }, now) : undefined) ??
     nextAttempt({ failures, retry, retryAt: asked, validUntil, random }, now);
   const requested = afterFailure(state, held.state, retryAt);
-  return told({ ...state, failures, paused, retryAt, requested }, context);
+  return told({ ...state, failures, paused, blocked, retryAt, requested }, context);
+}
+
+/** When the first of them may be asked again; undefined: there are none. */
+function firstEnd(
+  issuers: readonly string[],
+  { paused, blocked }: Pick<RenewalState, 'paused' | 'blocked'>,
+  now: Instant,
+): Instant | undefined {
+  const ends = issuers.map((one) =>
+    Math.max(blockEndsAt(one, blocked, now), pausedUntil([one], paused, now) ?? now),
+  );
+  return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
 function stillValid(certificate: Held['certificate'], now: Instant): Instant | undefined {

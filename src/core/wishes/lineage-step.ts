@@ -96,6 +96,7 @@ export function stepOf(
     retryAt: isWoken ? undefined : before.retryAt,
     leftOut: isWoken ? tryNow(leftOut, now) : before.leftOut,
     issuerFailures: without(before.issuerFailures, freed),
+    blocked: isWoken ? undefined : before.blocked,
     paused: isSame ? withoutPauses(before.paused, corrected) : undefined,
     requested: asked === undefined ? before.requested : { at: now, force: asked.force, task: asked.task },
   };

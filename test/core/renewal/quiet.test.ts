@@ -35,6 +35,7 @@ const quiet: { readonly [K in keyof Required<RenewalState>]: fc.Arbitrary<Renewa
   failures: count,
   failingSince: maybe(past),
   issuerFailures: fc.dictionary(issuer, count),
+  blocked: maybe(fc.dictionary(issuer, fc.oneof(past, soon))),
   lastFailure: maybe(failure),
   warnings: maybe(fc.array(fc.record({ at: past, issuer, name: fc.domain(), message: fc.string() }))),
   retryAt: maybe(fc.oneof(past, future)),
