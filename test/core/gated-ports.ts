@@ -6,9 +6,9 @@ import { AgentError } from '../../src/core/errors.ts';
 import type { Clock, Locks, Ports, RevocationRequest } from '../../src/core/ports.ts';
 import type { DueJob, Settings } from '../../src/core/types.ts';
 import type { ReconcileNeeds } from '../../src/core/wishes/reconcile.ts';
-import type { Store } from '../../src/store/index.ts';
 import { createPki } from '../../src/x509/index.ts';
 import type { Gate } from './gate.ts';
+import type { CoreStore } from './memory-ports.ts';
 import type { Mailbox, Target, Zone } from './outside.ts';
 import type { ScriptedCa } from './scripted-ca.ts';
 import type { ScriptedPreflight } from './scripted-preflight.ts';
@@ -21,7 +21,7 @@ export type WorldNeeds = HandlerNeeds & ReconcileNeeds & Pick<Ports, 'due' | 'to
 export interface WorldParts {
   readonly clock: VirtualClock;
   readonly gate: Gate;
-  readonly store: Store;
+  readonly store: CoreStore;
   readonly zone: Zone;
   readonly first: ScriptedCa;
   readonly second: ScriptedCa;
@@ -49,7 +49,7 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
       name,
       gate.wrap(name, port),
     ]),
-  ) as typeof plain & Pick<Store, 'wishes' | 'buckets' | 'outbox'>;
+  ) as typeof plain & Pick<CoreStore, 'wishes' | 'buckets' | 'outbox'>;
   const tokens = gateSome('tokens', store.tokens, gate, ['put', 'get', 'remove']);
   const ownClock: Clock = { now: clock.now, after: clock.after, sleep: gatedSleep(clock, gate) };
   const http01 = createHttp01Solver({ tokens, clock: ownClock });

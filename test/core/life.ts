@@ -2,13 +2,13 @@ import type { Handler } from '../../jobs/define.ts';
 import type { DueEntry, DueJob, Instant } from '../../src/core/types.ts';
 import type { Again } from '../../src/core/wait.ts';
 import { minute } from './given.ts';
-import type { World } from './world.ts';
+import type { CheapWorld } from './world.ts';
 
-export type Life = Pick<World, 'run' | 'handle' | 'work' | 'live' | 'pass'>;
+export type Life = Pick<CheapWorld, 'run' | 'handle' | 'work' | 'live' | 'pass'>;
 
 /** Time, and the work that gets due in it, as tick and workers would do it. */
 export function createLife(
-  parts: Pick<World, 'clock' | 'gate' | 'store'> & {
+  parts: Pick<CheapWorld, 'clock' | 'gate' | 'store'> & {
     readonly handlers: Readonly<Record<DueJob, Handler>>;
     readonly woken: { job: DueJob; id: string }[];
   },

@@ -15,6 +15,7 @@ import { createGate, type Gate } from './gate.ts';
 import { createNeeds, type WorldNeeds } from './gated-ports.ts';
 import { aDomain, aHost, settings, t0 } from './given.ts';
 import { createLife } from './life.ts';
+import { type CoreStore, createMemoryPorts } from './memory-ports.ts';
 import { createMailbox, createTarget, createZone, type Mailbox, type Target, type Zone } from './outside.ts';
 import { createScriptedCa, type ScriptedCa } from './scripted-ca.ts';
 import { createScriptedPreflight, type ScriptedPreflight } from './scripted-preflight.ts';
@@ -22,11 +23,11 @@ import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 export const www = 'example.com/www.example.com/ec';
 
-/** Our core on a real store; around it a clock, two CAs, a target, a zone and two notifiers, all scripted. */
-export interface World {
+/** Our core on a store in memory; around it a clock, two CAs, a target, a zone and two notifiers, all scripted. */
+export interface CheapWorld {
   readonly clock: VirtualClock;
   readonly gate: Gate;
-  readonly store: Store;
+  readonly store: CoreStore;
   readonly needs: WorldNeeds;
   readonly settings: { -readonly [K in keyof Settings]: Settings[K] };
   readonly first: ScriptedCa;
@@ -63,6 +64,11 @@ export interface World {
   tokensLeft(): Promise<number>;
 }
 
+/** Our core on a real store. */
+export interface World extends CheapWorld {
+  readonly store: Store;
+}
+
 export type Connect = (
   parts: Pick<World, 'clock' | 'gate' | 'store' | 'first' | 'second'> & { readonly log: Ports['log'] },
 ) => Promise<Ports['acme']>;
@@ -91,19 +97,56 @@ export async function startWorlds(): Promise<Worlds> {
 }
 
 async function openWorld(redis: TestRedis, prefix: string, connect?: Connect): Promise<World> {
-  const clock = createVirtualClock(t0);
-  const gate = createGate((error) => clock.kill(error));
-  const log = createMemoryLog();
+  const base = createBase();
+  const { clock, log } = base;
   const masterKeys = [secret<Uint8Array>(randomBytes(32))];
   const store = await openStore({ redis: { url: redis.url }, prefix, masterKeys, clock, log });
+  const dropLocks = () => dropKeys(redis, `${prefix}:lock:*`);
+  const tokensLeft = async () => (await keysOf(redis, `${prefix}:token:*`)).length;
+  const cas = createCas(base, store);
+  const acme = await connect?.({ ...base, ...cas, store });
+  return { ...assemble({ ...base, ...cas, store, acme, dropLocks, tokensLeft }), store };
+}
+
+/** Hundreds of them cost little; nobody is told anything in it. */
+export function openCheapWorld(): CheapWorld {
+  const base = createBase();
+  const store = createMemoryPorts(base.clock);
+  const cas = createCas(base, store);
+  const dropLocks = async () => store.dropLocks();
+  return assemble({ ...base, ...cas, store, dropLocks, tokensLeft: async () => store.tokensLeft() });
+}
+
+interface Base {
+  readonly clock: VirtualClock;
+  readonly gate: Gate;
+  readonly log: ReturnType<typeof createMemoryLog>;
+}
+
+function createBase(): Base {
+  const clock = createVirtualClock(t0);
+  return { clock, gate: createGate((error) => clock.kill(error)), log: createMemoryLog() };
+}
+
+function createCas({ clock, gate }: Base, { tokens }: Pick<CoreStore, 'tokens'>) {
   const zone = createZone(clock);
   const look = async (type: ChallengeType, token: string) =>
-    type === 'dns-01' ? zone.records.get(token) : fetchToken(store.tokens, token);
+    type === 'dns-01' ? zone.records.get(token) : fetchToken(tokens, token);
   const first = createScriptedCa('first', { clock, look, track: gate.track });
   const second = createScriptedCa('second', { clock, look, track: gate.track });
+  return { zone, first, second };
+}
+
+interface Parts extends Base, ReturnType<typeof createCas>, Pick<CheapWorld, 'tokensLeft'> {
+  readonly store: CoreStore;
+  readonly acme?: Ports['acme'] | undefined;
+  readonly dropLocks: () => Promise<void>;
+}
+
+function assemble(parts: Parts): CheapWorld {
+  const { clock, gate, log, store, zone, first, second, acme, dropLocks, tokensLeft } = parts;
   const preflight = createScriptedPreflight();
   const web = createTarget('web');
-  const acme = await connect?.({ clock, gate, store, first, second, log });
   const mail = createMailbox('mail', true, clock);
   const hook = createMailbox('hook', false, clock);
   const mutable = { ...settings, notifiers: ['mail', 'hook'] };
@@ -162,14 +205,14 @@ async function openWorld(redis: TestRedis, prefix: string, connect?: Connect): P
     renew: (lineage = www) => life.handle('issue', lineage),
     takeOver: async () => {
       await gate.idle();
-      await dropKeys(redis, `${prefix}:lock:*`);
+      await dropLocks();
       gate.revive();
     },
     events: async (type, lineage) =>
       (await store.events.recent(10_000))
         .filter((event) => event.type === type && (lineage ?? event.lineage) === event.lineage)
         .reverse(),
-    tokensLeft: async () => (await keysOf(redis, `${prefix}:token:*`)).length,
+    tokensLeft,
   };
 }
 
@@ -180,7 +223,7 @@ async function fetchToken(tokens: ChallengeTokens, token: string): Promise<strin
 }
 
 async function ask(
-  { store, clock }: Pick<World, 'store' | 'clock'>,
+  { store, clock }: Pick<CheapWorld, 'store' | 'clock'>,
   { force, task, lineage: id }: { force: boolean; task: string | undefined; lineage: LineageId },
 ): Promise<void> {
   const lineage = await store.certificates.lineage(id);

@@ -7,7 +7,7 @@ import type { Lineage } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute } from '../given.ts';
-import { startWorlds, type World, type Worlds } from '../world.ts';
+import { type CheapWorld, openCheapWorld, startWorlds, type Worlds } from '../world.ts';
 
 let worlds: Worlds;
 
@@ -65,13 +65,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
-function setMood(world: World, which: 'first' | 'second', mood: keyof typeof moods): void {
+function setMood(world: CheapWorld, which: 'first' | 'second', mood: keyof typeof moods): void {
   const how = moods[mood];
   world.gate.always(`${which}.newOrder`, how instanceof AgentError ? failing(how) : undefined);
   world[which].ways.verdict = () => (how instanceof AgentError ? undefined : how);
 }
 
-async function want(world: World, both: boolean, issuers: readonly string[]): Promise<void> {
+async function want(world: CheapWorld, both: boolean, issuers: readonly string[]): Promise<void> {
   const names = both ? hosts : hosts.slice(0, 1);
   const stored = await world.store.wishes.hosts('example.com');
   const removeHosts = stored.filter(({ name }) => !names.includes(name));
@@ -79,7 +79,7 @@ async function want(world: World, both: boolean, issuers: readonly string[]): Pr
   await world.run(changeWishes('example.com', () => ({ removeHosts }), world.needs));
 }
 
-async function take(world: World, one: Step): Promise<void> {
+async function take(world: CheapWorld, one: Step): Promise<void> {
   const idOf = (host: string) => `example.com/${host}/ec`;
   if (one.do === 'live') await world.live(one.ms);
   if (one.do === 'ca') setMood(world, one.which, one.mood);
@@ -99,7 +99,7 @@ async function take(world: World, one: Step): Promise<void> {
 }
 
 /** What must stand in the due index once all that is due now was done. */
-async function check(world: World): Promise<void> {
+async function check(world: CheapWorld): Promise<void> {
   await world.work();
   const now = world.clock.now();
   const lineages = (await world.store.certificates.lineages()).filter(({ source }) => source === 'acme');
@@ -112,7 +112,7 @@ async function check(world: World): Promise<void> {
   }
 }
 
-async function checkLineage(world: World, lineage: Lineage, at: number | undefined): Promise<void> {
+async function checkLineage(world: CheapWorld, lineage: Lineage, at: number | undefined): Promise<void> {
   const now = world.clock.now();
   expect(at, `${lineage.id} has no due entry`).toBeDefined();
   expect(at ?? 0).toBeGreaterThanOrEqual(now - minute);
@@ -125,11 +125,14 @@ async function checkLineage(world: World, lineage: Lineage, at: number | undefin
   else expect(remindAt ?? 0).toBeGreaterThanOrEqual(now - minute);
 }
 
-describe('after any history', () => {
+describe.each([
+  ['in memory', 60, async () => openCheapWorld()],
+  ['on a real store', 2, () => worlds.open()],
+] as const)('after any history, %s', (_, numRuns, open) => {
   it('every wanted lineage has its next look in the due index, all mends itself, and a quiet world orders nothing', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 10 }), async (steps) => {
-        const world = await worlds.open();
+        const world = await open();
         await want(world, true, ['first', 'second']);
         for (const one of steps) {
           await take(world, one);
@@ -137,12 +140,12 @@ describe('after any history', () => {
         }
         await mends(world);
       }),
-      { numRuns: 15 },
+      { numRuns },
     );
   }, 300_000);
 });
 
-async function mends(world: World): Promise<void> {
+async function mends(world: CheapWorld): Promise<void> {
   setMood(world, 'first', 'well');
   setMood(world, 'second', 'well');
   await take(world, { do: 'web', broken: false });

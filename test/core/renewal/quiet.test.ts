@@ -7,7 +7,7 @@ import type { Failure, RenewalState } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { failing } from '../gate.ts';
 import { aCertificate, aDomain, aLineage, day, hour, minute, t0, wanted } from '../given.ts';
-import { startWorlds, type World, type Worlds } from '../world.ts';
+import { type CheapWorld, openCheapWorld, startWorlds, type Worlds } from '../world.ts';
 
 const past = fc.integer({ min: t0 - 400 * day, max: t0 });
 const future = fc.integer({ min: t0 + 1, max: t0 + 60 * day });
@@ -99,7 +99,7 @@ const group = 'example.com/shop/ec';
 const names = ['a.example.com', 'b.example.com', 'c.example.com'];
 
 /** What can befall a lineage. Each step takes effect, and then time passes. */
-const steps: Readonly<Record<string, (world: World, which: number) => Promise<void> | void>> = {
+const steps: Readonly<Record<string, (world: CheapWorld, which: number) => Promise<void> | void>> = {
   'an issuer is down': (world, which) =>
     world.gate.always(
       `${which % 2 ? 'first' : 'second'}.${which % 3 ? 'newOrder' : 'finalize'}`,
@@ -128,13 +128,13 @@ const steps: Readonly<Record<string, (world: World, which: number) => Promise<vo
   'the clock is set back': (world) => world.clock.jump(-hour),
 };
 
-function mend(world: World): void {
+function mend(world: CheapWorld): void {
   for (const name of ['first', 'second'])
     for (const call of ['newOrder', 'finalize']) world.gate.always(`${name}.${call}`, undefined);
   world.first.ways.verdict = world.second.ways.verdict = () => undefined;
 }
 
-async function wish(world: World, change: Parameters<typeof aDomain>[0]): Promise<void> {
+async function wish(world: CheapWorld, change: Parameters<typeof aDomain>[0]): Promise<void> {
   const before = await world.store.wishes.domain('example.com');
   const base = before ?? aDomain({ mode: 'custom', partial: true, deploy: ['web'], notify: ['mail'] });
   const putGroups = [{ domain: 'example.com', label: 'shop', names, origin: { kind: 'runtime' as const } }];
@@ -143,36 +143,42 @@ async function wish(world: World, change: Parameters<typeof aDomain>[0]): Promis
   );
 }
 
-describe('after any history of failover, profiles, left-out names, requests and clocks', () => {
-  it('a world that is mended ends with all names on one certificate, and then orders nothing', async () => {
-    const history = fc.array(
-      fc.record({
-        what: fc.constantFrom(...Object.keys(steps)),
-        which: fc.nat(29),
-        ms: fc.integer({ min: minute, max: day }),
-      }),
-      { minLength: 3, maxLength: 8 },
-    );
-    await fc.assert(
-      fc.asyncProperty(history, async (events) => {
-        const world = await worlds.open();
-        await wish(world, {});
-        for (const { what, which, ms } of events) {
-          await steps[what]?.(world, which);
-          await world.live(ms);
-        }
-        mend(world);
-        // The longest that anything waits for is a name that is paused.
-        await world.live(9 * day);
-        const certificate = await world.store.certificates.certificate(group);
-        expect(certificate?.names.toSorted()).toEqual(names);
-        expect(await world.store.renewals.get(group)).toMatchObject({ failures: 0 });
-        const ordered = world.first.orders.length + world.second.orders.length;
-        await world.live(10 * day);
-        expect(world.first.orders.length + world.second.orders.length).toBe(ordered);
-        expect(await world.store.issuances.all()).toEqual([]);
-      }),
-      { numRuns: 8, endOnFailure: true },
-    );
-  }, 120_000);
-});
+describe.each([
+  ['in memory', 200, async () => openCheapWorld()],
+  ['on a real store', 2, () => worlds.open()],
+] as const)(
+  'after any history of failover, profiles, left-out names, requests and clocks, %s',
+  (_, numRuns, open) => {
+    it('a world that is mended ends with all names on one certificate, and then orders nothing', async () => {
+      const history = fc.array(
+        fc.record({
+          what: fc.constantFrom(...Object.keys(steps)),
+          which: fc.nat(29),
+          ms: fc.integer({ min: minute, max: day }),
+        }),
+        { minLength: 3, maxLength: 8 },
+      );
+      await fc.assert(
+        fc.asyncProperty(history, async (events) => {
+          const world = await open();
+          await wish(world, {});
+          for (const { what, which, ms } of events) {
+            await steps[what]?.(world, which);
+            await world.live(ms);
+          }
+          mend(world);
+          // The longest that anything waits for is a name that is paused.
+          await world.live(9 * day);
+          const certificate = await world.store.certificates.certificate(group);
+          expect(certificate?.names.toSorted()).toEqual(names);
+          expect(await world.store.renewals.get(group)).toMatchObject({ failures: 0 });
+          const ordered = world.first.orders.length + world.second.orders.length;
+          await world.live(10 * day);
+          expect(world.first.orders.length + world.second.orders.length).toBe(ordered);
+          expect(await world.store.issuances.all()).toEqual([]);
+        }),
+        { numRuns, endOnFailure: true },
+      );
+    }, 120_000);
+  },
+);
