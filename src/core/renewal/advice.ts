@@ -57,7 +57,9 @@ function unhurried(
   { certificate }: Draw,
 ): Instant | undefined {
   if (chosenAt === undefined || hurriedAt === undefined) return chosenAt;
-  return Math.max(chosenAt, hurriedAt + calmMs(certificate));
+  // A true one ends in the first half of its life; any later one was written by a clock that stood ahead.
+  const middle = (certificate.notBefore + certificate.notAfter) / 2;
+  return Math.max(chosenAt, Math.min(hurriedAt + calmMs(certificate), middle));
 }
 
 function calmMs({ notBefore, notAfter }: Pick<Certificate, 'notBefore' | 'notAfter'>): number {
