@@ -9,12 +9,14 @@ import type {
 } from '../core/ports.ts';
 import { limitText } from '../core/renewal/limit-words.ts';
 import type { BucketTake, Instant } from '../core/types.ts';
-import { allCharges, type Charge, charge, chargesOf, type LimitedIssuer } from './charges.ts';
-import { refusedLimit } from './refused-limit.ts';
+import { type Charge, charge, chargesOf, hold, holdsOn, type LimitedIssuer, limitsOn } from './charges.ts';
+import { type RefusedLimit, refusedLimit } from './refused-limit.ts';
 
 export type BudgetNeeds = Pick<Ports, 'buckets' | 'clock' | 'log'>;
 
 const chunk = 200;
+/** What a CA asks for is believed up to this, where no limit of it says otherwise. */
+const longestHoldMs = 7 * 86_400_000;
 
 /**
  * The ledger of the CAs' rate limits, shared by all agents on the store. It takes what an order will cost before the
@@ -39,16 +41,28 @@ export function createBudget(issuers: readonly LimitedIssuer[], needs: BudgetNee
       const takes = failures.map(({ take }) => ({ ...take, cost: 1, mayOwe: true }));
       await buckets.take(takes, clock.now());
     },
-    async learn({ issuer: name, names }, error) {
-      const refused = refusedLimit(error, names);
+    async learn({ issuer: name, ...about }, error) {
+      const refused = refusedLimit(error, about);
       if (refused === undefined) return;
-      const of = at(name, (issuer) => charge(issuer, refused.name, [refused.about]));
+      const of = at(name, (issuer) => refusing(issuer, refused));
       await drain(of, { issuer: name, until: refused.until }, needs);
+    },
+    async taken(name, names) {
+      const holds = at(name, (issuer) => holdsOn(issuer, names));
+      await buckets.fill(takesOf(holds), clock.now());
+    },
+    async hold(name, isUnderWay) {
+      const holds = at(name, (issuer) => [
+        hold(issuer, 'requests'),
+        ...(isUnderWay ? [] : [hold(issuer, 'orders')]),
+      ]);
+      return last(await levelsOf(holds, needs));
     },
     levels(name, orders) {
       const all = at(name, (issuer) => [
         ...charge(issuer, 'ordersPerAccount', [undefined]),
-        ...orders.flatMap((names) => allCharges(issuer, names)),
+        ...orders.flatMap((names) => limitsOn(issuer, names)),
+        ...[[], ...orders].flatMap((names) => holdsOn(issuer, names)),
       ]);
       return levelsOf([...new Map(all.map((one) => [one.take.key, one])).values()], needs);
     },
@@ -56,20 +70,23 @@ export function createBudget(issuers: readonly LimitedIssuer[], needs: BudgetNee
   };
 }
 
+function takesOf(charges: readonly Charge[]): readonly BucketTake[] {
+  return charges.map(({ take }) => take);
+}
+
 async function admit(
   charges: readonly Charge[],
   urgent: boolean,
   { buckets, clock }: BudgetNeeds,
 ): Promise<Admission> {
-  if (charges.length === 0) return { admitted: true, spent: [], isProbe: false };
   const now = clock.now();
-  const takes = charges.map(({ take }) => take);
+  const takes = takesOf(charges);
   const { taken, readyAt, lacking } = await buckets.take(takes, now);
-  const admitted = { admitted: true as const, spent: refundable(charges, now) };
+  const admitted = { admitted: true as const, ...refundable(charges, now) };
   if (taken) return { ...admitted, isProbe: false };
   const [worst] = lacking;
   const inTheWay = charges.find(({ take }) => take.key === worst?.key);
-  const limit = inTheWay === undefined ? '' : limitText(inTheWay.name, inTheWay.limit, inTheWay.about);
+  const limit = inTheWay === undefined ? '' : textOf(inTheWay);
   if (!urgent) return { admitted: false, readyAt, limit };
   const probe = await buckets.take(probing(takes, lacking), now);
   return probe.taken
@@ -90,10 +107,19 @@ function probing(takes: readonly BucketTake[], lacking: readonly BucketTake[]): 
 }
 
 /** An order counts once it is made; a certificate only when it is issued. */
-function refundable(charges: readonly Charge[], takenAt: Instant): readonly BucketTake[] {
-  return charges
-    .filter(({ name }) => name === 'certificatesPerDomain' || name === 'certificatesPerNames')
-    .map(({ take }) => ({ ...take, takenAt }));
+function refundable(
+  charges: readonly Charge[],
+  takenAt: Instant,
+): Pick<Admission & { readonly admitted: true }, 'spent' | 'spentOnOrder'> {
+  const of = (...names: readonly Charge['name'][]) =>
+    charges.filter(({ name }) => names.includes(name)).map(({ take }) => ({ ...take, takenAt }));
+  return { spent: of('certificatesPerDomain', 'certificatesPerNames'), spentOnOrder: of('ordersPerAccount') };
+}
+
+/** Of a limit that we keep no numbers of there is nothing to drain. */
+function refusing(issuer: LimitedIssuer, { limit, hold: name, about }: RefusedLimit): readonly Charge[] {
+  const known = limit === undefined ? [] : charge(issuer, limit, [about]);
+  return known.length > 0 ? known : [hold(issuer, name, about)];
 }
 
 async function drain(
@@ -102,14 +128,18 @@ async function drain(
   { buckets, clock, log }: BudgetNeeds,
 ): Promise<void> {
   const now = clock.now();
-  for (const { name, limit, about, take } of charges) {
+  for (const one of charges) {
     // No bucket takes longer to refill than its period, whatever is said of it.
-    await buckets.drain([take], Math.min(until, now + limit.perMs), now);
-    const text = limitText(name, limit, about);
-    log.info({ issuer, limit: text, until }, 'the CA named a limit; the ledger follows it');
+    await buckets.drain([one.take], Math.min(until, now + (one.limit?.perMs ?? longestHoldMs)), now);
+    log.info({ issuer, limit: textOf(one), until }, 'the CA named a limit; the ledger follows it');
   }
 }
 
+function textOf({ name, about, limit }: Charge): string {
+  return limitText({ name, about, ...limit });
+}
+
+/** A hold that is over is none. */
 async function levelsOf(
   charges: readonly Charge[],
   { buckets, clock }: BudgetNeeds,
@@ -118,13 +148,10 @@ async function levelsOf(
   const found: LimitLevel[] = [];
   for (let from = 0; from < charges.length; from += chunk) {
     const part = charges.slice(from, from + chunk);
-    const levels = await buckets.levels(
-      part.map(({ take }) => take),
-      now,
-    );
+    const levels = await buckets.levels(takesOf(part), now);
     found.push(...part.map((one, index) => levelOf(one, levels[index] ?? { tokens: 0, readyAt: now })));
   }
-  return found;
+  return found.filter(({ count, left }) => count !== undefined || left === 0);
 }
 
 function levelOf({ name, about, limit }: Charge, { tokens, readyAt }: BucketLevel): LimitLevel {
@@ -132,9 +159,13 @@ function levelOf({ name, about, limit }: Charge, { tokens, readyAt }: BucketLeve
   return { name, about, ...limit, left: Math.max(0, Math.floor(tokens + 1e-9)), readyAt };
 }
 
+/** The one in the way that takes longest. */
+function last(levels: readonly LimitLevel[]): LimitLevel | undefined {
+  return levels.filter(({ left }) => left === 0).toSorted((a, b) => b.readyAt - a.readyAt)[0];
+}
+
 async function outlook(charges: readonly Charge[], needs: BudgetNeeds): Promise<Outlook> {
-  const levels = await levelsOf(charges, needs);
-  const [last] = levels.filter(({ left }) => left === 0).toSorted((a, b) => b.readyAt - a.readyAt);
-  if (last === undefined) return { readyAt: needs.clock.now() };
-  return { readyAt: last.readyAt, limit: limitText(last.name, last, last.about) };
+  const inTheWay = last(await levelsOf(charges, needs));
+  if (inTheWay === undefined) return { readyAt: needs.clock.now() };
+  return { readyAt: inTheWay.readyAt, limit: limitText(inTheWay) };
 }

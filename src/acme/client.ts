@@ -81,17 +81,30 @@ function isAdvisory(payload: object | null): boolean {
   return payload !== null && 'replaces' in payload;
 }
 
-/** Each lost answer may leave an order at the CA: after a second one the caller comes back later. */
+/**
+ * Each lost answer may leave an order at the CA: after a second one the caller comes back later. What is said after a
+ * try that was not refused carries the fact `mayHaveArrived`, too.
+ */
 function losingOnce<T>(run: () => Promise<T>): () => Promise<T> {
   let lost = 0;
+  let isDoubtful = false;
   return async () => {
     try {
       return await run();
     } catch (cause) {
-      if (!isAgentError(cause, 'acme.network') || cause.facts.mayHaveArrived !== true || ++lost < 2)
-        throw cause;
-      const { code, message, facts, advice } = cause;
-      throw new AgentError(code, message, { retry: 'later', facts, advice, cause });
+      if (!isAgentError(cause)) throw cause;
+      const { code, message, advice, retryAt, facts } = cause;
+      const isLost = facts.mayHaveArrived === true;
+      if (isLost) lost++;
+      isDoubtful ||= isLost || Number(facts.status) >= 500;
+      const retry = lost > 1 ? 'later' : cause.retry;
+      throw new AgentError(code, message, {
+        retry,
+        retryAt,
+        advice,
+        facts: { ...facts, mayHaveArrived: isDoubtful },
+        cause,
+      });
     }
   };
 }

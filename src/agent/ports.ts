@@ -72,6 +72,8 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       giveBack: (spent) => configured.budget.giveBack(spent),
       validationFailed: (issuer, names) => configured.budget.validationFailed(issuer, names),
       learn: (intent, error) => configured.budget.learn(intent, error),
+      taken: (issuer, names) => configured.budget.taken(issuer, names),
+      hold: (issuer, isUnderWay) => configured.budget.hold(issuer, isUnderWay),
       levels: (issuer, orders) => configured.budget.levels(issuer, orders),
       foresee: (intent) => configured.budget.foresee(intent),
     },

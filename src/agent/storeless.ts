@@ -21,6 +21,7 @@ export function createStoreless(): Pick<
       take: async (_, now) => ({ taken: true, readyAt: now, lacking: [] }),
       giveBack: async () => {},
       drain: async () => {},
+      fill: async () => {},
       levels: async (buckets, now) => buckets.map(({ capacity }) => ({ tokens: capacity, readyAt: now })),
     },
     journal: {

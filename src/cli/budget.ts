@@ -24,11 +24,13 @@ export function renderBudget({ asOf, issuers, orders }: BudgetAnswer): string {
 
 function subject({ name, about }: LimitLevel): string {
   const names = listed(about?.split(',') ?? [], 2);
-  return name === 'certificatesPerNames' ? `certificates for exactly ${names}` : limitSubject(name, about);
+  if (name === 'certificatesPerNames') return `certificates for exactly ${names}`;
+  return name === 'ordersForNames' ? `new orders for exactly ${names}` : limitSubject(name, about);
 }
 
 function leftOf({ left, count, perMs }: LimitLevel): string {
-  return `${left} of ${count} in ${periodText({ count, perMs })}`;
+  if (count === undefined || perMs === undefined) return 'none: it asked us to wait';
+  return `${left} of ${count} in ${periodText({ perMs })}`;
 }
 
 function at(readyAt: Instant, now: Instant): string {

@@ -16,6 +16,7 @@ import type {
   DueJob,
   Event,
   Group,
+  HoldName,
   Host,
   Instant,
   Issuance,
@@ -181,6 +182,8 @@ export interface Buckets {
   giveBack(takes: readonly BucketTake[], now: Instant): Promise<void>;
   /** They have one token at `until`, and no more: the other side says so. */
   drain(buckets: readonly BucketTake[], until: Instant, now: Instant): Promise<void>;
+  /** As if nothing had ever been taken. */
+  fill(buckets: readonly BucketTake[], now: Instant): Promise<void>;
   /** In the order asked. Changes nothing. */
   levels(buckets: readonly BucketTake[], now: Instant): Promise<readonly BucketLevel[]>;
 }
@@ -591,33 +594,48 @@ export type Admission =
       readonly admitted: true;
       /** What the certificate costs, given back if there will be none. */
       readonly spent: readonly BucketTake[];
+      /** What the order itself costs, given back only where the CA refused to make it: it counts those that it made. */
+      readonly spentOnOrder: readonly BucketTake[];
       /** By our ledger there is no room: what the CA answers is no surprise. */
       readonly isProbe: boolean;
     }
   | { readonly admitted: false; readonly readyAt: Instant; readonly limit: string };
 
-/** Admission by the CA's rate limits, as far as a ledger shared by all agents knows them. */
+/**
+ * Admission by the CA's rate limits, as far as a ledger shared by all agents knows them, and by what the CA last said of
+ * waiting (a hold), which counts for every order, urgent ones but once a day.
+ */
 export interface Budget {
   admit(intent: OrderIntent): Promise<Admission>;
-  /** The order came to nothing before it was finalized. */
   giveBack(spent: readonly BucketTake[]): Promise<void>;
   /** The CA could not validate these names. */
   validationFailed(issuer: string, names: readonly string[]): Promise<void>;
-  /** What a `rateLimited` answer tells of the limits. */
-  learn(intent: Pick<OrderIntent, 'issuer' | 'names'>, error: AgentError): Promise<void>;
-  /** What is left of each limit that orders of these names meet at an issuer; changes nothing. */
+  /**
+   * What a refusal tells: the state of a limit, or else, of a 429 or 503 with Retry-After, how long to leave what it is
+   * about. `isUnderWay`: the CA was asked about an order that it had taken.
+   */
+  learn(
+    intent: Pick<OrderIntent, 'issuer' | 'names'> & { readonly isUnderWay: boolean },
+    error: AgentError,
+  ): Promise<void>;
+  /** The CA took an order that we had no room for: it need not be left alone any longer. */
+  taken(issuer: string, names: readonly string[]): Promise<void>;
+  /** What a CA is to be left alone with now, whatever the names: requests, or orders unless one is under way. */
+  hold(issuer: string, isUnderWay: boolean): Promise<LimitLevel | undefined>;
+  /** What is left of each limit that orders of these names meet at an issuer, and what it is left alone with; changes nothing. */
   levels(issuer: string, orders: readonly (readonly string[])[]): Promise<readonly LimitLevel[]>;
   /** When such an order could go; `limit` where one is in its way now. Changes nothing. */
   foresee(intent: OrderIntent): Promise<Outlook>;
 }
 
-/** One limit of a CA as our ledger has it. */
+/** One limit of a CA as our ledger has it, or a hold. */
 export interface LimitLevel {
-  readonly name: LimitName;
+  readonly name: LimitName | HoldName;
   /** Registered domain, name, or names with a comma between; absent: the whole account. */
   readonly about?: string | undefined;
-  readonly count: number;
-  readonly perMs: number;
+  /** As in `CaLimit`. Absent: it is a hold, which has an end and nothing else. */
+  readonly count?: number | undefined;
+  readonly perMs?: number | undefined;
   /** That may go now: 0 to `count`. */
   readonly left: number;
   /** When the next may go; not after now: at once. */

@@ -203,6 +203,9 @@ export type LimitName =
   | 'certificatesPerNames'
   | 'failuresPerName';
 
+/** What a CA may ask us to leave for a while, in words that no limit of our ledger explains. */
+export type HoldName = 'requests' | 'orders' | 'ordersUnderDomain' | 'ordersForNames' | 'ordersForName';
+
 /** `count` at once, regained evenly within `perMs`. */
 export interface CaLimit {
   readonly count: number;

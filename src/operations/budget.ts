@@ -64,7 +64,7 @@ export const budget = defineOperation({
     );
     const isAsked = names.length > 0;
     const touched = ({ name, left, count }: LimitLevel) =>
-      isAsked || name === 'ordersPerAccount' || left < count;
+      isAsked || name === 'ordersPerAccount' || count === undefined || left < count;
     const orders = isAsked ? wishes : wishes.filter(({ held }) => held?.state.waiting !== undefined);
     return {
       asOf: needs.clock.now(),

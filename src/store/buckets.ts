@@ -68,6 +68,8 @@ for i, key in ipairs(KEYS) do
     elseif instant >= b.turn - b.settle then b.old = math.max(0, b.old - cost) end
   elseif what == 'drain' then
     b.tokens = math.min(b.tokens, b.young + b.old + 1 - (instant - now) * b.rate / 1000)
+  elseif what == 'fill' then
+    b.tokens, b.young, b.old = b.capacity, 0, 0
   else
     local ms = math.ceil(wait(b, math.max(cost, least)))
     answer[i] = string.format('%.17g %.0f', b.tokens - b.young - b.old, ms)
@@ -79,7 +81,7 @@ end
 return answer
 `);
 
-type Deed = 'take' | 'give' | 'drain' | 'read';
+type Deed = 'take' | 'give' | 'drain' | 'fill' | 'read';
 
 /** Token buckets. A bucket that is full again needs no memory; time is the caller's, and never runs backwards for a bucket. */
 export function createBuckets({ link, keys }: Base): Buckets {
@@ -105,6 +107,7 @@ export function createBuckets({ link, keys }: Base): Buckets {
       const drained = buckets.map((bucket) => ({ ...bucket, takenAt: until }));
       await run('drain', drained, now);
     },
+    fill: async (buckets, now) => void (await run('fill', buckets, now)),
     levels: async (buckets, now) =>
       (await run('read', buckets, now)).map((answer) => {
         const [tokens = 0, waitMs = 0] = answer.split(' ').map(Number);

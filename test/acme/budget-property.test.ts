@@ -127,7 +127,7 @@ async function proceed(model: Model, worker: number, succeeds: boolean): Promise
       if (admission.isProbe) model.probesRefused++;
       else if (!order.isOvertaken) model.surprises.push(refusal.message);
       model.underWay[worker] = undefined;
-      await budget.learn({ issuer: 'ca', names: order.names }, refusal);
+      await budget.learn({ issuer: 'ca', names: order.names, isUnderWay: false }, refusal);
       await budget.giveBack(admission.spent);
     }
     return;

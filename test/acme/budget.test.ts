@@ -183,6 +183,7 @@ describe('an urgent order', () => {
 });
 
 describe('what the CA answers', () => {
+  const asked = { ...order(), isUnderWay: false };
   const refusal = (detail: string, retryAt: number) => {
     const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail };
     return new AgentError('acme.rateLimited', detail, { retryAt, facts: { status: 429, problem } });
@@ -190,7 +191,7 @@ describe('what the CA answers', () => {
   const tooMany = 'too many certificates (50) already issued for "example.com" in the last 168h0m0s';
 
   it('empties the limit that it names until then: others had used the domain', async () => {
-    await budget.learn(order(), refusal(tooMany, start + 3 * hour));
+    await budget.learn(asked, refusal(tooMany, start + 3 * hour));
     expect(await budget.admit(order())).toMatchObject({ admitted: false, readyAt: start + 3 * hour });
     expect(await budget.admit(order({ names: ['www.example.org'] }))).toMatchObject({ admitted: true });
     now += 3 * hour;
@@ -199,12 +200,16 @@ describe('what the CA answers', () => {
   });
 
   it('is believed no longer than the limit takes to refill', async () => {
-    await budget.learn(order(), refusal('too many new orders (300) from this account', start + 400 * day));
+    await budget.learn(asked, refusal('too many new orders (300) from this account', start + 400 * day));
     expect(await budget.admit(order())).toMatchObject({ admitted: false, readyAt: start + 3 * hour });
   });
 
-  it('changes nothing where it speaks of no limit that we keep', async () => {
-    await budget.learn(order(), refusal('Service busy; retry later.', start + hour));
+  it('changes nothing where it names no instant', async () => {
+    const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'Service busy' };
+    await budget.learn(
+      asked,
+      new AgentError('acme.rateLimited', 'busy', { facts: { status: 429, problem } }),
+    );
     expect(await budget.admit(order())).toMatchObject({ admitted: true });
   });
 });

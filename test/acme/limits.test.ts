@@ -36,14 +36,27 @@ describe('the limits of an issuer', () => {
   });
 
   test('are told in words', () => {
-    expect(limitText('certificatesPerDomain', { count: 50, perMs: 168 * hour }, 'example.com')).toBe(
-      'certificates for example.com (50 in 7 days)',
-    );
-    expect(limitText('failuresPerName', { count: 5, perMs: hour }, 'a.example.com')).toBe(
-      'failed validations of a.example.com (5 in 1 hour)',
-    );
-    expect(limitText('ordersPerAccount', { count: 2, perMs: 90_000 }, undefined)).toBe(
+    expect(
+      limitText({
+        name: 'certificatesPerDomain',
+        about: 'example.com',
+        count: 50,
+        perMs: 168 * hour,
+      }),
+    ).toBe('certificates for example.com (50 in 7 days)');
+    expect(
+      limitText({
+        name: 'failuresPerName',
+        about: 'a.example.com',
+        count: 5,
+        perMs: hour,
+      }),
+    ).toBe('failed validations of a.example.com (5 in 1 hour)');
+    expect(limitText({ name: 'ordersPerAccount', count: 2, perMs: 90_000 })).toBe(
       'orders of the account (2 in 90 seconds)',
+    );
+    expect(limitText({ name: 'ordersForName', about: 'a.example.com' })).toBe(
+      'it asked us to wait with new orders for a.example.com',
     );
   });
 });
@@ -53,7 +66,8 @@ describe('the answer of a CA that we are above a limit', () => {
 
   function told(detail: string, retryAt: number | undefined = now + hour, ordered = names) {
     const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail };
-    return refusedLimit(new AgentError('acme.rateLimited', detail, { retryAt, facts: { problem } }), ordered);
+    const error = new AgentError('acme.rateLimited', detail, { retryAt, facts: { status: 429, problem } });
+    return refusedLimit(error, { names: ordered, isUnderWay: false });
   }
 
   const see = (anchor: string) => `: see https://letsencrypt.org/docs/rate-limits/#${anchor}`;
@@ -61,31 +75,47 @@ describe('the answer of a CA that we are above a limit', () => {
   test.each([
     [
       `too many new orders (300) from this account in the last 3h0m0s, retry after 2026-11-20 01:00:00 UTC${see('new-orders-per-account')}`,
-      { name: 'ordersPerAccount' },
+      { limit: 'ordersPerAccount', hold: 'orders' },
     ],
     [
       `too many certificates (50) already issued for "example.org" in the last 168h0m0s${see('new-certificates-per-registered-domain')}`,
-      { name: 'certificatesPerDomain', about: 'example.org' },
+      { limit: 'certificatesPerDomain', hold: 'ordersUnderDomain', about: 'example.org' },
     ],
     [
       `too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s${see('new-certificates-per-exact-set-of-identifiers')}`,
-      { name: 'certificatesPerNames', about: 'example.org,shop.example.com,www.example.com' },
+      {
+        limit: 'certificatesPerNames',
+        hold: 'ordersForNames',
+        about: 'example.org,shop.example.com,www.example.com',
+      },
     ],
     [
       `too many failed authorizations (5) for "shop.example.com" in the last 1h0m0s${see('authorization-failures-per-identifier-per-account')}`,
-      { name: 'failuresPerName', about: 'shop.example.com' },
+      { limit: 'failuresPerName', hold: 'ordersForName', about: 'shop.example.com' },
     ],
-    ['Your account has placed too many orders', { name: 'ordersPerAccount' }],
+    ['Your account has placed too many orders', { limit: 'ordersPerAccount', hold: 'orders' }],
   ])('%s', (detail, limit) => {
     expect(told(detail)).toEqual({ ...limit, until: now + hour });
   });
 
+  const set = 'example.org,shop.example.com,www.example.com';
+
   test.each([
-    'Service busy; retry later.',
-    `too many new registrations (10) from this IP${see('new-registrations-per-ip-address')}`,
-    `too many certificates (50) already issued for "example.net"${see('new-certificates-per-registered-domain')}`,
-  ])('teaches nothing: %s', (detail) => {
-    expect(told(detail)).toBeUndefined();
+    ['Service busy; retry later.', { hold: 'orders' }],
+    [
+      `too many new registrations (10) from this IP${see('new-registrations-per-ip-address')}`,
+      { hold: 'orders' },
+    ],
+    [
+      'too many consecutive failures for "shop.example.com"',
+      { hold: 'ordersForName', about: 'shop.example.com' },
+    ],
+    [
+      `too many certificates (50) already issued for "example.net"${see('new-certificates-per-registered-domain')}`,
+      { hold: 'ordersForNames', about: set },
+    ],
+  ])('is of no limit that we keep: %s', (detail, hold) => {
+    expect(told(detail)).toEqual({ ...hold, until: now + hour });
   });
 
   test('has its instant in words where there is no Retry-After, and without any teaches nothing', () => {
@@ -93,8 +123,8 @@ describe('the answer of a CA that we are above a limit', () => {
     const problem = (detail: string) => ({ type: 'urn:ietf:params:acme:error:rateLimited', detail });
     const refusal = (detail: string) =>
       refusedLimit(
-        new AgentError('acme.rateLimited', detail, { facts: { problem: problem(detail) } }),
-        names,
+        new AgentError('acme.rateLimited', detail, { facts: { status: 429, problem: problem(detail) } }),
+        { names, isUnderWay: false },
       );
     expect(refusal(`${orders}, retry after 2026-11-20 01:00:00 UTC`)?.until).toBe(now + hour);
     expect(refusal(orders)).toBeUndefined();
@@ -105,6 +135,6 @@ describe('the answer of a CA that we are above a limit', () => {
     expect(told(detail, now + hour, ['a.example.com', '*.example.com'])).toMatchObject({
       about: 'example.com',
     });
-    expect(told(detail)).toBeUndefined();
+    expect(told(detail)).toMatchObject({ hold: 'ordersForNames', about: set });
   });
 });

@@ -78,6 +78,16 @@ describe('on the wire', () => {
     expect(opened.clock.pauses).toEqual([1000, 1000]);
   });
 
+  test('a new order that is refused tells whether an earlier try of it may have arrived', async () => {
+    const refused = () => session.newOrder({ names }, never).catch(({ facts }) => facts.mayHaveArrived);
+    ca.fail('/new-order', problem(403, 'rejectedIdentifier'));
+    expect(await refused()).toBe(false);
+    for (const before of [reset, problem(500, 'serverInternal')]) {
+      ca.fail('/new-order', before, problem(403, 'rejectedIdentifier'));
+      expect(await refused()).toBe(true);
+    }
+  });
+
   test('a new order whose answer is broken is looked up', async () => {
     ca.fail('/new-order', (response) =>
       response

@@ -3,6 +3,7 @@ import { createBudget } from '../../src/acme/budget.ts';
 import { limitsOf } from '../../src/acme/limits.ts';
 import { renderBudget } from '../../src/cli/budget.ts';
 import { presets } from '../../src/config/presets.ts';
+import { AgentError } from '../../src/core/errors.ts';
 import type { Budget } from '../../src/core/ports.ts';
 import { budget as operation } from '../../src/operations/budget.ts';
 import type { OperationNeeds } from '../../src/operations/define.ts';
@@ -78,6 +79,19 @@ describe('budget', () => {
     ]);
     await bench.remember(a, { waiting: { issuer: 'letsencrypt', limit: 'orders', count: 1, full: {} } });
     expect((await show()).orders.map(({ lineage }) => lineage)).toEqual([a]);
+  });
+
+  test('shows what a CA asked to be left alone with', async () => {
+    const facts = { status: 429 };
+    const busy = new AgentError('acme.rateLimited', 'busy', { retryAt: start + 3 * hour, facts });
+    await ledger.learn({ issuer: 'letsencrypt', names: ['a.example.com'], isUnderWay: false }, busy);
+    const answer = await show({ names: ['a.example.com'], issuer: 'letsencrypt' });
+    expect(answer.orders[0]?.limit).toBe('it asked us to wait with new orders');
+    const lines = renderBudget(answer).split('\n');
+    expect(lines.map((line) => line.replace(/ {2,}/g, ' | ').trim())).toContain(
+      'letsencrypt | new orders | none: it asked us to wait | in 3 hours',
+    );
+    expect((await show()).issuers[0]?.limits.map(({ name }) => name)).toEqual(['ordersPerAccount', 'orders']);
   });
 
   test('refuses an issuer that is not configured, and what is neither name nor id', async () => {

@@ -124,6 +124,7 @@ function createBuckets(): Buckets {
     // What only the ledger of the CAs' limits needs is tested on a real store.
     giveBack: async () => {},
     drain: async () => {},
+    fill: async () => {},
     levels: async (buckets, now) => buckets.map(({ capacity }) => ({ tokens: capacity, readyAt: now })),
   };
 }

@@ -1,6 +1,6 @@
-import { AgentError, type ErrorCode, toAgentError } from '../errors.ts';
+import { type ErrorCode, toAgentError } from '../errors.ts';
 import { sameNames } from '../names.ts';
-import type { AcmeSession, Admission, Fence, Ports } from '../ports.ts';
+import type { AcmeSession, Fence, Ports } from '../ports.ts';
 import { isSameCa } from '../renewal/failover.ts';
 import type {
   Certificate,
@@ -17,6 +17,7 @@ import { chooseKey } from './key-choice.ts';
 import { type PreflightNeeds, preflight } from './preflight.ts';
 import { chooseProfile } from './profile-choice.ts';
 import { checkProfile, profileRefusal } from './profile-rules.ts';
+import { admitted, type Spent } from './room.ts';
 
 export type IssuanceNeeds = Pick<
   Ports,
@@ -79,13 +80,18 @@ export async function resumable(
   return undefined;
 }
 
+/** An issuance and what its order itself cost; only the run that took it knows whether the CA may have counted it. */
+export interface Begun extends Pick<Spent, 'spentOnOrder'> {
+  readonly issuance: Issuance;
+}
+
 /** Looked at, admitted by the CA's limits, with its key and CSR, and stored: from here on any run can go on with it. */
 export async function begin(
   request: IssueRequest,
   session: AcmeSession,
   needs: IssuanceNeeds,
   signal: AbortSignal,
-): Promise<Issuance> {
+): Promise<Begun> {
   const { lineage, names, fence } = request;
   const { issuer } = session;
   const directoryUrl = lineage.wanted.directories?.[lineage.wanted.issuers.indexOf(issuer)];
@@ -96,13 +102,13 @@ export async function begin(
   await preflight(request, session, needs, signal);
   const replaces = replaceable(request.predecessor, session);
   const isAdvised = replaces !== undefined && isInside(request.state.window, needs.clock.now());
-  const { spent, isProbe } = await admitted(request, { isAdvised, issuer: session.issuer }, needs);
+  const { spent, spentOnOrder, isProbe } = await admitted(request, { isAdvised, issuer }, needs);
   const privateKey = await chooseKey(request, needs);
   const issuance: Issuance = {
     lineage: lineage.id,
     wanted: lineage.wanted,
     names,
-    issuer: session.issuer,
+    issuer,
     account: session.accountUrl,
     privateKey,
     csrDer: needs.pki.createCsr(names, privateKey),
@@ -114,44 +120,24 @@ export async function begin(
     presented: {},
   };
   await needs.changes.commit({ fence, putIssuance: issuance });
-  return issuance;
+  return { issuance, spentOnOrder };
 }
 
 /** The CA refused `replaces`: the order goes on without it, and without the exemption that comes with it. */
 export async function withoutReplaces(
-  issuance: Issuance,
+  { issuance, spentOnOrder: before }: Begun,
   request: IssueRequest,
   needs: Pick<IssuanceNeeds, 'budget'>,
-): Promise<Issuance> {
+): Promise<Begun> {
   const bare = { ...issuance, replaces: undefined };
-  if (!isInside(request.state.window, issuance.startedAt)) return bare;
+  if (!isInside(request.state.window, issuance.startedAt)) return { issuance: bare, spentOnOrder: before };
   const { issuer } = issuance;
-  return { ...bare, ...(await admitted(request, { isAdvised: false, issuer }, needs)) };
+  const { spent, spentOnOrder, isProbe } = await admitted(request, { isAdvised: false, issuer }, needs);
+  return { issuance: { ...bare, spent, isProbe }, spentOnOrder };
 }
 
 function isInside(window: RenewalWindow | undefined, at: Instant): boolean {
   return window !== undefined && at >= window.start && at < window.end;
-}
-
-async function admitted(
-  { names, predecessor, urgent }: IssueRequest,
-  { isAdvised, issuer }: { readonly isAdvised: boolean; readonly issuer: string },
-  { budget }: Pick<IssuanceNeeds, 'budget'>,
-): Promise<Pick<Admission & { readonly admitted: true }, 'spent' | 'isProbe'>> {
-  const isSame = predecessor?.issuer === issuer && sameNames(predecessor.names, names);
-  const admission = await budget.admit({
-    issuer,
-    names,
-    isAdvised,
-    lastIssuedAt: isSame ? predecessor.issuedAt : undefined,
-    urgent,
-  });
-  if (admission.admitted) return { spent: admission.spent, isProbe: admission.isProbe };
-  const { limit, readyAt: retryAt } = admission;
-  throw new AgentError('acme.rateLimited', `${limit} at ${issuer} leave no room for another order now`, {
-    retryAt,
-    facts: { budget: limit },
-  });
 }
 
 /** `replaces` only within one account of one CA that advertises renewal information (RFC 9773 §5). */

@@ -1,10 +1,11 @@
-import { AgentError, isAgentError } from '../errors.ts';
+import { isAgentError } from '../errors.ts';
 import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
 import type { Bundle, Certificate, Issuance } from '../types.ts';
 import { type Again, longestInProcessMs, pollPause } from '../wait.ts';
 import { authorize, explain } from './authorize.ts';
 import {
   abandon,
+  type Begun,
   begin,
   cleanUp,
   type IssuanceNeeds,
@@ -13,6 +14,7 @@ import {
   resumable,
   withoutReplaces,
 } from './issuance.ts';
+import { asForeseen, isUncounted, leaveAlone } from './room.ts';
 
 export type IssueNeeds = IssuanceNeeds & Pick<Ports, 'acme'>;
 
@@ -35,17 +37,14 @@ export async function issue(
   needs: IssueNeeds,
   signal: AbortSignal,
 ): Promise<Issued | Again> {
+  await leaveAlone(request, needs);
   const session = await needs.acme.session(request.issuer, signal);
   const stored = await resumable(request, session, needs);
-  const issuance = stored ?? (await begin(request, session, needs, signal));
-  const run: Run = {
-    request,
-    session,
-    needs,
-    issuance,
-    keySafe: false,
-    hasNewKey: false,
-  };
+  const begun =
+    stored === undefined
+      ? await begin(request, session, needs, signal)
+      : { issuance: stored, spentOnOrder: [] };
+  const run: Run = { request, session, needs, ...begun, keySafe: false, hasNewKey: false };
   try {
     const order = await open(run, signal);
     const valid = await drive(run, order, signal);
@@ -62,6 +61,8 @@ interface Run {
   readonly needs: IssueNeeds;
   /** As last stored. */
   issuance: Issuance;
+  /** As long as no order may have been made. */
+  spentOnOrder: Begun['spentOnOrder'];
   /** Its key survives a loss of power. */
   keySafe: boolean;
   /** The account got another key in the middle of it; what was presented has been presented anew. */
@@ -75,22 +76,18 @@ async function save(run: Run, next: Issuance, durable: boolean): Promise<void> {
 }
 
 async function open(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
-  const { session, request, issuance } = run;
+  const { session, request, issuance, needs } = run;
   if (issuance.orderUrl !== undefined) return session.order(issuance.orderUrl, signal);
-  const order = await newOrder(run, signal).catch((error: unknown) => expected(run.issuance, error));
+  const order = await newOrder(run, signal).catch((error: unknown) => refused(run, error));
   await save(run, { ...run.issuance, orderUrl: order.url }, false);
-  run.needs.log.info(
-    { lineage: request.lineage.id, issuer: session.issuer, order: order.url },
-    'order created',
-  );
+  if (run.issuance.isProbe === true) await needs.budget.taken(request.issuer, run.issuance.names);
+  needs.log.info({ lineage: request.lineage.id, issuer: session.issuer, order: order.url }, 'order created');
   return order;
 }
 
-/** A limit that our ledger foresaw is a wait, as if it had not been sent. */
-function expected({ isProbe }: Issuance, error: unknown): never {
-  if (isProbe !== true || !isAgentError(error, 'acme.rateLimited')) throw error;
-  const { code, message, retryAt, facts } = error;
-  throw new AgentError(code, message, { retryAt, facts: { ...facts, budget: true }, cause: error });
+async function refused({ issuance, spentOnOrder, needs }: Run, error: unknown): Promise<never> {
+  if (isUncounted(error)) await needs.budget.giveBack(spentOnOrder);
+  throw issuance.isProbe === true && isAgentError(error, 'acme.rateLimited') ? asForeseen(error) : error;
 }
 
 async function newOrder(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
@@ -104,7 +101,10 @@ async function newOrder(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
       { lineage: request.lineage.id, replaces, err: error },
       'the CA refused "replaces"; ordering without it',
     );
-    await save(run, await withoutReplaces(issuance, request, run.needs), false);
+    if (!isUncounted(error)) run.spentOnOrder = [];
+    const bare = await withoutReplaces(run, request, run.needs);
+    run.spentOnOrder = bare.spentOnOrder;
+    await save(run, bare.issuance, false);
     return session.newOrder({ names, profile }, signal);
   }
 }

@@ -19,7 +19,7 @@ import { namesToOrder, stillLeftOut } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
 import { recoveredEvents, storeIssued } from './outcome.ts';
 import { pausedUntil } from './pause.ts';
-import { renewalLead } from './renewal.ts';
+import { urgentFrom } from './renewal.ts';
 import { reuse } from './reuse.ts';
 import { rememberFailure } from './setback.ts';
 
@@ -217,9 +217,7 @@ function dueNow({ retryAt }: RenewalState, now: Instant): boolean {
   return retryAt !== undefined && retryAt <= now;
 }
 
-/** Past half of its renewal period a renewal does not wait for our own books any more. */
 function isUrgent(certificate: Certificate, state: RenewalState, needs: RenewNeeds): boolean {
-  const lead = renewalLead(certificate, needs.settings().renewalCeilingMs);
   const isDoomed = state.revokedAt !== undefined || state.revoking?.some((one) => isHeld(one, certificate));
-  return isDoomed === true || needs.clock.now() > certificate.notAfter - lead / 2;
+  return isDoomed === true || needs.clock.now() >= urgentFrom(certificate, needs.settings().renewalCeilingMs);
 }

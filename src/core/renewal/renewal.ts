@@ -35,6 +35,14 @@ export function renewalLead(
   return Math.min(ceilingMs, lifetime < 10 * day ? lifetime / 2 : lifetime / 3);
 }
 
+/** Past half of its renewal period a renewal does not wait for our own books any more. */
+export function urgentFrom(
+  certificate: Pick<Certificate, 'notBefore' | 'notAfter'>,
+  ceilingMs: number,
+): Instant {
+  return certificate.notAfter - renewalLead(certificate, ceilingMs) / 2;
+}
+
 /** A stable number in [0, 1) for a text. */
 function fraction(seed: string): number {
   return createHash('sha256').update(seed).digest().readUInt32BE(0) / 2 ** 32;

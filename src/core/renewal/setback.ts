@@ -2,15 +2,16 @@ import { longestWaitMs, nextAttempt } from '../backoff.ts';
 import { servedUntil } from '../deploy/fallback.ts';
 import { type AgentError, errorTable } from '../errors.ts';
 import { isStopped } from '../order/preflight.ts';
-import type { Change } from '../ports.ts';
+import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editRenewal } from '../records.ts';
-import type { Failure, Instant, NewEvent, RenewalState } from '../types.ts';
+import type { Failure, Instant, LineageId, NewEvent, RenewalState } from '../types.ts';
 import { blockEndsAt, blockedBy, isBlock, unblocked } from './blocked.ts';
 import { configuredIssuers, hasFreshIssuer, isOutage, patience, weightOf } from './failover.ts';
 import { answered, type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
 import { blamed, leaveOut, putOff } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
 import { pausedBy, pausedUntil, unpaused, withRoom } from './pause.ts';
+import { urgentFrom } from './renewal.ts';
 
 /** An attempt that failed. */
 export interface Blow {
@@ -20,15 +21,17 @@ export interface Blow {
   readonly ordered: readonly string[];
 }
 
+type SetbackNeeds = OutcomeNeeds & Pick<Ports, 'issuances'>;
+
 /** A failed attempt is state: what went wrong, when to try again, whom to tell. */
-export async function rememberFailure(held: Held, blow: Blow, needs: OutcomeNeeds): Promise<void> {
+export async function rememberFailure(held: Held, blow: Blow, needs: SetbackNeeds): Promise<void> {
   const { lineage, domain, certificate, fence } = held;
   const { error, issuer } = blow;
   const now = needs.clock.now();
-  const outages = isOutage(error) ? await needs.issuerHealth.fault(issuer) : 0;
+  const outages = isOutage(error) && !isWait(error) ? await needs.issuerHealth.fault(issuer) : 0;
   // It answered; what failed before the CA was asked says nothing about it.
   if (outages === 0 && error.facts.problem !== undefined) await needs.changes.commit({ wellIssuer: issuer });
-  await teachBudget(blow, needs);
+  await teachBudget(lineage.id, blow, needs);
   if (isWait(error)) return waitForRoom(held, blow, needs);
   needs.log.warn({ lineage: lineage.id, issuer, code: error.code, err: error }, 'certificate not issued');
   const showsFallback = certificate === undefined || servedUntil(certificate, held.state.revokedAt) <= now;
@@ -49,17 +52,22 @@ export async function rememberFailure(held: Held, blow: Blow, needs: OutcomeNeed
 }
 
 /** Verdicts on names, and limits that we ran into, count in the ledger of the CA's limits. */
-async function teachBudget({ error, issuer, ordered }: Blow, { budget }: OutcomeNeeds): Promise<void> {
+async function teachBudget(
+  lineage: LineageId,
+  { error, issuer, ordered }: Blow,
+  { budget, issuances }: SetbackNeeds,
+): Promise<void> {
   const names = Object.keys(blamed(error)).filter((name) => ordered.includes(name));
   const isVerdict = error.code.startsWith('challenge.') && !isStopped(error);
   if (isVerdict && names.length > 0) await budget.validationFailed(issuer, names);
-  if (error.code === 'acme.rateLimited' && error.facts.problem !== undefined)
-    await budget.learn({ issuer, names: ordered }, error);
+  if (error.facts.status !== 429 && error.facts.status !== 503) return;
+  const isUnderWay = (await issuances.get(lineage))?.orderUrl !== undefined;
+  await budget.learn({ issuer, names: ordered, isUnderWay }, error);
 }
 
 /** Our own ledger of the CA's limits has no room, or foresaw that the CA would say so. */
 function isWait(error: AgentError): boolean {
-  return error.code === 'acme.rateLimited' && error.facts.budget !== undefined;
+  return error.facts.budget !== undefined;
 }
 
 /** Not a failure: no ladder, no notice, and a request stays open. */
@@ -70,12 +78,15 @@ async function waitForRoom(held: Held, { error, issuer }: Blow, needs: OutcomeNe
   const limit = typeof error.facts.budget === 'string' ? error.facts.budget : error.message;
   const validUntil = stillValid(certificate, now);
   const isLong = weightOf(error, now, validUntil) >= patience;
+  const urgent =
+    certificate === undefined ? [] : [urgentFrom(certificate, needs.settings().renewalCeilingMs)];
+  const random = needs.random();
   await editRenewal(lineage.id, needs, (state): Change => {
     const full = { ...state.waiting?.full, [issuer]: roomOf(error, now) };
     const open = withRoom(unpaused(issuers, state.paused, now), full, now);
     const goesOn = isLong && open.some((one) => (state.issuerFailures[one] ?? 0) === 0);
     const count = (state.waiting?.count ?? 0) + 1;
-    const retryAt = goesOn ? now : spreadRoom(Object.values(full), { count, random: needs.random() }, now);
+    const retryAt = goesOn ? now : spreadRoom([...Object.values(full), ...urgent], { count, random }, now);
     const next: RenewalState = {
       ...state,
       // Nobody is served meanwhile: after a day people are told.
@@ -94,7 +105,7 @@ function roomOf({ retryAt }: AgentError, now: Instant): Instant {
   return Math.min(Math.max(retryAt ?? now, now), now + longestWaitMs);
 }
 
-/** The first of them that gets room; those that wait for the same bucket must not all come back for its next token. */
+/** The first of them that gets room, or when there need be none; those that wait for the same bucket must not all come back for its next token. */
 function spreadRoom(
   instants: readonly Instant[],
   { count, random }: { readonly count: number; readonly random: number },

@@ -1,0 +1,67 @@
+import { AgentError, isAgentError } from '../errors.ts';
+import { sameNames } from '../names.ts';
+import type { Admission, Ports } from '../ports.ts';
+import { limitText } from '../renewal/limit-words.ts';
+import type { IssueRequest } from './issuance.ts';
+
+type RoomNeeds = Pick<Ports, 'budget'>;
+
+/** What the ledger took for an order. */
+export type Spent = Pick<Admission & { readonly admitted: true }, 'spent' | 'spentOnOrder' | 'isProbe'>;
+
+/**
+ * Throws as long as the CA asked to be left alone, before anything is asked there: of a session, or about the order under
+ * way. An urgent order is left to its admission, which lets one through a day.
+ */
+export async function leaveAlone(
+  { issuer, open, urgent }: IssueRequest,
+  { budget }: RoomNeeds,
+): Promise<void> {
+  if (urgent) return;
+  const hold = await budget.hold(issuer, open?.issuer === issuer && open.orderUrl !== undefined);
+  if (hold === undefined) return;
+  const code = hold.name === 'requests' ? 'acme.server' : 'acme.rateLimited';
+  throw noRoom(code, { issuer, limit: limitText(hold), retryAt: hold.readyAt });
+}
+
+/** Throws `acme.rateLimited` where the limits of the CA have no room for the order. */
+export async function admitted(
+  { names, predecessor, urgent }: IssueRequest,
+  { isAdvised, issuer }: { readonly isAdvised: boolean; readonly issuer: string },
+  { budget }: RoomNeeds,
+): Promise<Spent> {
+  const isSame = predecessor?.issuer === issuer && sameNames(predecessor.names, names);
+  const lastIssuedAt = isSame ? predecessor.issuedAt : undefined;
+  const admission = await budget.admit({ issuer, names, isAdvised, lastIssuedAt, urgent });
+  if (admission.admitted) return admission;
+  const { limit, readyAt: retryAt } = admission;
+  throw noRoom('acme.rateLimited', { issuer, limit, retryAt });
+}
+
+function noRoom(
+  code: 'acme.rateLimited' | 'acme.server',
+  { issuer, limit, retryAt }: { readonly issuer: string; readonly limit: string; readonly retryAt: number },
+): AgentError {
+  return new AgentError(code, `${issuer} has no room for another order now: ${limit}`, {
+    retryAt,
+    facts: { budget: limit },
+  });
+}
+
+/** A limit that our ledger foresaw is a wait, as if it had not been sent. */
+export function asForeseen(error: AgentError): AgentError {
+  const { code, message, retryAt, facts } = error;
+  return new AgentError(code, message, { retryAt, facts: { ...facts, budget: true }, cause: error });
+}
+
+/**
+ * A CA counts the orders that it made, and it made none where it refuses the only request for it with a problem of its own
+ * (RFC 8555 §7.4): what the order cost is given back. Kept where something else may have answered, where an earlier try
+ * may have arrived, after its own faults (5xx), and of a limit (429), of which its answer teaches more.
+ */
+export function isUncounted(error: unknown): boolean {
+  if (!isAgentError(error)) return false;
+  const { status, problem, mayHaveArrived } = error.facts;
+  const isRefused = typeof status === 'number' && status >= 400 && status < 500 && status !== 429;
+  return isRefused && problem !== undefined && mayHaveArrived !== true;
+}
