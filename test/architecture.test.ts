@@ -65,6 +65,7 @@ const violations: readonly (readonly [rule: string, path: string, source: string
   ['plugin imports core only', 'src/plugin/a.ts', "import { x } from '../http.ts';"],
   ['http imports core only', 'src/http.ts', "import { x } from './child.ts';"],
   ['child imports core only', 'src/child.ts', "import { x } from './log.ts';"],
+  ['folder imports nothing of ours', 'src/folder.ts', "import { x } from './core/errors.ts';"],
   ['log imports core only', 'src/log.ts', "import { x } from './clock.ts';"],
   ['clock imports core only', 'src/clock.ts', "import { x } from './log.ts';"],
   ['metrics imports core only', 'src/metrics.ts', "import { x } from './log.ts';"],

@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, stat } from 'node:fs/promises';
 import { AgentError } from '../core/errors.ts';
+import { makeFolder, nearestExisting } from '../folder.ts';
 
 /** Makes the data directory, 0700, or throws what is wrong with the one that is there. */
 export async function prepareDataDir(path: string): Promise<void> {
   await guarded(path, async () => {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path, 0o700);
     await requirePrivate(path);
   });
 }
@@ -26,18 +26,6 @@ async function requirePrivate(path: string): Promise<void> {
   if (!facts.isDirectory()) throw refusal(path, notDirectory);
   if ((facts.mode & 0o027) !== 0)
     throw refusal(path, { says: 'can be entered or written by others', advice: `Run chmod 700 ${path}.` });
-}
-
-/** The path itself, or the folder in which the first part of it would be made. */
-async function nearestExisting(path: string): Promise<string> {
-  const isThere = await stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' && dirname(path) !== path) return false;
-      throw error;
-    },
-  );
-  return isThere ? path : nearestExisting(dirname(path));
 }
 
 async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
@@ -61,6 +49,14 @@ const notDirectory: Fault = { says: 'is not a directory', advice: `Move it, ${el
 
 const faults: Readonly<Record<string, Fault | undefined>> = {
   EEXIST: notDirectory,
+  ENOENT: {
+    says: 'is a link that leads nowhere',
+    advice: `Make the folder that it leads to, remove the link, ${elsewhere}`,
+  },
+  ENOTSUP: {
+    says: 'cannot be made: its file system takes no folders',
+    advice: 'Choose another dataDir.',
+  },
   ENOTDIR: {
     says: 'lies below something that is not a directory',
     advice: `Move that, ${elsewhere}`,

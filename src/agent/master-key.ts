@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { AgentError } from '../core/errors.ts';
 import { type Secret, secret } from '../core/secret.ts';
+import { makeFolder, nearestExisting } from '../folder.ts';
 
 /**
  * The 32 bytes that seal every private key in the store: from the environment or a file, as hex or base64. A file that
@@ -23,6 +25,14 @@ export async function readMasterKey(
 /** The key that is there; undefined: its file has not been made yet. Makes nothing. */
 export async function findMasterKey(source: Config['masterKey']): Promise<Secret<Uint8Array> | undefined> {
   return 'value' in source ? decodeVariable(source.value) : readKeyFile(source.file);
+}
+
+/** Throws what would keep the file from being made. Makes nothing. */
+export async function tryKeyFile(path: string): Promise<void> {
+  const tried = nearestExisting(dirname(path)).then((folder) =>
+    access(folder, constants.W_OK | constants.X_OK),
+  );
+  await tried.catch(refuseToWrite(path));
 }
 
 export function missingMasterKey(path: string): AgentError {
@@ -52,16 +62,19 @@ async function readKeyFile(path: string): Promise<Secret<Uint8Array> | undefined
 
 async function makeKeyFile(path: string): Promise<Secret<Uint8Array>> {
   const key = randomBytes(32);
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(path, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    throw new AgentError('config.unwritable', `the master key file ${path} cannot be written (${code})`, {
-      cause,
-    });
-  }
+  const made = makeFolder(dirname(path), 0o700).then(() =>
+    writeFile(path, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true }),
+  );
+  await made.catch(refuseToWrite(path));
   return secret(key);
+}
+
+function refuseToWrite(path: string): (cause: unknown) => never {
+  return (cause) => {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const message = `the master key file ${path} cannot be written (${code})`;
+    throw new AgentError('config.unwritable', message, { cause });
+  };
 }
 
 function decodeVariable(value: Secret<string>): Secret<Uint8Array> {

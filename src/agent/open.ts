@@ -8,7 +8,7 @@ import { examineStore } from '../store/examine.ts';
 import { openStore, type RedisOptions, type Store, type StoreOptions, storeExists } from '../store/index.ts';
 import { findServer } from '../store/server-program.ts';
 import { knownStoreId } from '../store/store-id.ts';
-import { findMasterKey, readMasterKey } from './master-key.ts';
+import { findMasterKey, readMasterKey, tryKeyFile } from './master-key.ts';
 
 export interface OpenNeeds {
   readonly environment: Environment;
@@ -78,6 +78,7 @@ function startServer(
 export async function tryOwnStore(loaded: LoadedConfig, needs: OpenNeeds): Promise<void> {
   const { dataDir, masterKey: source, redis: wanted } = loaded.config;
   const masterKey = await findMasterKey(source);
+  if (masterKey === undefined && 'file' in source) await tryKeyFile(source.file);
   if (isEmbedded(wanted))
     await tryEmbedded({
       dataDir,

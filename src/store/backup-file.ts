@@ -86,6 +86,7 @@ const reasons: Readonly<Record<string, string | undefined>> = {
   ENOSPC: 'cannot be written: the disk is full',
   EDQUOT: 'cannot be written: the disk quota of this user is used up',
   EISDIR: 'cannot be written: there is a folder of this name; name a file',
+  ENOTSUP: 'cannot be written: the file system takes no folders',
   ENOTDIR: 'cannot be written: it lies below something that is not a folder',
   EEXIST: 'cannot be written: it lies below something that is not a folder',
 };

@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Instant } from '../core/types.ts';
+import { makeFolder } from '../folder.ts';
 import { type BackupHeader, refuseToWrite, writeBackupFile } from './backup-file.ts';
 import type { Base } from './base.ts';
 import { dueMember } from './due.ts';
@@ -49,7 +50,7 @@ export async function writeBackup(path: string, base: Base): Promise<void> {
     createdAt: clock.now(),
     keyCheck: crypt.keyCheck,
   };
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(refuseToWrite(path));
+  await makeFolder(dirname(path), 0o700).catch(refuseToWrite(path));
   const names = inOrder(await listKeys(base.link, keys), keys.prefix);
   async function* parts(): AsyncGenerator<readonly string[]> {
     for (let start = 0; start < names.length; start += keysAtOnce) {

@@ -1,7 +1,8 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import { makeFolder } from '../folder.ts';
 import type { RedisOptions } from './address.ts';
 import { launchServer, type ServerFiles } from './launch.ts';
 import { ownDataDir, refuseOwned } from './owner-lock.ts';
@@ -98,7 +99,7 @@ function filesOf(dataDir: string): ServerFiles {
 async function prepareFiles(dataDir: string): Promise<ServerFiles> {
   const files = filesOf(dataDir);
   try {
-    await mkdir(files.folder, { recursive: true, mode: 0o700 });
+    await makeFolder(files.folder, 0o700);
   } catch (cause) {
     throw new AgentError('config.unwritable', `the folder ${files.folder} cannot be made`, { cause });
   }

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../core/errors.ts';
+import { makeFolder } from '../folder.ts';
 
 const fileName = 'store-id';
 
@@ -19,7 +20,7 @@ export async function knownStoreId(dataDir: string): Promise<string | undefined>
 export async function rememberStoreId(dataDir: string, storeId: string): Promise<void> {
   const path = join(dataDir, fileName);
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeFolder(dataDir, 0o700);
     await writeFile(`${path}.new`, `${storeId}\n`, { mode: 0o600, flush: true });
     await rename(`${path}.new`, path);
   } catch (cause) {

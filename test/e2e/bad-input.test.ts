@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -146,8 +146,9 @@ describe('the start is refused, and leaves nothing behind', () => {
     await refused(site, 2, /the master key file \/.* cannot be read \(EISDIR\)/);
   });
 
-  it('with Redis down', async () => {
-    const site = await quietSite({ redis: { url: `redis://127.0.0.1:${await freePort()}` } });
+  it('with Redis down, which is not logged as well', async () => {
+    const redis = { url: `redis://127.0.0.1:${await freePort()}` };
+    const site = await quietSite({ redis, log: { level: 'info' } });
     await refused(site, 3, /does not serve: .*ECONNREFUSED.*Check that Redis runs and that the URL/);
   });
 
@@ -190,6 +191,16 @@ describe('the start is refused, and leaves nothing behind', () => {
     );
   });
 
+  it('with a data directory, or a master key, where no folder can be', async () => {
+    const site = await quietSite({ dataDir: '/proc/none' });
+    const words =
+      'the data directory /proc/none cannot be made: its file system takes no folders. Choose another';
+    await refused(site, 2, new RegExp(words));
+    expect((await site.run('check')).stdout).toMatch(new RegExp(`^FAILED {2}data directory: ${words}`, 'm'));
+    const key = await quietSite({ masterKey: { file: '/proc/none/master.key' } });
+    await refused(key, 2, /the master key file \/proc\/none\/master\.key cannot be written/);
+  });
+
   it('with a data directory that others may enter, or that is a file', async () => {
     const open = await quietSite({});
     mkdirSync(join(open.folder, 'data'), { mode: 0o755 });
@@ -197,6 +208,9 @@ describe('the start is refused, and leaves nothing behind', () => {
     const file = await quietSite({});
     writeFileSync(join(file.folder, 'data'), '');
     await refused(file, 2, /is not a directory\. Move it, or choose another dataDir\.$/m);
+    const nowhere = await quietSite({});
+    symlinkSync(join(nowhere.folder, 'none'), join(nowhere.folder, 'data'));
+    await refused(nowhere, 2, /is a link that leads nowhere\. Make the folder that it leads to, /);
   });
 });
 
