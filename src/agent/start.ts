@@ -8,16 +8,16 @@ import { adoptFile } from '../core/wishes/file-wishes.ts';
 import { tryPort } from '../edge/listen.ts';
 import { port80Purpose } from '../edge/port80.ts';
 import { tlsAlpnPurpose } from '../edge/tls-alpn.ts';
-import { type AdjustableLog, createLog } from '../log.ts';
+import { createLog } from '../log.ts';
 import { nameAgent } from './agent-id.ts';
-import { type Agreement, createAgreement } from './agreement.ts';
+import { createAgreement } from './agreement.ts';
 import { prepareDataDir, tryDataDir } from './data-dir.ts';
 import { inTime } from './in-time.ts';
 import { isEmbedded, type OpenNeeds, openOwnStore, tryOwnStore } from './open.ts';
 import { type AgentPorts, createPorts } from './ports.ts';
-import { type Roles, startRoles } from './roles.ts';
+import { createReload } from './reload.ts';
+import { startRoles } from './roles.ts';
 import { watchStore } from './store-watch.ts';
-import { untilRestart } from './until-restart.ts';
 import { version } from './version.ts';
 
 export interface StartOptions {
@@ -27,8 +27,11 @@ export interface StartOptions {
 }
 
 export interface RunningAgent {
-  /** Takes a new configuration; data directory, keys, Redis, listener and roles stay as they are until the next start. */
-  reload(loaded: LoadedConfig): Promise<void>;
+  /**
+   * Takes the configuration that `load` reads; data directory, keys, Redis, listeners and roles stay as they are until the
+   * next start. Never rejects: what is wrong is logged, and the old one stays.
+   */
+  reload(load: () => Promise<LoadedConfig>): Promise<void>;
   /** Ends what runs within a deadline, the embedded Redis last. */
   stop(): Promise<void>;
 }
@@ -69,18 +72,18 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
     keep(agreement);
     await agreement.enter(loaded);
     log.info({ version, roles, redis: address, durable: store.durableMode }, 'agent started');
-    return { reload: reloader(loaded, { ports, agreement, work, log }), stop };
+    return { reload: createReload(loaded, { ports, agreement, work, log }), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** What can be seen to fail does so here, while nothing is made and nothing runs. */
+/** What can be seen to fail does so here, while nothing is made and nothing runs; it is thrown, so it needs no log line. */
 async function preflight(loaded: LoadedConfig, roles: readonly string[], needs: OpenNeeds): Promise<void> {
   const { config } = loaded;
   await tryDataDir(config.dataDir);
-  await tryOwnStore(loaded, needs);
+  await tryOwnStore(loaded, { ...needs, log: createLog({ level: 'error' }) });
   if (!roles.includes('edge')) return;
   await tryPort(config.http01, port80Purpose);
   if (config.tlsAlpn01 !== undefined) await tryPort(config.tlsAlpn01, tlsAlpnPurpose);
@@ -93,33 +96,6 @@ function adopter(ports: AgentPorts, { acceptEmptyStore }: StartOptions) {
     await adoptFile(domains, ports);
     if (isNew) await adoptDeployed(ports, signal);
     isNew = false;
-  };
-}
-
-interface ReloadNeeds {
-  readonly ports: AgentPorts;
-  readonly agreement: Agreement;
-  readonly work: Roles;
-  readonly log: AdjustableLog;
-}
-
-function reloader(started: LoadedConfig, { ports, agreement, work, log }: ReloadNeeds) {
-  return async (read: LoadedConfig): Promise<void> => {
-    const { loaded, waiting } = untilRestart(read, started.config);
-    const next = await ports.prepare(loaded);
-    try {
-      await agreement.change(loaded, () => {
-        ports.use(next);
-        work.limit(loaded.config.concurrency);
-        log.setLevel(loaded.config.log.level);
-      });
-    } catch (error) {
-      if (ports.configured() !== next) await next.close();
-      throw error;
-    }
-    if (waiting.length > 0)
-      log.warn({ keys: waiting }, 'these keys of the configuration were changed and need a restart');
-    log.info({ domains: loaded.domains.length }, 'configuration reloaded');
   };
 }
 

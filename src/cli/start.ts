@@ -1,4 +1,4 @@
-import { type ExitCode, errorText, exitCodes } from './exit.ts';
+import { type ExitCode, exitCodes } from './exit.ts';
 import { reported } from './run.ts';
 import type { GlobalOptions, World } from './world.ts';
 
@@ -8,8 +8,7 @@ export interface StartOptions extends GlobalOptions {
 }
 
 /**
- * `start`: runs until SIGTERM or SIGINT (exit 0). SIGHUP reads the configuration again; with mistakes in it
- * the old one stays. A second SIGTERM or SIGINT does not wait for the orderly end.
+ * `start`: runs until SIGTERM or SIGINT (exit 0). SIGHUP reads the configuration again. A second SIGTERM or SIGINT does not wait for the orderly end.
  */
 export async function start(options: StartOptions, world: World): Promise<ExitCode> {
   const stops = listen(world, ['SIGTERM', 'SIGINT']);
@@ -20,8 +19,7 @@ export async function start(options: StartOptions, world: World): Promise<ExitCo
       const { startAgent } = await world.agent();
       const { roles, acceptEmptyStore } = options;
       const agent = await startAgent(loaded, { roles, acceptEmptyStore });
-      const reload = async () => agent.reload(await world.load(options.config));
-      const reloads = createReloads(reload, world);
+      const reloads = createReloads(() => agent.reload(() => world.load(options.config)));
       hangUps.each(reloads.ask);
       await stops.nth(1);
       const orderly = reloads.end().then(() => agent.stop());
@@ -79,16 +77,12 @@ interface Reloads {
 }
 
 /** One reload at a time, in the order of the signals. */
-function createReloads(reload: () => Promise<void>, { terminal }: World): Reloads {
+function createReloads(reload: () => Promise<void>): Reloads {
   let last: Promise<void> = Promise.resolve();
   let isOver = false;
   return {
     ask: () => {
-      if (isOver) return;
-      last = last.then(reload).catch((error: unknown) => {
-        terminal.err(errorText(error));
-        terminal.err('acme-agent: the configuration was not read again; the old one stays.\n');
-      });
+      if (!isOver) last = last.then(reload);
     },
     end: () => {
       isOver = true;

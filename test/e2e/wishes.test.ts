@@ -174,7 +174,12 @@ describe('SIGHUP', () => {
     appendFileSync(site.configFile, 'issuer: {}\nhttp01: yes\n');
     process.kill(agent.pid, 'SIGHUP');
     await until('the agent has said so', () => agent.output().includes('the old one stays'));
-    expect(agent.output()).toContain('acme-agent.yaml:');
+    const lines = agent.output().trimEnd().split('\n');
+    const told = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'error');
+    const reasons = expect.arrayContaining([
+      expect.stringMatching(/acme-agent\.yaml:\d+: issuer: unknown key/),
+    ]);
+    expect(told).toMatchObject([{ code: 'config.invalid', reasons }]);
     site.configure(hostsConfig(site, { pebble, proxy, hosts: ['h0.hosts.test', 'h2.hosts.test'] }));
     expect(await hostsOf(site)).toEqual(['h0.hosts.test', 'h2.hosts.test']);
     const renewal = await site.run('renew', 'h2.hosts.test', '--force', '--wait');
