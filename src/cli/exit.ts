@@ -13,7 +13,7 @@ export const exitTable: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.failed, 'failed; the message says why'],
   [exitCodes.usage, 'the configuration file or the command line is wrong'],
   [exitCodes.unreachable, 'the agent is not running, or its store cannot be reached'],
-  [exitCodes.refused, 'the agent refused the command'],
+  [exitCodes.refused, 'the agent refused the command, or knows no such thing'],
   [exitCodes.unfinished, 'done in part: the task that was waited for, or the import, left something undone'],
 ];
 

@@ -28,6 +28,8 @@ interface Rendering<Output> {
   text(answer: Output): string;
   /** For `--quiet`: ids or names, one a line. */
   ids(answer: Output): readonly string[];
+  /** It only says why there is no such thing as was asked about. */
+  isUnknown?(answer: Output): boolean;
 }
 
 type Entry = readonly [name: string, rendering: Rendering<unknown>];
@@ -153,6 +155,7 @@ const renderings = new Map<string, Rendering<unknown>>([
   rendering(why, {
     text: ({ lines }) => lines.map((line) => `${line}\n`).join(''),
     ids: ({ host }) => [host],
+    isUnknown: ({ unknown }) => unknown?.reason === 'no-domain' || unknown?.reason === 'no-host',
   }),
   rendering(preflight, { text: renderPreflight, ids: openIssuers }),
   rendering(ack, {
@@ -189,6 +192,11 @@ export function renderText(operation: string, answer: unknown): string {
 export function renderIds(operation: string, answer: unknown): string {
   const ids = renderings.get(operation)?.ids(answer) ?? [];
   return ids.map((id) => `${id}\n`).join('');
+}
+
+/** Whether what was asked about is not there, though the answer has words for it. */
+export function isUnknown(operation: string, answer: unknown): boolean {
+  return renderings.get(operation)?.isUnknown?.(answer) === true;
 }
 
 function asked({ taskId, lineages }: Requested): string {

@@ -7,7 +7,7 @@ import { shapeOf, spellingOf } from './arguments.ts';
 import { type ExitCode, errorText, exitCodeOf, exitCodes } from './exit.ts';
 import { json } from './print.ts';
 import { createProgress } from './progress.ts';
-import { renderIds, renderText } from './render.ts';
+import { isUnknown, renderIds, renderText } from './render.ts';
 import { renderOutcome } from './task.ts';
 import type { GlobalOptions, World } from './world.ts';
 
@@ -31,7 +31,7 @@ export async function runOperation(
     const taskId = options.wait === true ? taskOf(answer) : undefined;
     if (taskId !== undefined) return await waitFor(taskId, { client, options }, world);
     world.terminal.out(render(operation.name, answer, options));
-    return exitCodes.ok;
+    return isUnknown(operation.name, answer) ? exitCodes.refused : exitCodes.ok;
   });
 }
 

@@ -132,17 +132,12 @@ export const domainsRemove = defineOperation({
   }),
   run: async ({ name, force = false }, needs, caller) => {
     const known = await needs.wishes.domains();
-    const certified = await certifiedLabels(name, needs);
+    const [certified, ordering] = await Promise.all([certifiedLabels(name, needs), openOrders(name, needs)]);
     const edit = ({ domain, hosts, groups }: StoredWish): WishEdit => {
       if (domain === undefined) throw noSuchDomain(name, known);
       if (isFileOwned(domain)) refuseFileOwned(name, domain.origin);
-      const used = groups.map(({ label }) => label).filter((label) => certified.has(label));
-      if (!force)
-        refuseInUse(
-          name,
-          hosts.map((host) => host.name),
-          used,
-        );
+      const issued = groups.map(({ label }) => label).filter((label) => certified.has(label));
+      if (!force) refuseInUse(name, { hosts: hosts.map((host) => host.name), issued, ordering });
       return {
         removeDomain: true,
         removeHosts: hosts,
@@ -167,18 +162,41 @@ async function certifiedLabels(
   return new Set(lineages.filter(isValid).map(({ label }) => label));
 }
 
-function refuseInUse(domain: string, hosts: readonly string[], groups: readonly string[]): void {
+/** Lineages of the domain for which an order is under way. */
+async function openOrders(
+  domain: string,
+  { certificates, issuances }: Pick<OperationNeeds, 'certificates' | 'issuances'>,
+): Promise<readonly string[]> {
+  const [lineages, open] = await Promise.all([certificates.lineages(domain), issuances.all()]);
+  return lineages.map(({ id }) => id).filter((id) => open.includes(id));
+}
+
+interface Uses {
+  readonly hosts: readonly string[];
+  /** First names of what `issue` asked for. */
+  readonly issued: readonly string[];
+  readonly ordering: readonly string[];
+}
+
+function refuseInUse(domain: string, { hosts, issued, ordering }: Uses): void {
   const uses = [
     ...(hosts.length === 0 ? [] : [`${counted(hosts.length, 'host')} (${listed(hosts)})`]),
-    ...(groups.length === 0
+    ...(issued.length === 0
       ? []
-      : [`${counted(groups.length, 'certificate')} asked for with "issue" (${listed(groups)})`]),
+      : [`${counted(issued.length, 'certificate')} asked for with "issue" (${listed(issued)})`]),
+    ...(ordering.length === 0
+      ? []
+      : [`${counted(ordering.length, 'order')} under way (${listed(ordering)})`]),
   ];
-  if (uses.length > 0)
-    throw new AgentError(
-      'command.conflict',
-      `${domain} has ${uses.join(' and ')}; remove them first with "hosts remove", or use force`,
-    );
+  if (uses.length === 0) return;
+  const remedies = [
+    ...(hosts.length + issued.length === 0 ? [] : ['remove them first with "hosts remove"']),
+    ...(ordering.length === 0 ? [] : ['wait until the orders are done']),
+  ];
+  throw new AgentError(
+    'command.conflict',
+    `${domain} has ${uses.join(' and ')}; ${remedies.join(' and ')}, or use force`,
+  );
 }
 
 /** A host that a command adds. */

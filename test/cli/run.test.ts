@@ -164,3 +164,22 @@ test('a stack is printed at log level debug alone', async () => {
   const debug = await cli(['domains', 'list'], { answer, config: 'log: { level: debug }' });
   expect(debug.stderr).toContain('run.test.ts');
 });
+
+test('why of a name that is not known tells so, and ends as other commands do for what is not there', async () => {
+  const about = (unknown?: object) => ({
+    asOf: now,
+    host: 'a.test',
+    certificates: [],
+    unknown,
+    lines: ['Nothing.'],
+  });
+  const code = async (answer: object, ...flags: string[]) =>
+    (await cli(['why', 'a.test', ...flags], { answer })).code;
+  expect(await cli(['why', 'a.test'], { answer: about({ reason: 'no-domain' }) })).toMatchObject({
+    code: 4,
+    stdout: 'Nothing.\n',
+  });
+  expect(await code(about({ reason: 'no-host', domain: 'test' }), '--json')).toBe(4);
+  expect(await code(about({ reason: 'disabled', domain: 'a.test' }))).toBe(0);
+  expect(await code(about())).toBe(0);
+});

@@ -12,7 +12,7 @@ import {
 } from '../../src/operations/domains.ts';
 import { hostsAdd } from '../../src/operations/hosts.ts';
 import { issue } from '../../src/operations/issue.ts';
-import { bench, day, settings, start, useBench } from './fixture.ts';
+import { bench, day, holdOrder, settings, start, useBench } from './fixture.ts';
 
 useBench();
 
@@ -222,6 +222,20 @@ describe('domains remove', () => {
     bench.now = start + 2 * day;
     await bench.run(domainsRemove, { name: 'example.com' });
     expect(await bench.needs.wishes.groups('example.com')).toEqual([]);
+  });
+
+  test('refuses while an order is under way, and names it', async () => {
+    await bench.run(domainsAdd, { name: 'example.com', mode: 'custom' });
+    await bench.run(issue, { names: ['a.example.com'] });
+    const id = 'example.com/a.example.com/ec';
+    await holdOrder(id);
+    await expect(bench.run(domainsRemove, { name: 'example.com' })).rejects.toMatchObject({
+      code: 'command.conflict',
+      message: `example.com has 1 order under way (${id}); wait until the orders are done, or use force`,
+    });
+    await bench.needs.changes.commit({ dropIssuance: id });
+    await bench.run(domainsRemove, { name: 'example.com' });
+    expect(await bench.needs.wishes.domains()).toEqual([]);
   });
 
   test('a group that is taken out leaves its certificate unwanted', async () => {

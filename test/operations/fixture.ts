@@ -12,6 +12,7 @@ import type {
   DueJob,
   Event,
   Instant,
+  Issuance,
   LineageId,
   RenewalState,
   Settings,
@@ -190,4 +191,22 @@ export async function holdFallback(policy: string, notAfter: Instant): Promise<C
     putLineages: [{ ...record, id: `${policy}/fallback`, source: 'self-signed', generations: [] }],
   });
   return bench.hold(`${policy}/fallback`, notAfter);
+}
+
+/** An order that a worker began. */
+export async function holdOrder(id: string, more: Partial<Issuance> = {}): Promise<void> {
+  const lineage = await bench.needs.certificates.lineage(id);
+  if (lineage === undefined) throw new Error(`no lineage ${id}`);
+  const putIssuance: Issuance = {
+    lineage: id,
+    wanted: lineage.wanted,
+    names: lineage.wanted.names,
+    issuer: 'letsencrypt',
+    privateKey: secret<Uint8Array>(Buffer.from('a key that is never shown to anybody')),
+    csrDer: new Uint8Array(1),
+    startedAt: start,
+    presented: {},
+    ...more,
+  };
+  await bench.needs.changes.commit({ putIssuance });
 }

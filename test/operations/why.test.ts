@@ -1,10 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { deploymentId } from '../../src/core/records.ts';
-import { secret } from '../../src/core/secret.ts';
 import { domainsAdd, domainsSet } from '../../src/operations/domains.ts';
 import { issue } from '../../src/operations/issue.ts';
 import { why } from '../../src/operations/why.ts';
-import { bench, day, holdFallback, start, useBench } from './fixture.ts';
+import { bench, day, holdFallback, holdOrder, start, useBench } from './fixture.ts';
 
 const a = 'example.com/a.example.com/ec';
 const minute = 60_000;
@@ -136,20 +135,7 @@ test('the advice of the CA on when to renew, and its reason', async () => {
 });
 
 test('a new host whose order is under way, and whose target shows nothing yet', async () => {
-  const lineage = await bench.needs.certificates.lineage(a);
-  if (lineage === undefined) throw new Error('no lineage');
-  await bench.needs.changes.commit({
-    putIssuance: {
-      lineage: a,
-      wanted: lineage.wanted,
-      names: lineage.wanted.names,
-      issuer: 'letsencrypt',
-      privateKey: secret<Uint8Array>(Buffer.from('a key that is never shown to anybody')),
-      csrDer: new Uint8Array(1),
-      startedAt: start - 4000,
-      presented: {},
-    },
-  });
+  await holdOrder(a, { startedAt: start - 4000 });
   expect(await lines('a.example.com')).toEqual([
     'a.example.com is served nothing yet, not even a self-signed certificate: no deploy target was seen to show one.',
     `Certificate ${a}.`,
