@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/config.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import type { ConflictingAgent } from '../store/agents.ts';
+import type { LivingAgent } from '../store/agents.ts';
 
 export interface Agreement {
   /** Says which configuration this agent has, and works if it may. Call once. */
@@ -15,7 +15,7 @@ export interface Agreement {
 
 export interface AgreementNeeds {
   /** Resolves with the agents that came earlier with another shared configuration. */
-  readonly announce: (hash: string) => Promise<readonly ConflictingAgent[]>;
+  readonly announce: (hash: string) => Promise<readonly LivingAgent[]>;
   /** Brings the store in line with a configuration that counts; once for each, before any work. May run twice. */
   readonly adopt: (loaded: LoadedConfig, signal: AbortSignal) => Promise<void>;
   readonly work: Work;

@@ -4,13 +4,12 @@ import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
-import type { Settings } from '../core/types.ts';
-import { strayReferences } from '../core/wishes/domain-wish.ts';
 import { createLog } from '../log.ts';
 import { counted } from '../operations/words.ts';
-import type { Store } from '../store/index.ts';
-import { type CheckItem, failed, item, passed } from './check-item.ts';
+import { type CheckItem, failed, items, passed, type Said } from './check-item.ts';
+import { checkListeners } from './check-listeners.ts';
 import { checkStore } from './check-store.ts';
+import { checkWishes } from './check-wishes.ts';
 import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
 import { tryDataDir } from './data-dir.ts';
 import { inTime } from './in-time.ts';
@@ -33,27 +32,19 @@ export async function checkAgent(loaded: LoadedConfig): Promise<readonly CheckIt
   const { path, config, domains, settings } = loaded;
   const counts = [counted(domains.length, 'domain'), counted(settings.issuers.length, 'issuer')];
   const file = passed('configuration', `${path}, ${counts.join(', ')}`);
-  const folder = await item('data directory', () => dataDirWords(config.dataDir));
-  const { items, store } = await checkStore(loaded, needs);
+  const folder = await items('data directory', () => dataDirWords(config.dataDir));
+  const { items: inside, store, isFree } = await checkStore(loaded, needs);
   try {
     const pluginState = () => ({ get: async () => undefined, set: async () => {} });
-    const strays = store === undefined ? [] : await strayItems(store, settings);
-    const outside = await checkOutside(loaded, { ...(store ?? createStoreless()), ...needs, pluginState });
-    return [file, folder, ...items, ...strays, ...outside];
+    const rest = await Promise.all([
+      checkListeners(loaded, isFree),
+      checkWishes(loaded, store),
+      checkOutside(loaded, { ...(store ?? createStoreless()), ...needs, pluginState }),
+    ]);
+    return [file, ...folder, ...inside, ...rest.flat()];
   } finally {
     await store?.close();
   }
-}
-
-/** Domains that commands made while the file defined what it does not any more. */
-async function strayItems(store: Pick<Store, 'wishes'>, settings: Settings): Promise<readonly CheckItem[]> {
-  return (await store.wishes.domains()).flatMap((domain) => {
-    const missing = strayReferences(domain, settings);
-    if (missing.length === 0) return [];
-    const message = `names what the file does not define: ${missing.join(', ')}; the defaults stand in`;
-    const advice = 'Define it in the file again, or change the domain with "acme-agent domains set".';
-    return [{ name: `domain ${domain.name}`, ok: false, message, advice }];
-  });
 }
 
 async function checkOutside(loaded: LoadedConfig, needs: ConfiguredNeeds): Promise<readonly CheckItem[]> {
@@ -61,10 +52,11 @@ async function checkOutside(loaded: LoadedConfig, needs: ConfiguredNeeds): Promi
   try {
     configured = await configure(loaded, needs);
   } catch (error) {
-    return [failed('plugins', error)];
+    return failed('plugins', error);
   }
   try {
-    return await Promise.all(checksOf(configured).map((check) => carriedOut(check, needs.clock)));
+    const checks = checksOf(configured).map((check) => carriedOut(check, needs.clock));
+    return (await Promise.all(checks)).flat();
   } finally {
     await configured.close();
   }
@@ -72,8 +64,7 @@ async function checkOutside(loaded: LoadedConfig, needs: ConfiguredNeeds): Promi
 
 interface Check {
   readonly name: string;
-  /** Resolves with what to say of it. */
-  run(signal: AbortSignal): Promise<string>;
+  run(signal: AbortSignal): Promise<Said>;
 }
 
 function checksOf({ acme, dns, deployers, notifiers, loaded }: Configured): readonly Check[] {
@@ -84,8 +75,12 @@ function checksOf({ acme, dns, deployers, notifiers, loaded }: Configured): read
       run: async (signal: AbortSignal) => {
         const { directoryUrl, profiles } = await acme.check(name, signal);
         const listed = profiles.length === 0 ? '' : `, profiles ${profiles.join(' ')}`;
-        const isMissing = profile !== undefined && !profiles.includes(profile.name);
-        return `${directoryUrl}${listed}${isMissing ? ` (orders do without ${profile.name})` : ''}`;
+        const words = `${directoryUrl}${listed}`;
+        if (profile === undefined || profiles.includes(profile.name)) return words;
+        return {
+          warning: `${words}: it does not offer ${profile.name}, so orders do without`,
+          advice: 'Choose one that it lists, or none.',
+        };
       },
     })),
     ...dnsAccounts.map(({ name, zones }) => ({
@@ -116,9 +111,9 @@ async function tried(
 }
 
 /** A part that does not heed its signal must not hold up the rest. */
-function carriedOut({ name, run }: Check, clock: Clock): Promise<CheckItem> {
+function carriedOut({ name, run }: Check, clock: Clock): Promise<readonly CheckItem[]> {
   const late = () => new AgentError('net.failed', `no answer within ${checkMs / 1000} s`);
-  return item(name, () => inTime({ clock, ms: checkMs, late }, run));
+  return items(name, () => inTime({ clock, ms: checkMs, late }, run));
 }
 
 async function dataDirWords(path: string): Promise<string> {

@@ -1,29 +1,31 @@
 import type { CheckItem } from '../agent.ts';
+import { sentence } from '../operations/words.ts';
 import { type ExitCode, exitCodes } from './exit.ts';
 import { json } from './print.ts';
 import { reported } from './run.ts';
 import type { GlobalOptions, World } from './world.ts';
 
-/** `check`: looks at everything the configuration names, and changes nothing. */
+/** `check`: looks at everything the configuration names, and changes nothing. Warnings alone are exit code 0. */
 export async function check(options: GlobalOptions, world: World): Promise<ExitCode> {
   return reported(
     world,
     async (loaded) => {
       const { checkAgent } = await world.agent();
       const items = await checkAgent(loaded);
-      const faults = items.filter(({ ok }) => !ok);
-      if (options.json === true) world.terminal.out(json({ ok: faults.length === 0, items }));
-      else for (const one of options.quiet === true ? faults : items) world.terminal.out(itemLine(one));
-      return faults.length === 0 ? exitCodes.ok : exitCodes.failed;
+      const ok = items.every(({ level }) => level !== 'failed');
+      const shown = options.quiet === true ? items.filter(({ level }) => level !== 'ok') : items;
+      world.terminal.out(options.json === true ? json({ ok, items }) : shown.map(itemLine).join(''));
+      return ok ? exitCodes.ok : exitCodes.failed;
     },
     options,
   );
 }
 
-function itemLine({ name, ok, message, advice }: CheckItem): string {
-  if (ok) return `ok      ${name}: ${message}\n`;
-  const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
-  return `FAILED  ${name}: ${[sentence, advice].join(' ').trim()}\n`;
+const labels: Readonly<Record<CheckItem['level'], string>> = { ok: 'ok', warn: 'warn', failed: 'FAILED' };
+
+function itemLine({ name, level, message, advice }: CheckItem): string {
+  const words = level === 'ok' ? message : [sentence(message), advice].join(' ').trim();
+  return `${labels[level].padEnd(8)}${name}: ${words}\n`;
 }
 
 /** `backup FILE`. */

@@ -741,7 +741,7 @@ export interface Deployer {
   read?(slot: DeployRequest['slot'], signal: AbortSignal): Promise<DeployedPem | undefined>;
   /** Takes away what was deployed there, and nothing else; nobody asks for it any more. Idempotent. Absent: it stays. */
   remove?(slot: DeployRequest['slot'], signal: AbortSignal): Promise<void>;
-  /** Reachable and writable; throws AgentError with what is wrong. Changes nothing. */
+  /** Reachable and writable; throws AgentError with what is wrong, several in an AggregateError. Changes nothing. */
   check?(signal: AbortSignal): Promise<void>;
 }
 
@@ -757,7 +757,7 @@ export interface Notifier {
   readonly digest: boolean;
   /** All notices have a recipient in common, where recipients matter. */
   send(notices: readonly Notice[], recipient: string | undefined, signal: AbortSignal): Promise<void>;
-  /** Reachable, credentials accepted; throws AgentError with what is wrong. Sends nothing. */
+  /** Reachable, credentials accepted; throws as that of a deploy target does. Sends nothing. */
   check?(signal: AbortSignal): Promise<void>;
 }
 

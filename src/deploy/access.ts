@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { chmod, chown, lstat, access as mayAccess, mkdir, open, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { RunChild } from '../core/child.ts';
 import { AgentError } from '../core/errors.ts';
+import { together } from '../core/together.ts';
+import { makeFolder, nearestExisting } from '../folder.ts';
 import { guarded, isSystemError, targetError } from './fault.ts';
 
 /** Who may read what a target holds. */
@@ -35,14 +36,19 @@ export async function resolveAccess(wish: AccessWish, run: RunChild): Promise<Ac
 /** Makes the root of a target where it is missing; an existing one stays as it is, if nobody else can put things into it. */
 export async function ensureRoot(path: string, access: Access): Promise<void> {
   await guarded(path, async () => {
-    const made = await mkdir(path, { recursive: true });
+    const made = await makeFolder(path);
     if (made !== undefined) return give(path, access.directoryMode, access);
     refuseStrangers(path, await stat(path));
   });
 }
 
-/** Whether `ensureRoot` and what follows it would succeed, as far as that shows without a change. */
-export async function tryRoot(path: string, access: Access): Promise<void> {
+/** Whether `ensureRoot` and what follows it would succeed, as far as that shows without a change; throws all that is wrong. */
+export async function tryRoot(path: string, wish: AccessWish, run: RunChild): Promise<void> {
+  const ids = together([idOf('passwd', wish.owner, run), idOf('group', wish.group, run)]);
+  await together([tryFolder(path), ids.then(([uid, gid]) => tryGiving(path, uid, gid))]);
+}
+
+async function tryFolder(path: string): Promise<void> {
   await guarded(path, async () => {
     const existing = await nearestExisting(path);
     const facts = await stat(existing);
@@ -51,9 +57,12 @@ export async function tryRoot(path: string, access: Access): Promise<void> {
     await mayAccess(existing, constants.W_OK | constants.X_OK);
     if (existing === path) refuseStrangers(path, facts);
   });
+}
+
+function tryGiving(path: string, uid: number, gid: number): void {
   const euid = process.geteuid?.();
   const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
-  const mayGive = euid === 0 || ([-1, euid].includes(access.uid) && [-1, ...groups].includes(access.gid));
+  const mayGive = euid === 0 || ([-1, euid].includes(uid) && [-1, ...groups].includes(gid));
   if (!mayGive)
     throw targetError(
       path,
@@ -68,17 +77,6 @@ function refuseStrangers(path: string, facts: { readonly mode: number; readonly 
       path,
       'everybody may write there; take that right away ("chmod o-w") or choose another path',
     );
-}
-
-/** The path itself, or the folder in which the first part of it would be made. */
-async function nearestExisting(path: string): Promise<string> {
-  try {
-    await lstat(path);
-    return path;
-  } catch (error) {
-    if (!isSystemError(error, 'ENOENT') || dirname(path) === path) throw error;
-    return nearestExisting(dirname(path));
-  }
 }
 
 /** Makes a directory below the root, or sees that it is ours and has the wanted mode and owner. */

@@ -43,6 +43,8 @@ function remedy(error: NodeJS.ErrnoException): string {
       return `only root may do this (${error.syscall}); run the agent as root, or as the owner and a member of the group named for this target`;
     case 'EROFS':
       return 'the file system is read-only; choose another path or mount it for writing';
+    case 'ENOTSUP':
+      return 'the file system takes no folders; choose another path';
     case 'ENOTDIR':
     case 'EEXIST':
       return 'something that is not a directory is in the way; move it or choose another path';

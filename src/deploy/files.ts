@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import type { Deployer } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
+import { together } from '../core/together.ts';
 import type { Bundle } from '../core/types.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
@@ -46,14 +47,12 @@ const options: z.ZodType<FilesOptions> = z.strictObject({
     .optional()
     .describe('Group (name or number) of the files; with mode "0640" it may read them'),
   reload: z
-    .unknown()
-    .refine((words) => !(Array.isArray(words) && words.some(isReference)), {
-      error:
-        'must not refer to { env: NAME } or { file: PATH }: every user of this machine can read it; give secrets in reloadEnv',
-    })
-    .pipe(z.array(z.string().min(1)).min(1))
+    .array(z.string().min(1))
+    .min(1)
     .optional()
-    .describe('Program and arguments to run after a change, without a shell: [nginx, -s, reload]'),
+    .describe(
+      'Program and arguments to run after a change, without a shell: [nginx, -s, reload]; every user of this machine can read them, so secrets go into reloadEnv',
+    ),
   reloadTimeout: z.number().positive().max(3600).default(30).describe('Seconds that the reload may take'),
   reloadEnv: z
     .record(z.string(), secretText())
@@ -122,15 +121,9 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
       await place.remove(slotPath(given.path, slot));
     },
     check: async (signal) => {
-      await tryRoot(given.path, await resolveAccess(given, run));
-      if (reload !== undefined) await tryReload(reload, run, signal);
+      await together([tryRoot(given.path, given, run), reload && tryReload(reload, run, signal)]);
     },
   };
-}
-
-/** Said of the whole list: in the place of an entry the configuration would put the value that it refers to. */
-function isReference(word: unknown): boolean {
-  return typeof word === 'object' && word !== null && !Array.isArray(word);
 }
 
 function pemFiles(bundle: Bundle): Readonly<Record<string, string>> {

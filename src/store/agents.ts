@@ -1,8 +1,8 @@
 import type { Base } from './base.ts';
 import { defineScript, runScript } from './script.ts';
 
-/** An agent on the same store whose shared configuration is another one. */
-export interface ConflictingAgent {
+/** An agent on a store, and the hash of its shared configuration. */
+export interface LivingAgent {
   readonly id: string;
   readonly hash: string;
 }
@@ -13,7 +13,7 @@ export interface Agreement {
    * there are any, this agent must not work. Say it again several times a minute, or it no longer counts; closing the
    * store takes it back.
    */
-  agreeOnConfig(agentId: string, hash: string): Promise<readonly ConflictingAgent[]>;
+  agreeOnConfig(agentId: string, hash: string): Promise<readonly LivingAgent[]>;
   close(): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ const lifeMs = 90_000;
 export function createAgreement({ link, keys }: Pick<Base, 'link' | 'keys'>): Agreement {
   let own: string | undefined;
 
-  async function agreeOnConfig(agentId: string, hash: string): Promise<readonly ConflictingAgent[]> {
+  async function agreeOnConfig(agentId: string, hash: string): Promise<readonly LivingAgent[]> {
     own = agentId;
     const input = { keys: [keys.agents], args: [agentId, hash, lifeMs] };
     const flat = (await link.run((client) => runScript(client, announceScript, input))) as readonly string[];
@@ -62,11 +62,17 @@ export function createAgreement({ link, keys }: Pick<Base, 'link' | 'keys'>): Ag
   return { agreeOnConfig, close };
 }
 
-/** Ids of the agents that count on a store, opened or not; one that was killed does so for 90 s. */
-export async function livingAgents({ link, keys }: Pick<Base, 'link' | 'keys'>): Promise<readonly string[]> {
+/** The agents that count on a store, opened or not; one that was killed does so for 90 s. */
+export async function livingAgents({
+  link,
+  keys,
+}: Pick<Base, 'link' | 'keys'>): Promise<readonly LivingAgent[]> {
   const [entries, [seconds]] = await link.run((client) =>
     Promise.all([client.hgetall(keys.agents), client.time()]),
   );
   const now = Number(seconds) * 1000;
-  return Object.keys(entries).filter((id) => Number(entries[id]?.split(' ')[1]) >= now);
+  return Object.entries(entries).flatMap(([id, value]) => {
+    const [, until, hash = ''] = value.split(' ');
+    return Number(until) >= now ? [{ id, hash }] : [];
+  });
 }

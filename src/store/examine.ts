@@ -1,4 +1,5 @@
 import type { Secret } from '../core/secret.ts';
+import { type LivingAgent, livingAgents } from './agents.ts';
 import { createCrypt } from './crypt.ts';
 import { createDurableWriter, type DurableMode } from './durable.ts';
 import type { StoreOptions } from './index.ts';
@@ -14,6 +15,7 @@ export interface StoreReport {
   readonly durableMode: DurableMode;
   /** undefined: no agent has begun a store there. */
   readonly meta: StoreMeta | undefined;
+  readonly agents: readonly LivingAgent[];
 }
 
 export type ExamineOptions = Pick<
@@ -37,7 +39,8 @@ export async function examineStore(options: ExamineOptions): Promise<StoreReport
     const durableMode = await durable.mode();
     const crypt = masterKey && createCrypt([masterKey]);
     const { found } = await examineMeta({ link, keys, crypt, dataDir, acceptEmptyStore });
-    return { address: link.address, facts, durableMode, meta: found };
+    const agents = await livingAgents({ link, keys });
+    return { address: link.address, facts, durableMode, meta: found, agents };
   } finally {
     await link.close();
   }

@@ -70,7 +70,7 @@ async function emptyStore(link: Link, keys: Keys, { force, owned }: RestoreOptio
   if (agents.length > 0)
     throw new AgentError(
       'store.inUse',
-      `${agents.length === 1 ? 'an agent runs' : 'agents run'} on the store at ${link.address}: ${agents.join(', ')}`,
+      `${agents.length === 1 ? 'an agent runs' : 'agents run'} on the store at ${link.address}: ${agents.map(({ id }) => id).join(', ')}`,
     );
   const names = await listKeys(link, keys);
   if (names.length === 0) return;

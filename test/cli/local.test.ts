@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
+import type { CheckItem } from '../../src/agent.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import { cli } from './fixture.ts';
 
-const items = [
-  { name: 'redis', ok: true, message: 'Redis 7.2 at unix:/run/redis.sock' },
-  { name: 'issuer letsencrypt', ok: false, message: 'no answer', advice: 'Check the network.' },
+const items: readonly CheckItem[] = [
+  { name: 'redis', level: 'ok', message: 'Redis 7.2 at unix:/run/redis.sock' },
+  { name: 'domain a.test', level: 'warn', message: 'has no host', advice: 'Add one.' },
+  { name: 'issuer letsencrypt', level: 'failed', message: 'no answer', advice: 'Check the network.' },
 ];
 
 test('check lists each thing it looked at, and fails when one of them is wrong', async () => {
@@ -12,16 +14,22 @@ test('check lists each thing it looked at, and fails when one of them is wrong',
   expect(stdout).toBe(
     [
       'ok      redis: Redis 7.2 at unix:/run/redis.sock',
+      'warn    domain a.test: has no host. Add one.',
       'FAILED  issuer letsencrypt: no answer. Check the network.',
       '',
     ].join('\n'),
   );
   expect(code).toBe(1);
-  const doubted = [{ name: 'redis', ok: false, message: 'is it there?', advice: 'Look.' }];
-  const said = await cli(['check'], { agent: { checkAgent: async () => doubted } });
+  const doubted: CheckItem = { name: 'redis', level: 'failed', message: 'is it there?', advice: 'Look.' };
+  const said = await cli(['check'], { agent: { checkAgent: async () => [doubted] } });
   expect(said.stdout).toBe('FAILED  redis: is it there? Look.\n');
-  const well = await cli(['check', '--quiet'], { agent: { checkAgent: async () => items.slice(0, 1) } });
-  expect([well.code, well.stdout]).toEqual([0, '']);
+});
+
+test('check warns without failing, also where it is to be quiet', async () => {
+  const agent = { checkAgent: async () => items.slice(0, 2) };
+  const { code, stdout } = await cli(['check', '--quiet'], { agent });
+  expect([code, stdout]).toEqual([0, 'warn    domain a.test: has no host. Add one.\n']);
+  expect(JSON.parse((await cli(['check', '--json'], { agent })).stdout)).toMatchObject({ ok: true });
 });
 
 test('check as JSON says whether all is well', async () => {

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { errorsOf } from '../../src/core/together.ts';
 import { testFolder } from '../support/run-folder.ts';
 import { asOrdinaryUser, createFilesTarget, signal } from './fixture.ts';
 
@@ -42,6 +43,31 @@ describe('a check of the files target', () => {
     await expect(check({ path: testFolder('files'), ...who })).rejects.toMatchObject({
       code: 'deploy.target',
       message: expect.stringMatching(/^this machine has no (user|group) "no-such-/),
+    });
+  });
+
+  it('tells all that is wrong at once', async () => {
+    const folder = testFolder('files');
+    writeFileSync(join(folder, 'file'), '');
+    const given = {
+      path: join(folder, 'file'),
+      owner: 'no-such-user',
+      group: 'no-such-group',
+      reload: ['no-such-program'],
+    };
+    const error: unknown = await check(given).catch((reason: unknown) => reason);
+    expect(errorsOf(error).map(String)).toEqual([
+      expect.stringContaining('is not a directory'),
+      expect.stringContaining('no user "no-such-user"'),
+      expect.stringContaining('no group "no-such-group"'),
+      expect.stringContaining('the program no-such-program'),
+    ]);
+  });
+
+  it.runIf(process.platform === 'linux')('refuses a path where no folder can be', async () => {
+    await expect(check({ path: '/proc/none/certs' })).rejects.toMatchObject({
+      code: 'deploy.target',
+      message: expect.stringContaining('the file system takes no folders; choose another path'),
     });
   });
 

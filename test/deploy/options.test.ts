@@ -24,7 +24,9 @@ it.each([{ env: 'TOKEN' }, { file: 'token' }])(
   'a reload command with %j is refused: other users could read it',
   async (reference) => {
     const message = await refusal({ path, reload: ['curl', '-u', reference, 'http://127.0.0.1/reload'] });
-    expect(message).toMatch(/deployTargets\.web\.reload: must not refer to .*; .*reloadEnv/);
+    expect(message).toMatch(
+      /deployTargets\.web\.reload\.2: is no secret and may be shown, .* write the value itself/,
+    );
     expect(message).not.toContain(TOKEN);
     expect(await refusal({ path, reload: ['curl'], reloadEnv: { TOKEN: reference } })).toBe('taken');
   },

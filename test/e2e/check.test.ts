@@ -9,7 +9,7 @@ import { canary } from '../support/canaries.ts';
 import { startPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { hostNames, hostsSite, issued, issuerAt } from './given.ts';
+import { hostNames, hostsConfig, hostsSite, issued, issuerAt } from './given.ts';
 
 const running: { stop(): Promise<unknown> }[] = [];
 
@@ -24,7 +24,7 @@ afterEach(async () => {
 
 interface Answer {
   readonly code: number;
-  /** What was said of each thing: `ok …`, or `FAILED …` with the advice. */
+  /** What was said of each thing: `ok …`, or `warn …` and `FAILED …` with the advice; several with a bar between. */
   readonly said: Readonly<Record<string, string>>;
 }
 
@@ -32,8 +32,12 @@ async function check(site: AgentSite): Promise<Answer> {
   const { code, stdout, stderr } = await site.run('check');
   expect(stderr).toBe('');
   const lines = stdout.trimEnd().split('\n');
-  const parts = lines.map((line) => /^(ok|FAILED) +(.+?): (.*)$/.exec(line) ?? [line, '', line, '']);
-  return { code, said: Object.fromEntries(parts.map(([, state, name, text]) => [name, `${state} ${text}`])) };
+  const said: Record<string, string> = {};
+  for (const line of lines) {
+    const [, state, name = line, text] = /^(ok|warn|FAILED) +(.+?): (.*)$/.exec(line) ?? [];
+    said[name] = [...(said[name] === undefined ? [] : [said[name]]), `${state} ${text}`].join(' | ');
+  }
+  return { code, said };
 }
 
 /** A site with nothing but an issuer that is not there, so that the rest can be looked at. */
@@ -55,6 +59,7 @@ describe('acme-agent check', () => {
       redis: expect.stringMatching(
         /^ok not running; "acme-agent start" will start \/.*-server \d+\.\d+\.\d+, which then evicts nothing and syncs every write$/,
       ),
+      'listener http01': `ok port ${pebble.httpPort} of 127.0.0.1`,
       'issuer pebble': expect.stringContaining(`ok ${pebble.directoryUrl}, profiles `),
       'deploy target web': 'ok ready',
     });
@@ -98,6 +103,9 @@ describe('acme-agent check', () => {
         untrusted: { directory: stranger.directoryUrl, agreeToTerms: true },
       },
       defaults: { issuers: ['away'] },
+      deployTargets: {
+        web: { target: 'files', path: '/etc/hosts', owner: 'no-such-user', reload: ['no-such-program'] },
+      },
       dnsAccounts: {
         program: { provider: 'exec', command: ['/no/such/program'] },
         zones: { provider: 'challtestsrv', zones: ['zone.test'], url: `http://${nowhere}`, dns: nowhere },
@@ -114,8 +122,6 @@ describe('acme-agent check', () => {
         hook: { notifier: 'webhook', url: `http://${nowhere}/${password}`, secret: password },
       },
     });
-    const path = join(site.folder, 'certificates');
-    writeFileSync(path, '');
     mkdirSync(join(site.folder, 'data'), { mode: 0o755 });
     writeFileSync(join(site.folder, 'data', 'master.key'), 'short\n', { mode: 0o600 });
     const { code, said } = await check(site);
@@ -130,11 +136,51 @@ describe('acme-agent check', () => {
       'DNS account program': wrong('/no/such/program is not there, or may not be run.*"command"'),
       'issuer away': wrong(`${nowhere} did not answer.*Check that this machine reaches the CA`),
       'DNS account zones': wrong('.*ECONNREFUSED.*'),
-      'deploy target web': wrong('certificates: is not a directory; move it or choose another path'),
+      'listener http01': expect.stringMatching(/^ok port /),
+      'deploy target web': wrong(
+        '/etc/hosts: is not a directory.* \\| FAILED this machine has no user "no-such-user".* \\| FAILED the program no-such-program of the reload',
+      ),
       'notifier mail': wrong(`the mail server ${nowhere} cannot be used: .*ECONNREFUSED`),
       'notifier hook': wrong(`the webhook hook is not reached: http://${nowhere}.*ECONNREFUSED`),
     });
     expect(JSON.stringify(said)).not.toContain(password);
+  });
+});
+
+describe('acme-agent check warns, and ends with 0,', () => {
+  it('of what works and is not as one would expect', async () => {
+    const redis = keep(await startRedis({ args: ['--appendonly', 'no'] }));
+    const site = await siteWith({
+      redis: { url: redis.url, durability: 'relaxed' },
+      http01: { port: await freePort(), address: '::1' },
+      domains: [
+        { name: 'empty.test', mode: 'individual', hosts: [] },
+        { name: 'asked.test', mode: 'custom' },
+        { name: 'full.test', mode: 'individual', hosts: ['a.full.test'] },
+      ],
+    });
+    const { code, said } = await check(site);
+    expect(said).toMatchObject({
+      redis: expect.stringMatching(/^ok .* \| warn a crash may lose the last second.*Set appendonly yes/),
+      'listener http01': expect.stringMatching(/^warn port \d+ of ::1: a CA that comes by IPv4 is not/),
+      'domain empty.test': 'warn has no host, so it has no certificate. Add its hosts, or remove it.',
+      'domain asked.test': expect.stringMatching(
+        /^warn .*mode custom makes none.* Run acme-agent issue NAME/,
+      ),
+    });
+    expect(said['domain full.test']).toBeUndefined();
+    expect(code).toBe(0);
+  });
+
+  it('of a file that the agent which runs has not taken yet', async () => {
+    const pebble = keep(await startPebble());
+    const site = await hostsSite({ pebble, hosts: hostNames(1) });
+    keep(await site.start());
+    expect((await check(site)).said.agents).toBe('ok the agent that runs here: with this configuration');
+    site.configure(hostsConfig(site, { pebble, hosts: hostNames(2) }));
+    const { code, said } = await check(site);
+    expect(said.agents).toMatch(/^warn the agent that runs here: with another configuration.*SIGHUP/);
+    expect(code).toBe(0);
   });
 });
 

@@ -113,6 +113,11 @@ describe('a second agent', () => {
     const other = keep(await otherSite.start());
     expect(other.output()).toContain('this one does no work until they agree');
     expect((await site.run('-q', 'domains', 'list')).stdout.trim()).toBe('hosts.test');
+    const check = await otherSite.run('check', '--quiet');
+    expect(check.stdout).toMatch(
+      /^warn {4}agents: agents disagree, so some do no work; \S+: with another configuration than this file; \S+: with this one\. Give all the same file.*\n$/,
+    );
+    expect(check.code).toBe(0);
     const renewal = await otherSite.run('renew-all', '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect(accepted(proxy, 'newOrder')).toBe(12);
