@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/setup/order.ts';
 import { namedSkips } from './test/setup/skips.ts';
 
 const resultsFile = process.env.ACME_AGENT_TEST_RESULTS;
@@ -15,9 +16,12 @@ export default defineConfig({
       ...(resultsFile === undefined ? [] : [['json', { outputFile: resultsFile }] as const]),
     ],
     pool: 'forks',
-    maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    teardownTimeout: 60_000,
+    // Tests wait for programs most of their time.
+    maxWorkers: 5,
+    sequence: { sequencer: LongestFirst },
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

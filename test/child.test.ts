@@ -63,7 +63,7 @@ test('after its time the program and all it started are ended', async () => {
     timeoutMs: 300,
   });
   expect(result).toMatchObject({ code: undefined, timedOut: true });
-  await vi.waitFor(async () => expect(await isRunning(Number(await readFile(file, 'utf8')))).toBe(false));
+  await expect.poll(async () => await isRunning(Number(await readFile(file, 'utf8')))).toBe(false);
 });
 
 test('a program that ignores SIGTERM is killed', { timeout: 20_000 }, async () => {

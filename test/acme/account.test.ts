@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { IssuerConfig } from '../../src/acme/index.ts';
 import { type FakeCa, problem, silence, startFakeCa } from './fake-ca.ts';
 import { layer, memoryAccounts, memoryLocks, never } from './kit.ts';
@@ -90,7 +90,7 @@ describe('registering', () => {
     const impatient = acme.session('ca', abort.signal);
     impatient.catch(() => {});
     const patient = acme.session('ca', never);
-    await vi.waitFor(() => expect(requestsTo('/new-account')).toHaveLength(1));
+    await expect.poll(() => requestsTo('/new-account')).toHaveLength(1);
     abort.abort(new Error('no time'));
     await expect(impatient).rejects.toThrow('no time');
     answer();
@@ -102,7 +102,7 @@ describe('registering', () => {
     ca.fail('/new-account', silence);
     const session = acme.session('ca', never);
     session.catch(() => {});
-    await vi.waitFor(() => expect(requestsTo('/new-account')).toHaveLength(1));
+    await expect.poll(() => requestsTo('/new-account')).toHaveLength(1);
     await acme.close();
     await expect(session).rejects.toMatchObject({ code: 'acme.network' });
   });

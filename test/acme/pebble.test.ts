@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, X509Certificate } from 'node:crypto';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import type { IssuerConfig } from '../../src/acme/index.ts';
 import { secret } from '../../src/core/secret.ts';
 import { type PebbleOptions, startPebble, type TestPebble } from '../support/pebble.ts';
@@ -39,16 +39,16 @@ describe('an order at Pebble', () => {
     const session = await acme.session('ca', never);
     const expected = ['GET /dir', 'GET /dir', 'GET /nonce-plz', 'POST /sign-me-up'];
     // The first look at the directory is that of the test support.
-    await vi.waitFor(() => expect(requestsTo(pebble)).toEqual(expected));
+    await expect.poll(() => requestsTo(pebble)).toEqual(expected);
     await issue(session, ['a.example.com'], { answers });
     await acme.session('ca', never);
     const order = ['order-plz', 'authZ', 'chalZ', 'my-order', 'finalize-order', 'my-order', 'certZ'];
-    await vi.waitFor(() => {
+    const collapsed = () => {
       const made = requestsTo(pebble).slice(expected.length);
       // One poll or more, as fast as Pebble is.
-      const collapsed = made.filter((request, index) => request !== made[index - 1]);
-      expect(collapsed).toEqual(order.map((path) => `POST /${path}`));
-    });
+      return made.filter((request, index) => request !== made[index - 1]);
+    };
+    await expect.poll(collapsed).toEqual(order.map((path) => `POST /${path}`));
   });
 
   test.each([0, 20, 50])('is finished at %i percent of nonces rejected', async (nonceReject) => {
@@ -126,7 +126,7 @@ describe('an order at Pebble', () => {
     if (!challenge) throw new Error('no http-01 challenge');
     answers.set(challenge.token, session.keyAuthorization(challenge.token));
     await session.respond(challenge.url, never);
-    await vi.waitFor(async () => expect((await session.order(order.url, never)).status).toBe('ready'));
+    await expect.poll(async () => (await session.order(order.url, never)).status).toBe('ready');
     await session.respond(challenge.url, never);
   });
 
@@ -140,7 +140,7 @@ describe('an order at Pebble', () => {
         ...session,
         async finalize(order, csrDer, signal) {
           got.push(await session.finalize(order, csrDer, signal));
-          await vi.waitFor(async () => expect((await session.order(order.url, never)).status).toBe('valid'));
+          await expect.poll(async () => (await session.order(order.url, never)).status).toBe('valid');
           return session.finalize(order, csrDer, signal);
         },
       },
@@ -198,9 +198,7 @@ describe('the account at Pebble', () => {
 
     const again = openLayer(pebble, {}, first.accounts);
     expect((await again.acme.session('ca', never)).accountUrl).toBe(accountUrl);
-    await vi.waitFor(() =>
-      expect(requestsTo(pebble).filter((one) => one === 'POST /sign-me-up')).toHaveLength(1),
-    );
+    await expect.poll(() => requestsTo(pebble).filter((one) => one === 'POST /sign-me-up')).toHaveLength(1);
 
     await first.accounts.put({ ...stored, url: undefined, contacts: [] });
     const found = openLayer(pebble, {}, first.accounts);

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { connect, createServer as createTcpServer, type Socket } from 'node:net';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { createTransport, type Transport } from '../../src/acme/transport.ts';
 import { systemClock } from '../../src/clock.ts';
 import { silence, startFakeCa } from './fake-ca.ts';
@@ -69,7 +69,7 @@ describe('the transport', () => {
     ca.fail('/dir', (response) => response.writeHead(200).write('{'));
     const answer = transport.send({ method: 'GET', url: ca.directoryUrl }, never);
     answer.catch(() => {});
-    await vi.waitFor(() => expect(ca.requests).toHaveLength(1));
+    await expect.poll(() => ca.requests).toHaveLength(1);
     expect(deadlines.map(({ ms }) => ms)).toEqual([60_000]);
     deadlines[0]?.run();
     await expect(answer).rejects.toMatchObject({ code: 'acme.network', message: /60 s/ });
@@ -128,7 +128,7 @@ describe('the transport', () => {
     const stuck = Array.from({ length: 20 }, () =>
       transport.send({ method: 'GET', url: ca.directoryUrl }, abort.signal).catch(() => 'aborted'),
     );
-    await vi.waitFor(() => expect(ca.requests).toHaveLength(16));
+    await expect.poll(() => ca.requests).toHaveLength(16);
     abort.abort();
     expect(new Set(await Promise.all(stuck))).toEqual(new Set(['aborted']));
     expect((await transport.send({ method: 'GET', url: ca.url }, never)).status).toBe(404);

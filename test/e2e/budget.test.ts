@@ -7,6 +7,7 @@ import {
   asked,
   breakOrders,
   deployed,
+  explained,
   hostNames,
   hostsSite,
   issued,
@@ -47,11 +48,7 @@ describe('the limits of a CA', () => {
       () => hosts.filter((host) => deployed(site, host)?.selfSigned === false).length === 2,
     );
     const [late = ''] = hosts.filter((host) => deployed(site, host)?.selfSigned !== false);
-    await until('the third waits', async () =>
-      (await site.run('why', late)).stdout.includes(
-        'Its order waits for room at pebble: orders of the account (2 in 1 hour).',
-      ),
-    );
+    await explained(site, late, 'Its order waits for room at pebble: orders of the account (2 in 1 hour).');
     expect(accepted(proxy, 'newOrder')).toBe(2);
     const { issuers, orders } = answer.parse(await site.json('budget'));
     expect(issuers).toEqual([
@@ -98,10 +95,9 @@ describe('an issuer that has paused a name', () => {
       body: { type: 'urn:ietf:params:acme:error:rateLimited', detail },
     });
     keep(await site.start());
-    const why = async () => (await site.run('why', host)).stdout;
-    await until('it is paused', async () => (await why()).includes('pebble has paused it since'));
-    expect(await why()).toContain(url);
-    expect(await why()).toMatch(/Next: attempt 2 at .* \(in [67] days\)/);
+    const told = await explained(site, host, 'pebble has paused it since');
+    expect(told).toContain(url);
+    expect(told).toMatch(/Next: attempt 2 at .* \(in [67] days\)/);
     const refused = await site.run('renew', host, '--wait');
     expect(refused.code).not.toBe(0);
     expect(refused.stdout).toContain(`acme-agent retry hosts.test/${host}/ec`);
@@ -109,6 +105,6 @@ describe('an issuer that has paused a name', () => {
     fault.mend();
     expect(await site.run('retry', host, '--wait')).toMatchObject({ code: 0 });
     await issued(site, [host]);
-    expect(await why()).not.toContain('paused');
+    expect((await site.run('why', host)).stdout).not.toContain('paused');
   });
 });

@@ -6,12 +6,11 @@ import { startPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import { startRedis } from '../support/redis.ts';
-import { accepted, hostNames, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
+import { accepted, hostNames, hostsSite, issued, keepFor, proxyBefore } from './given.ts';
 
-const keep = keepUntilEnd();
-
-describe('a killed agent', () => {
-  it('completes the same order after the CA accepted finalize and its answer was lost', async () => {
+describe.concurrent('a killed agent', () => {
+  it('completes the same order after the CA accepted finalize and its answer was lost', async (test) => {
+    const keep = keepFor(test);
     // The finalize that is held must be the one that the CA accepts.
     const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await proxyBefore(pebble));
@@ -28,7 +27,8 @@ describe('a killed agent', () => {
     expect(proxy.counts()).toMatchObject({ newOrder: 1, finalize: 1, cert: 1 });
   }, 90_000);
 
-  it('finds its own Redis and the same certificates when it is started again', async () => {
+  it('finds its own Redis and the same certificates when it is started again', async (test) => {
+    const keep = keepFor(test);
     const pebble = keep(await startPebble());
     const proxy = keep(await proxyBefore(pebble));
     const hosts = hostNames(3);
@@ -52,10 +52,11 @@ describe('a killed agent', () => {
   }, 90_000);
 });
 
-describe('Redis killed under load', () => {
+describe.concurrent('Redis killed under load', () => {
   const hosts = hostNames(40);
 
-  it('loses nothing when it comes back', async () => {
+  it('loses nothing when it comes back', async (test) => {
+    const keep = keepFor(test);
     const pebble = keep(await startPebble());
     const proxy = keep(await proxyBefore(pebble));
     const redis = keep(await startRedis());
@@ -68,7 +69,8 @@ describe('Redis killed under load', () => {
     expect(finalizedOrders(proxy)).toBe(hosts.length);
   }, 180_000);
 
-  it('does not keep an agent from ending', async () => {
+  it('does not keep an agent from ending', async (test) => {
+    const keep = keepFor(test);
     const pebble = keep(await startPebble());
     const redis = keep(await startRedis());
     const site = await hostsSite({ pebble, hosts: hostNames(1), config: { redis: { url: redis.url } } });
@@ -78,7 +80,8 @@ describe('Redis killed under load', () => {
     expect(await agent.stop(60_000)).toMatchObject({ code: 0 });
   }, 120_000);
 
-  it('loses nothing when it is the own Redis of the agent, which starts it again', async () => {
+  it('loses nothing when it is the own Redis of the agent, which starts it again', async (test) => {
+    const keep = keepFor(test);
     const pebble = keep(await startPebble());
     const proxy = keep(await proxyBefore(pebble));
     const site = await hostsSite({ pebble, proxy, hosts });

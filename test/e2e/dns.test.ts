@@ -1,11 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
 import type { JournalEntry } from '../../src/core/ports.ts';
-import { secret } from '../../src/core/secret.ts';
-import { openStore } from '../../src/store/index.ts';
-import { silentLog } from '../store/samples.ts';
 import type { AgentSite } from '../support/agent.ts';
 import { startBind, type TestBind } from '../support/bind.ts';
 import { startPebble } from '../support/pebble.ts';
@@ -14,6 +10,7 @@ import { startRedis } from '../support/redis.ts';
 import { type Route53, startRoute53 } from '../support/route53.ts';
 import { testFolder } from '../support/run-folder.ts';
 import { accepted, deployed, issued, keepUntilEnd, proxyBefore } from './given.ts';
+import { storeOf } from './store-of.ts';
 import { bindAccount, recordsOf, startScriptedZone, zonesSite } from './zones.ts';
 
 const keep = keepUntilEnd();
@@ -112,13 +109,7 @@ describe('a killed agent leaves no TXT record behind', () => {
     // Removals linger a moment to share calls: both challenges are still there.
     expect(await values()).toHaveLength(5);
 
-    const masterKey = readFileSync(join(site.folder, 'data', 'master.key'), 'utf8');
-    const store = await openStore({
-      redis: { url: redis.url },
-      masterKeys: [secret<Uint8Array>(Buffer.from(masterKey, 'base64'))],
-      clock: systemClock,
-      log: silentLog,
-    });
+    const store = await storeOf(site, redis);
     expect((await store.journal.all()).map(({ state }) => state)).toEqual(['removing', 'removing']);
     const now = Date.now();
     await store.journal.intend([entry('over', now - 1000), entry('leased', now + 600_000)]);

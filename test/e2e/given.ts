@@ -1,20 +1,32 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
+import { afterEach, type TestContext } from 'vitest';
 import { type AgentSite, agentSite } from '../support/agent.ts';
 import type { TestPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import { type CallKind, type FakeAnswer, startProxy, type TestProxy } from '../support/proxy.ts';
 
+export type Keep = <T extends { stop(): Promise<unknown> }>(one: T) => T;
+
 /** What a test starts is stopped after it, the last first. */
-export function keepUntilEnd(): <T extends { stop(): Promise<unknown> }>(one: T) => T {
+export function keepUntilEnd(): Keep {
   const running: { stop(): Promise<unknown> }[] = [];
   afterEach(async () => {
     for (const one of running.splice(0).reverse()) await one.stop();
   });
   return (one) => {
     running.push(one);
+    return one;
+  };
+}
+
+/** The same for one of several tests that run at once. */
+export function keepFor({ onTestFinished }: Pick<TestContext, 'onTestFinished'>): Keep {
+  return (one) => {
+    onTestFinished(async () => {
+      await one.stop();
+    });
     return one;
   };
 }
@@ -97,6 +109,25 @@ export async function issued(
   };
   await until(`${labels.length} certificates are deployed`, () => labels.every(isNew), timeoutMs);
   return new Map(labels.map((label) => [label, deployed(site, label, domain)?.serial ?? '']));
+}
+
+/** Waits until `why` says these words of a host, and resolves with all that it says. */
+export async function explained(site: AgentSite, host: string, words: RegExp | string): Promise<string> {
+  let said = '';
+  await until(
+    `why ${host} says ${words}`,
+    async () => {
+      said = (await site.run('why', host)).stdout;
+      if (typeof words === 'string' ? said.includes(words) : words.test(said)) return true;
+      // Each look is a process of its own.
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      return false;
+    },
+    60_000,
+  ).catch((error: unknown) => {
+    throw new Error(`${error}; it says:\n${said}`);
+  });
+  return said;
 }
 
 /** Calls of a kind that the CA took; not those with a nonce that it rejected. */

@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentSite } from '../support/agent.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
-import { type ServerProcess, until } from '../support/process.ts';
+import type { ServerProcess } from '../support/process.ts';
 import { startProxy, type TestProxy } from '../support/proxy.ts';
-import { hostsSite, issued, issuerAt } from './given.ts';
+import { explained, hostsSite, issued, issuerAt } from './given.ts';
 
 /** One agent with three CAs, whose options are spread so that each is there once. */
 let site: AgentSite;
 let agent: ServerProcess;
 let proxy: TestProxy;
 let preferred: string;
-let before: ReadonlyMap<string, string>;
 const pebbles: TestPebble[] = [];
 
 const day = 86_400_000;
@@ -24,7 +23,6 @@ const profiles = {
 };
 
 const keyTypes = ['p256', 'p384', 'rsa2048', 'rsa3072', 'rsa4096'] as const;
-const drilled = Array.from({ length: 50 }, (_, index) => `d${index}.drill.test`);
 
 interface Wish {
   readonly name: string;
@@ -75,15 +73,10 @@ beforeAll(async () => {
         unbound: issuerAt(three),
       },
       defaults: { issuers: ['one'] },
-      domains: [
-        ...wishes.map(domain),
-        { name: 'drill.test', mode: 'individual', challenge: 'http-01', hosts: drilled },
-      ],
+      domains: wishes.map(domain),
     },
   });
   agent = await site.start();
-  before = await issued(site, drilled, { domain: 'drill.test' });
-  await Promise.all(drilled.map((name) => moveIntoPast(one, name)));
 }, 120_000);
 
 afterAll(async () => {
@@ -91,14 +84,6 @@ afterAll(async () => {
   await proxy?.stop();
   for (const pebble of pebbles.reverse()) await pebble.stop();
 });
-
-/** The CA says that the certificate should have been renewed a year ago. */
-async function moveIntoPast(pebble: TestPebble, name: string): Promise<void> {
-  const [leaf] = chainOf('drill.test', name);
-  const [start, end] = [366, 365].map((days) => new Date(Date.now() - days * day).toISOString());
-  const ariResponse = JSON.stringify({ suggestedWindow: { start, end } });
-  await pebble.management('/set-renewal-info/', { certificate: String(leaf), ariResponse });
-}
 
 /** What lies at the target for a label, the leaf first. */
 function chainOf(domain: string, label: string): readonly X509Certificate[] {
@@ -129,14 +114,6 @@ function daysOf(leaf: X509Certificate | undefined): number {
 function orderOf(name: string): unknown {
   const isFor = (payload: unknown) => JSON.stringify(payload ?? '').includes(`"${name}"`);
   return proxy.calls.find(({ kind, payload }) => kind === 'newOrder' && isFor(payload))?.payload;
-}
-
-async function says(host: string, words: RegExp): Promise<void> {
-  await until(
-    `why ${host} says ${words}`,
-    async () => words.test((await site.run('why', host)).stdout),
-    30_000,
-  );
 }
 
 describe('a key', () => {
@@ -181,7 +158,7 @@ describe('a profile', () => {
   });
 
   it('that is required and that the CA lacks is said, and nothing is ordered', async () => {
-    await says('www.required.test', /one has no profile "nosuch"; it offers .*shortlived/s);
+    await explained(site, 'www.required.test', /one has no profile "nosuch"; it offers .*shortlived/s);
     expect(orderOf('www.required.test')).toBeUndefined();
   });
 });
@@ -221,34 +198,6 @@ describe('a CA that takes bound accounts only', () => {
   });
 
   it('is not asked for an account without one, and that is said', async () => {
-    await says('www.unbound.test', /unbound only takes accounts that are bound to a customer/);
+    await explained(site, 'www.unbound.test', /unbound only takes accounts that are bound to a customer/);
   });
-});
-
-describe('fifty certificates whose windows a CA moves into the past', () => {
-  it('are all renewed within a tick of the next poll, each by one order that names its predecessor', async () => {
-    const polls = new Map<string, number>();
-    const orders = new Map<string, number>();
-    const look = () => {
-      for (const { kind, path, payload, at, status } of proxy.calls) {
-        const { replaces, identifiers } = (payload ?? {}) as {
-          readonly replaces?: string;
-          readonly identifiers?: readonly { readonly value: string }[];
-        };
-        const isDrilled = identifiers?.some(({ value }) => value.endsWith('.drill.test')) === true;
-        if (kind === 'renewalInfo') polls.set(path.split('/').at(-1) ?? '', at);
-        if (kind === 'newOrder' && status === 201 && isDrilled && replaces !== undefined)
-          orders.set(replaces, at);
-      }
-      return orders.size;
-    };
-    await until('all have been ordered anew', () => look() === drilled.length, 150_000);
-    for (const [certId, at] of orders) expect(at - (polls.get(certId) ?? 0)).toBeLessThan(60_000);
-    await issued(site, drilled, { domain: 'drill.test', before });
-    const placed = proxy.calls.filter(
-      ({ kind, payload, status }) =>
-        kind === 'newOrder' && status === 201 && JSON.stringify(payload).includes('.drill.test'),
-    );
-    expect(placed).toHaveLength(2 * drilled.length);
-  }, 200_000);
 });

@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { type AgentSite, agentSite } from '../support/agent.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
-import { until } from '../support/process.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import {
   accepted,
   asked,
+  explained,
   hostNames,
   hostsConfig,
   issued,
@@ -75,10 +75,6 @@ function getJson(url: string, caFile: string): Promise<unknown> {
   });
 }
 
-async function why(site: AgentSite): Promise<string> {
-  return (await site.run('why', host)).stdout;
-}
-
 describe('CAA records', () => {
   it('that exclude a CA stop the order before it is made; the second issuer is used', async () => {
     const { pebble, site, first, second } = await lookingAgent();
@@ -92,8 +88,7 @@ describe('CAA records', () => {
     const { pebble, site, first, second } = await lookingAgent({ defaults: { issuers: ['first'] } });
     await pebble.dns?.addCaa('hosts.test', [{ tag: 'issue', value: ';' }]);
     keep(await site.start());
-    await until('the order was stopped', async () => (await why(site)).includes('CAA'));
-    const told = await why(site);
+    const told = await explained(site, host, 'CAA');
     const line = /hosts\.test\. IN CAA 0 issue "(\S+; accounturi=https:\S+)"/.exec(told)?.[1] ?? '';
     expect(line, told).toMatch(/^first\.test; accounturi=https:/);
     expect([asked(first), asked(second)]).toEqual([0, 0]);
@@ -114,8 +109,7 @@ describe('a host that somebody else answers for', () => {
     const end = () => new Promise<void>((resolve) => void other.close(() => resolve()));
     keep({ stop: async () => void (other.listening && (await end())) });
     keep(await site.start());
-    await until('it was looked at', async () => (await why(site)).includes('it answered with status 404'));
-    expect(await why(site)).toContain('challenge');
+    expect(await explained(site, host, 'it answered with status 404')).toContain('challenge');
     expect([asked(first), asked(second)]).toEqual([0, 0]);
 
     const { stdout: look } = await site.run('preflight', host);

@@ -1,33 +1,24 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { aclRulesFor, newerCommands } from '../../src/store/acl.ts';
 import { startCluster } from '../store/servers.ts';
 import type { AgentSite } from '../support/agent.ts';
-import { startPebble, type TestPebble } from '../support/pebble.ts';
+import { startPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { testFolder } from '../support/run-folder.ts';
 import { createSecretSearch } from '../support/secret-search.ts';
-import { accepted, deployed, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
+import { accepted, deployed, hostsSite, issued, type Keep, keepFor, proxyBefore } from './given.ts';
 
 const renewed = 'h0.hosts.test';
 const other = 'h1.hosts.test';
 const hosts = [renewed, other];
-const keep = keepUntilEnd();
-let pebble: TestPebble;
-
-beforeAll(async () => {
-  // A rejected nonce would count as one more call.
-  pebble = await startPebble({ nonceReject: 0 });
-});
-
-afterAll(() => pebble.stop());
-
-function siteOn(redis: object): Promise<AgentSite> {
-  return hostsSite({ pebble, hosts, config: { redis } });
+/** Each with a CA of its own, which looks for the answers of one agent. */
+async function siteOn(keep: Keep, redis: object): Promise<AgentSite> {
+  return hostsSite({ pebble: keep(await startPebble()), hosts, config: { redis } });
 }
 
 const listed = z.object({
@@ -56,7 +47,7 @@ async function serialsListedAndServed(site: AgentSite): Promise<Record<string, s
 }
 
 /** TLS only; the agent's user may do what the documented rules allow, and `cli` is an administrator's. */
-async function startGuarded(): Promise<{ redis: TestRedis; options: object }> {
+async function startGuarded(keep: Keep): Promise<{ redis: TestRedis; options: object }> {
   const [password, user] = ['p@ss_word:/1', { name: 'admin', password: 'another-p@ss_word' }];
   const aclFile = join(testFolder('acl'), 'users.acl');
   // The server of the tests may be older than the newest commands.
@@ -72,7 +63,7 @@ async function startGuarded(): Promise<{ redis: TestRedis; options: object }> {
 }
 
 /** Issues, deploys and lists on this store, renews by a command, and says by what means the store is durable. */
-async function lives(site: AgentSite): Promise<string> {
+async function lives(keep: Keep, site: AgentSite): Promise<string> {
   const agent = keep(await site.start());
   const first = await issued(site, hosts);
   const renewal = await site.run('renew', renewed, '--force', '--wait');
@@ -92,71 +83,84 @@ async function refusal(site: AgentSite): Promise<string> {
   }
 }
 
-describe('an agent issues, deploys, lists and renews', () => {
-  it('on a Redis of its own', async () => {
-    expect(await lives(await siteOn({}))).toBe('always');
+describe.concurrent('an agent issues, deploys, lists and renews', () => {
+  it('on a Redis of its own', async (test) => {
+    const keep = keepFor(test);
+    expect(await lives(keep, await siteOn(keep, {}))).toBe('always');
   });
 
-  it('on a Redis with TLS and a user of least rights', async () => {
-    const { redis, options } = await startGuarded();
-    expect(await lives(await siteOn(options))).toBe('always');
+  it('on a Redis with TLS and a user of least rights', async (test) => {
+    const keep = keepFor(test);
+    const { redis, options } = await startGuarded(keep);
+    expect(await lives(keep, await siteOn(keep, options))).toBe('always');
     expect(await redis.cli('ACL', 'DRYRUN', 'acme-agent', 'FLUSHALL')).toContain('no permissions');
   });
 
-  it('on a cluster of three', async () => {
+  it('on a cluster of three', async (test) => {
+    const keep = keepFor(test);
     const cluster = keep(await startCluster());
     const nodes = cluster.endpoints.map(({ host, port }) => `${host}:${port}`);
-    expect(await lives(await siteOn({ cluster: nodes }))).toBe('always');
+    expect(await lives(keep, await siteOn(keep, { cluster: nodes }))).toBe('always');
   });
 
-  it('on a Valkey that syncs every second, where each durable write waits for its sync', async () => {
+  it('on a Valkey that syncs every second, where each durable write waits for its sync', async (test) => {
+    const keep = keepFor(test);
     const valkey = keep(await startRedis({ valkey: true, args: ['--appendfsync', 'everysec'] }));
-    expect(await lives(await siteOn({ url: valkey.url }))).toBe('waitaof');
+    expect(await lives(keep, await siteOn(keep, { url: valkey.url }))).toBe('waitaof');
     expect(String(await valkey.cli('INFO', 'commandstats'))).toMatch(/cmdstat_waitaof:calls=[1-9]/);
   });
 });
 
-describe('a Redis that may lose certificates', () => {
-  it('is refused for its sync with the remedy, and taken where the operator accepts the risk', async () => {
+describe.concurrent('a Redis that may lose certificates', () => {
+  it('is refused for its sync with the remedy, and taken where the operator accepts the risk', async (test) => {
+    const keep = keepFor(test);
     const redis = keep(await startRedis({ args: ['--appendfsync', 'everysec'] }));
-    const site = await siteOn({ url: redis.url });
+    const site = await siteOn(keep, { url: redis.url });
     const words = await refusal(site);
     expect(words).toContain('may lose acknowledged writes: appendonly is yes, appendfsync everysec');
     expect(words).toContain('redis.durability: relaxed');
-    expect(await lives(await siteOn({ url: redis.url, durability: 'relaxed' }))).toBe('none');
+    expect(await lives(keep, await siteOn(keep, { url: redis.url, durability: 'relaxed' }))).toBe('none');
   });
 
-  it('is refused for its eviction with the remedy', async () => {
+  it('is refused for its eviction with the remedy', async (test) => {
+    const keep = keepFor(test);
     const redis = keep(await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] }));
-    const words = await refusal(await siteOn({ url: redis.url }));
+    const words = await refusal(await siteOn(keep, { url: redis.url }));
     expect(words).toContain('its maxmemory-policy is allkeys-lru');
     expect(words).toContain('Set maxmemory-policy noeviction');
   });
 });
 
-describe('a store that was lost', () => {
-  it('in Redis comes back from a backup with the same certificates, and nothing is ordered', async () => {
-    const { redis, options } = await startGuarded();
+describe.concurrent('a store that was lost', () => {
+  it('in Redis comes back from a backup with the same certificates, and nothing is ordered', async (test) => {
+    const keep = keepFor(test);
+    const { redis, options } = await startGuarded(keep);
     const lose = async (_: AgentSite, file: string) => {
       await redis.cli('FLUSHALL');
-      const stranger = await siteOn(options);
+      const stranger = await siteOn(keep, options);
       const refused = await stranger.run('restore', file);
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('master key') });
       expect(await redis.cli('DBSIZE')).toBe(0);
     };
-    await comesBack({ redis: options, lose });
+    await comesBack(keep, { redis: options, lose });
   });
 
-  it("of the agent's own comes back likewise", async () => {
+  it("of the agent's own comes back likewise", async (test) => {
+    const keep = keepFor(test);
     const lose = async (site: AgentSite) => rmSync(join(site.folder, 'data', 'redis'), { recursive: true });
-    await comesBack({ redis: {}, lose });
+    await comesBack(keep, { redis: {}, lose });
   });
 });
 
-async function comesBack(lost: {
-  readonly redis: object;
-  readonly lose: (site: AgentSite, file: string) => Promise<void>;
-}): Promise<void> {
+async function comesBack(
+  keep: Keep,
+  lost: {
+    readonly redis: object;
+    readonly lose: (site: AgentSite, file: string) => Promise<void>;
+  },
+): Promise<void> {
+  // A rejected nonce would count as one more call.
+  const pebble = keep(await startPebble({ nonceReject: 0 }));
   const proxy = keep(await proxyBefore(pebble));
   const site = await hostsSite({ pebble, proxy, hosts, config: { redis: lost.redis } });
   const first = await site.start();

@@ -237,7 +237,9 @@ describe('the life of port 80', () => {
       release = resolve;
     });
     let asked = false;
-    const { port, port80 } = await start(undefined, {
+    // Nobody else ends the connection that is held.
+    const slow = { headersMs: 300_000, requestMs: 300_000 };
+    const { port, port80 } = await start(slow, {
       get: () => {
         asked = true;
         return looked;
@@ -249,13 +251,11 @@ describe('the life of port 80', () => {
     const answer = ask(port, `/.well-known/acme-challenge/${token}`);
     await expect.poll(() => asked).toBe(true);
 
-    const startedAt = performance.now();
     const closed = port80.close();
     release(keyAuthorization);
     expect(await answer).toMatchObject({ status: 200, body: keyAuthorization });
     await closed;
     await held;
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
     await expect(ask(port, '/')).rejects.toThrow();
     await port80.close();
   });

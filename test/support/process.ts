@@ -21,7 +21,7 @@ export interface ServerSpec {
     | { readonly socket: string }
     | (() => Promise<boolean>)
     | undefined;
-  /** Default 20 s. */
+  /** Default 30 s. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -90,7 +90,7 @@ export async function startProcess(spec: ServerSpec): Promise<ServerProcess> {
 export async function until(
   what: string,
   probe: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (performance.now() < deadline) {

@@ -1,0 +1,3 @@
+import { testEachBlow } from './kill-suite.ts';
+
+testEachBlow('dns-01');
