@@ -245,7 +245,8 @@ describe('three workers on one ledger, in any order of events', () => {
         // Debts of probes, and what failed late, take up to another period or two.
         await pass(model, 40 * hour, true);
         const levels = await budgetOf(model, 0).levels('ca', [['a.one.test'], ['two.test', '*.two.test']]);
-        for (const { left, count } of levels) expect(left).toBe(count);
+        expect(levels).not.toEqual([]);
+        expect(levels.filter(({ left, count }) => left !== count)).toEqual([]);
       }),
       { numRuns: 30 },
     );

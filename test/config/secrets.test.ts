@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Secret } from '../../src/core/secret.ts';
 import { canary } from '../support/canaries.ts';
 import { issuers, write } from './write.ts';
 
@@ -16,7 +17,8 @@ notifiers:
     );
     const { config, sharedHash } = await file.load({ REDIS: one });
     expect(config.redis.password?.reveal()).toBe(one);
-    expect(config.notifiers[0]?.options).toMatchObject({ url: expect.anything(), secret: expect.anything() });
+    const options = config.notifiers[0]?.options as Record<'url' | 'secret', Secret<string>>;
+    expect([options.url.reveal(), options.secret.reveal()]).toEqual([`https://x.example/${two}`, three]);
     expect(JSON.stringify({ config, sharedHash })).not.toMatch(/canary-/);
   });
 

@@ -205,7 +205,8 @@ export function describeProvider(name: string, { traits, setup, notApplicable }:
     });
 
     it('finds nothing wrong with good credentials', async () => {
-      await subject.provider.check?.(signal);
+      expect(subject.provider.check).toBeDefined();
+      await expect(subject.provider.check?.(signal)).resolves.toBeUndefined();
     });
 
     itWith('throttleOnce', 'gets through after a refusal for haste', async () => {

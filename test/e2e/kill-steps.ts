@@ -206,5 +206,10 @@ function namesOf(payload: unknown): readonly string[] {
 async function txtCount(name: string, server: string): Promise<number> {
   const resolver = new Resolver({ timeout: 2000, tries: 2 });
   resolver.setServers([server]);
-  return (await resolver.resolveTxt(name).catch(() => [])).length;
+  const isNone = ({ code }: NodeJS.ErrnoException) => code === 'ENOTFOUND' || code === 'ENODATA';
+  const records = await resolver.resolveTxt(name).catch((error: NodeJS.ErrnoException) => {
+    if (isNone(error)) return [];
+    throw error;
+  });
+  return records.length;
 }
