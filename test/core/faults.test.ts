@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Call, CallKind, Fault, TestProxy } from '../support/proxy.ts';
+import { eachWiredWorld } from './each-world.ts';
 import { always, date, expectPeace, kinds, problem, until } from './fault-kit.ts';
 import { hour, minute, t0 } from './given.ts';
-import { startWiredWorlds, type WiredWorld, type WiredWorlds } from './wired-world.ts';
+import type { WiredWorld } from './wired-world.ts';
 
-let worlds: WiredWorlds;
 let world: WiredWorld;
 
-beforeAll(async () => {
-  worlds = await startWiredWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWiredWorld((opened) => {
+  world = opened;
 });
 
 interface Hour {

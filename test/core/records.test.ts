@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../src/core/errors.ts';
 import { editDeployment, editRenewal } from '../../src/core/records.ts';
-import { startWorlds, type World, type Worlds, www } from './world.ts';
+import { eachWorld } from './each-world.ts';
+import { type World, www } from './world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
 describe('two writers of one renewal state', () => {

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import { fanOut, fanOutId } from '../../../src/core/notice/notify.ts';
 import type { NewEvent } from '../../../src/core/types.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
-import { startWorlds, type World, type Worlds } from '../world.ts';
+import type { World } from '../world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
 const away = failing(new AgentError('notify.failed', 'the mail server is away'));

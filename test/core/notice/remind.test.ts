@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import { silenceUntil } from '../../../src/core/notice/reminders.ts';
 import type { Notice } from '../../../src/core/ports.ts';
@@ -6,19 +6,15 @@ import { editRenewal } from '../../../src/core/records.ts';
 import { refreshDue } from '../../../src/core/renewal/due-index.ts';
 import { dueOfLineage } from '../../../src/core/renewal/next-action.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { type World, www } from '../world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
 const away = failing(new AgentError('notify.failed', 'the mail server is away'));

@@ -1,19 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing, losingAnswer } from '../gate.ts';
 import { day, minute, t0 } from '../given.ts';
 import { problemError } from '../scripted-ca.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { type World, www } from '../world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
 const network = new AgentError('acme.network', 'the connection broke');

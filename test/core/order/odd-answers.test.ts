@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Passing } from '../../support/proxy.ts';
 import { createCaSigner } from '../ca-signer.ts';
+import { eachWiredWorld } from '../each-world.ts';
 import { always, attempts, date, expectPeace, problem, until } from '../fault-kit.ts';
 import { day, hour, minute, t0 } from '../given.ts';
-import { startWiredWorlds, type WiredWorld, type WiredWorlds } from '../wired-world.ts';
+import type { WiredWorld } from '../wired-world.ts';
 import { www } from '../world.ts';
 
-let worlds: WiredWorlds;
 let world: WiredWorld;
 
-beforeAll(async () => {
-  worlds = await startWiredWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWiredWorld((opened) => {
+  world = opened;
 });
 
 const issuer = () => world.store.certificates.certificate(www).then((one) => one?.issuer);
@@ -25,14 +21,18 @@ describe('a Retry-After', () => {
     (value: string) =>
     ({ headers }: Passing) => ({ headers: { ...headers, 'retry-after': value } });
 
+  /** Each order takes its time, and its answers are changed on their way. */
+  async function wantSlowly(change: (passing: Passing) => object): Promise<void> {
+    world.first.ways.validationMs = 8000;
+    world.first.ways.processingMs = 8000;
+    for (const kind of ['order', 'finalize'] as const) world.wire.first.rewrite(kind, change, always);
+    await world.want({ issuers: ['first'] });
+  }
+
   it.each(['0', 'Thu, 01 Jan 1970 00:00:00 GMT', 'soon', '-5'])(
     'of %s at an open order does not make us hurry',
     async (value) => {
-      world.first.ways.validationMs = 8000;
-      world.first.ways.processingMs = 8000;
-      world.wire.first.rewrite('order', retryAfter(value), always);
-      world.wire.first.rewrite('finalize', retryAfter(value), always);
-      await world.want({ issuers: ['first'] });
+      await wantSlowly(retryAfter(value));
       await world.live(10 * minute);
       await expectPeace(world);
       expect(world.wire.first.counts().order).toBeLessThanOrEqual(32);
@@ -43,11 +43,7 @@ describe('a Retry-After', () => {
   it.each(['99999999999', date(t0 + 300 * day)])(
     'of %s at an open order delays it by an hour at most',
     async (value) => {
-      world.first.ways.validationMs = 8000;
-      world.first.ways.processingMs = 8000;
-      world.wire.first.rewrite('order', retryAfter(value), always);
-      world.wire.first.rewrite('finalize', retryAfter(value), always);
-      await world.want({ issuers: ['first'] });
+      await wantSlowly(retryAfter(value));
       await world.live(3 * hour);
       await expectPeace(world);
       expect(world.first.orders).toHaveLength(1);

@@ -1,21 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import { renew } from '../../../src/core/renewal/renew.ts';
 import type { Task } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
 import { day, minute, t0 } from '../given.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { type World, www } from '../world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
 const down = failing(new AgentError('acme.network', 'no route'));

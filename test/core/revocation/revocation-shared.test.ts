@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import { editRenewal } from '../../../src/core/records.ts';
-import type { Bundle, LineageId } from '../../../src/core/types.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute } from '../given.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { observe } from './observe.ts';
 import { revokeIn } from './revoke-command.ts';
 
 let worlds: Worlds;
@@ -21,23 +21,7 @@ beforeEach(async () => {
 const api = 'example.com/api.example.com/ec';
 const web = `web|${www}`;
 
-async function held(lineage: LineageId = www): Promise<Bundle> {
-  const bundle = await world.store.certificates.bundle(lineage);
-  if (bundle === undefined) throw new Error(`${lineage} holds nothing`);
-  return bundle;
-}
-
-const stateOf = (lineage: LineageId = www) => world.store.renewals.get(lineage);
-const revoked = () => world.first.revocations.map(({ serial }) => serial);
-const shown = () => world.web.shows(www)?.certificate;
-const itemsOf = async (task: string) => (await world.store.tasks.get(task))?.items;
-
-/** A host with its certificate at its target. */
-async function inUse(): Promise<Bundle> {
-  await world.want({ issuers: ['first'] });
-  await world.live(minute);
-  return held();
-}
+const { held, inUse, stateOf, revoked, shown, itemsOf } = observe(() => world);
 
 describe('a compromised key', () => {
   it('takes every certificate that has it: each lineage gets a new key before its own is revoked', async () => {

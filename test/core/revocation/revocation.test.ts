@@ -1,35 +1,22 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import type { RevocationRequest } from '../../../src/core/ports.ts';
-import type { Bundle, LineageId } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing, losingAnswer } from '../gate.ts';
 import { aHost, day, hour, minute, t0 } from '../given.ts';
 import { problemError } from '../scripted-ca.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { type World, www } from '../world.ts';
+import { observe } from './observe.ts';
 import { revokeIn } from './revoke-command.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
-async function held(lineage: LineageId = www): Promise<Bundle> {
-  const bundle = await world.store.certificates.bundle(lineage);
-  if (bundle === undefined) throw new Error(`${lineage} holds nothing`);
-  return bundle;
-}
-
-const stateOf = (lineage: LineageId = www) => world.store.renewals.get(lineage);
-const revoked = () => world.first.revocations.map(({ serial }) => serial);
-const shown = () => world.web.shows(www)?.certificate;
-const itemsOf = async (task: string) => (await world.store.tasks.get(task))?.items;
+const { held, inUse, stateOf, revoked, shown, itemsOf } = observe(() => world);
 
 /** Keys of certificates that the CA is offered to sign with, in hex. */
 function keysOffered(): readonly (string | undefined)[] {
@@ -40,13 +27,6 @@ function keysOffered(): readonly (string | undefined)[] {
     return proceed();
   });
   return keys;
-}
-
-/** A host with its certificate at its target. */
-async function inUse(): Promise<Bundle> {
-  await world.want({ issuers: ['first'] });
-  await world.live(minute);
-  return held();
 }
 
 describe('a certificate that is in use', () => {

@@ -1,22 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import type { Domain, DomainWish } from '../../../src/core/types.ts';
 import { resolveDomain } from '../../../src/core/wishes/domain-wish.ts';
 import { adoptFile, type FileWish } from '../../../src/core/wishes/file-wishes.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
 import { aDomain, aHost, day, minute } from '../given.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { type World, www } from '../world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
 function wish(hosts: readonly string[], change: Partial<Domain> = {}): FileWish {

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import type { Domain } from '../../../src/core/types.ts';
 import { adoptFile, type FileWish } from '../../../src/core/wishes/file-wishes.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
 import { aDomain, aHost, day, minute, t0 } from '../given.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { type World, www } from '../world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
-});
-afterAll(() => worlds.stop());
-beforeEach(async () => {
-  world = await worlds.open();
+eachWorld((opened) => {
+  world = opened;
 });
 
 const file = { kind: 'file', line: 7 } as const;
