@@ -17,8 +17,10 @@ export default defineConfig({
     ],
     pool: 'forks',
     // Tests wait for programs most of their time.
-    maxWorkers: 5,
+    maxWorkers: 4,
+    maxConcurrency: 3,
     sequence: { sequencer: LongestFirst },
+    // Many times what any test takes alone: the machine may be busy.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     teardownTimeout: 120_000,

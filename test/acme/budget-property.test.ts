@@ -223,7 +223,7 @@ describe('three workers on one ledger, in any order of events', () => {
       { numRuns: 150 },
     );
     expect(admitted).toBeGreaterThan(500);
-  }, 120_000);
+  });
 
   it('have none refused but those that urgency sent as probes', async () => {
     let probesRefused = 0;
@@ -236,7 +236,7 @@ describe('three workers on one ledger, in any order of events', () => {
       { numRuns: 150 },
     );
     expect(probesRefused).toBeGreaterThan(10);
-  }, 120_000);
+  });
 
   it('have all that the CA allows again once nothing was asked for its period', async () => {
     await fc.assert(
@@ -250,5 +250,5 @@ describe('three workers on one ledger, in any order of events', () => {
       }),
       { numRuns: 30 },
     );
-  }, 120_000);
+  });
 });

@@ -66,4 +66,4 @@ test('apex and wildcard are authorized in one order at a vendor with room for on
   }
   expect(seen).toEqual([1, 1]);
   expect(order().status).toBe('ready');
-}, 60_000);
+});

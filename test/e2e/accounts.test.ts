@@ -43,7 +43,7 @@ describe('a deactivated account', () => {
     expect([accepted(one, 'newOrder'), accepted(two, 'newOrder')]).toEqual([1, 1]);
     const reported = await site.run('why', later);
     expect(reported.stdout).toContain('two');
-  }, 90_000);
+  });
 });
 
 describe('a CA that binds accounts to its customers', () => {
@@ -60,7 +60,7 @@ describe('a CA that binds accounts to its customers', () => {
     process.kill(agent.pid, 'SIGHUP');
     await issued(site, [host]);
     expect((await shown(site)).state).toBe('ok');
-  }, 90_000);
+  });
 });
 
 describe('import', () => {
@@ -104,5 +104,5 @@ describe('import', () => {
     expect(opened(proxy)).toBe(1);
     const again = await site.run('import', root, '--from', 'certbot');
     expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('0 taken, 2 there already')]);
-  }, 90_000);
+  });
 });

@@ -33,4 +33,4 @@ it('a store that begins anew takes over what its targets still have, and orders 
   const renewal = await site.run('renew-all', '--force', '--wait');
   expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
   await issued(site, hosts, { before });
-}, 120_000);
+});

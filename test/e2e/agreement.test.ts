@@ -42,13 +42,13 @@ describe.concurrent('a second agent', () => {
       expect(other.output()).not.toContain(deed);
     }
     await first.stop();
-    await until('it stands alone', () => other.output().includes('agree again'), 30_000);
+    await until('it stands alone', () => other.output().includes('agree again'), 60_000);
     await until('its file counts', async () =>
       (await otherSite.run('-q', 'domains', 'list')).stdout.includes('other.test'),
     );
     const added = await otherSite.run('hosts', 'add', 'b.other.test');
     expect(added, added.stderr).toMatchObject({ code: 0 });
-  }, 120_000);
+  });
 
   it('whose file alone was changed lays down its work at SIGHUP, and takes it up when the other follows', async (test) => {
     const keep = keepFor(test);
@@ -72,15 +72,14 @@ describe.concurrent('a second agent', () => {
 
     site.configure({ ...parse(readFileSync(site.configFile, 'utf8')), ...changed });
     process.kill(first.pid, 'SIGHUP');
-    await until('it goes on', () => other.output().includes('agree again'), 30_000);
+    await until('it goes on', () => other.output().includes('agree again'), 60_000);
     expect(first.output()).not.toContain('another configuration');
-  }, 120_000);
+  });
 });
 
 describe.concurrent('an agent that was killed', () => {
   it.for(['its own Redis', 'a Redis of others'])(
     'goes on at once with an edited file, on %s',
-    { timeout: 90_000 },
     async (kind, test) => {
       const keep = keepFor(test);
       const hosts = hostNames(2);
@@ -94,7 +93,7 @@ describe.concurrent('an agent that was killed', () => {
       site.configure(hostsConfig(site, { pebble, hosts, config }));
       const second = keep(await site.start());
       expect(second.output()).not.toContain('another configuration');
-      await issued(site, hosts, { timeoutMs: 30_000 });
+      await issued(site, hosts, { timeoutMs: 60_000 });
     },
   );
 });
@@ -114,10 +113,10 @@ describe.concurrent('start --accept-empty-store', () => {
     expect(again.output()).not.toContain('taken over from its target');
     await other.stop();
     const adopted = () => again.output().match(/certificate taken over from its target/g)?.length === 2;
-    await until('it takes over what is there', adopted, 30_000);
+    await until('it takes over what is there', adopted, 60_000);
     const renewal = await site.run('renew-all', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect([...(await issued(site, hosts))]).toEqual([...before]);
     expect(accepted(proxy, 'newOrder')).toBe(2);
-  }, 120_000);
+  });
 });

@@ -23,9 +23,9 @@ describe.concurrent('a killed agent', () => {
     await first.kill('SIGKILL');
     held.drop();
     keep(await site.start());
-    await issued(site, hosts, { timeoutMs: 40_000 });
+    await issued(site, hosts, { timeoutMs: 60_000 });
     expect(proxy.counts()).toMatchObject({ newOrder: 1, finalize: 1, cert: 1 });
-  }, 90_000);
+  });
 
   it('finds its own Redis and the same certificates when it is started again', async (test) => {
     const keep = keepFor(test);
@@ -49,7 +49,7 @@ describe.concurrent('a killed agent', () => {
     expect(twice.code).toBe(1);
     expect(twice.stderr).toContain('set redis.url to run several agents');
     expect(accepted(proxy, 'newOrder')).toBe(hosts.length);
-  }, 90_000);
+  });
 });
 
 describe.concurrent('Redis killed under load', () => {
@@ -78,7 +78,7 @@ describe.concurrent('Redis killed under load', () => {
     await issued(site, hostNames(1));
     await redis.kill('SIGKILL');
     expect(await agent.stop(60_000)).toMatchObject({ code: 0 });
-  }, 120_000);
+  });
 
   it('loses nothing when it is the own Redis of the agent, which starts it again', async (test) => {
     const keep = keepFor(test);

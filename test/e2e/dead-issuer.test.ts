@@ -48,5 +48,5 @@ describe.concurrent('a dead issuer', () => {
     await site.run('renew', host);
     await issued(site, [host], { timeoutMs: 60_000 });
     expect(asked(first)).toBe(5);
-  }, 120_000);
+  });
 });

@@ -22,7 +22,7 @@ it('a certificate that is issued while its fallback is still being deployed is d
   expect(agent.output()).not.toContain('certificate deployed');
   writeFileSync(go, '');
   await issued(site, hosts);
-}, 120_000);
+});
 
 it('forty hosts have a fallback while the first reload runs, and one reload more is for all of them', async () => {
   const hosts = hostNames(40);
@@ -35,7 +35,7 @@ it('forty hosts have a fallback while the first reload runs, and one reload more
   await until('all are observed', () => deployments(agent.output()) >= hosts.length, 60_000);
   expect(reloads().at(-1)).toBe(hosts.length);
   expect(reloads()).toHaveLength(2);
-}, 120_000);
+});
 
 it('an agent that is killed between placing and reloading reloads after its restart', async () => {
   const hosts = hostNames(10);

@@ -176,7 +176,7 @@ describe('twenty wildcards of one zone at once', () => {
     expect(route53.calls.change).toBeLessThanOrEqual(8);
     expect(route53.calls.list).toBeLessThanOrEqual(8);
     expect(route53.calls.zonesByName).toBe(1);
-  }, 120_000);
+  });
 });
 
 async function startAndIssue(site: AgentSite): Promise<void> {

@@ -82,7 +82,7 @@ export async function startVictim(server: TestRedis, name: string): Promise<Vict
       await until(
         `${host} is issued, or its agent struck`,
         async () => seen.at !== undefined || (await isQuiet(host, parts)),
-        30_000,
+        60_000,
       );
       parts.tap.watch(() => 'pass');
       const { at, isOrderUrl } = seen;
@@ -90,7 +90,7 @@ export async function startVictim(server: TestRedis, name: string): Promise<Vict
         await agent.exited;
         await locksRunOut(parts);
         agent = await site.start();
-        await until(`${host} is issued after ${at}`, () => isQuiet(host, parts), 40_000);
+        await until(`${host} is issued after ${at}`, () => isQuiet(host, parts), 60_000);
       }
       return { ...blow, at, isOrderUrl, ...(await whatIsLeft(host, parts)) };
     },
@@ -184,7 +184,7 @@ async function whatIsLeft(
   const lineage = `${host.slice(host.indexOf('.') + 1)}/${host}/ec`;
   const journal = async () => redis.hlen(`${prefix}:journal`);
   const tokens = async () => (await redis.keys(`${prefix}:token:*`)).length;
-  await until('the clean-up is over', async () => (await journal()) + (await tokens()) === 0, 15_000).catch(
+  await until('the clean-up is over', async () => (await journal()) + (await tokens()) === 0, 30_000).catch(
     () => undefined,
   );
   const taken = proxy.calls.filter(({ status }) => status === undefined || status < 300);

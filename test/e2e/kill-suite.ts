@@ -30,7 +30,7 @@ export function testEachBlow(way: Way): void {
       expect(endings.filter((one) => !isGood(one))).toEqual([]);
       // The point between newOrder and its stored URL was among them.
       expect(endings.some(({ orders }) => orders === 2)).toBe(true);
-    }, 400_000);
+    }, 600_000);
   });
 }
 

@@ -77,7 +77,7 @@ beforeAll(async () => {
     },
   });
   agent = await site.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await agent?.stop();

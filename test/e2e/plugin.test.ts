@@ -42,7 +42,7 @@ beforeAll(async () => {
   agentPackage = unpack(pack(root, testFolder('agent-tarball')), join(testFolder('installed'), 'acme-agent'));
   symlinkSync(join(root, 'node_modules'), join(agentPackage, 'node_modules'));
   pluginTarball = packPlugin();
-}, 120_000);
+});
 
 afterAll(() => pebble?.stop());
 

@@ -64,7 +64,7 @@ describe.concurrent('a new key for the account', () => {
     expect(accepted(proxy, 'finalize')).toBe(13);
     const { stdout } = await site.run('account', 'list');
     expect(stdout).toContain(before.url);
-  }, 120_000);
+  });
 
   it.for(['before the CA hears of it', 'after the CA took it'])(
     'is found out by the next start when the agent is killed %s',

@@ -95,7 +95,7 @@ describe('a forced renewal asked for', () => {
     expect(await ended(first, site)).toEqual({ state: 'skipped', note: `taken over by ${second}` });
     await idle(given);
     expect(accepted(proxy, 'newOrder')).toBe(4);
-  }, 90_000);
+  });
 
   it('while it is delayed wakes it, and the order under way carries it out', async () => {
     const hosts = hostNames(1);
@@ -112,7 +112,7 @@ describe('a forced renewal asked for', () => {
     await idle(given);
     expect(accepted(proxy, 'newOrder')).toBe(1);
     expect(accepted(proxy, 'finalize')).toBe(1);
-  }, 90_000);
+  });
 
   it('while it is active, with a delay following, does not sleep through the delay', async () => {
     const hosts = hostNames(1);
@@ -132,7 +132,7 @@ describe('a forced renewal asked for', () => {
     await idle(given);
     expect(accepted(proxy, 'newOrder')).toBe(1);
     expect(accepted(proxy, 'finalize')).toBe(1);
-  }, 90_000);
+  });
 
   it('while it is active, before the order is there, is not lost when that order ends', async () => {
     const hosts = hostNames(1);
@@ -151,7 +151,7 @@ describe('a forced renewal asked for', () => {
     );
     await idle(given);
     expect(accepted(proxy, 'newOrder')).toBe(2);
-  }, 90_000);
+  });
 });
 
 describe('SIGHUP', () => {
@@ -185,7 +185,7 @@ describe('SIGHUP', () => {
     const renewal = await site.run('renew', 'h2.hosts.test', '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect(accepted(proxy, 'newOrder')).toBe(4);
-  }, 90_000);
+  });
 });
 
 describe('SIGHUP while an order is under way', () => {
@@ -217,7 +217,7 @@ describe('SIGHUP while an order is under way', () => {
     const [, after = ''] = agent.output().split('need a restart');
     expect(agent.output()).toMatch(/"keys":\["http01"\]/);
     expect(after).not.toContain('"level":"info"');
-  }, 90_000);
+  });
 });
 
 async function hostsOf(site: AgentSite): Promise<readonly string[]> {

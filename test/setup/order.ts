@@ -6,6 +6,7 @@ const longest = [
   'e2e/notices.test.ts',
   'e2e/kill-dns.test.ts',
   'e2e/kill-http.test.ts',
+  'e2e/drafts.test.ts',
   'e2e/dead-issuer.test.ts',
   'e2e/refusals.test.ts',
 ];

@@ -98,7 +98,7 @@ test('no write that was acknowledged is lost in orderly failovers, and each is o
   }
   expect([...faults]).toEqual(['store.unavailable']);
   expect(longestGapMs).toBeLessThan(20_000);
-}, 120_000);
+});
 
 test('what a master takes after its replica was promoted does not pass for written', async () => {
   const { servers, store } = await given();

@@ -24,7 +24,7 @@ export function describeStore(name: string, start: () => Promise<StoreServers>):
       const masterKeys = [masterKey()];
       for (let agent = 0; agent < 2; agent++)
         opened.push(await openStore({ redis, durability, masterKeys, clock: systemClock, log: silentLog }));
-    }, 120_000);
+    });
 
     afterAll(async () => {
       await Promise.all(opened.map((store) => store.close()));

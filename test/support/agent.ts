@@ -70,7 +70,7 @@ export async function agentSite(config: object, name = 'agent', program = main):
       ended = true;
     });
     const runs = () => agent.output().includes('agent started');
-    await until('the agent starts', () => ended || runs(), options.timeoutMs ?? 30_000);
+    await until('the agent starts', () => ended || runs(), options.timeoutMs ?? 60_000);
     if (!runs()) throw new Error(`the agent ended at its start:\n${agent.output().slice(-4000)}`);
     return agent;
   }

@@ -1,0 +1,74 @@
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { restoreStore } from '../../src/store/restore.ts';
+import { testFolder } from '../support/run-folder.ts';
+import { base, emptyRedis, fill, open } from './backup-kit.ts';
+
+describe('a backup that cannot be written', () => {
+  test.each([
+    ['in place of a folder', (folder: string) => folder, /there is a folder of this name; name a file/],
+    ['below a file', (folder: string) => join(folder, 'file', 'x'), /below something that is not a folder/],
+  ])('%s is refused in words, and leaves nothing behind', async (_, place, words) => {
+    const folder = join(testFolder('backup'), 'folder');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'file'), '');
+    const store = await open(await emptyRedis());
+    await fill(store);
+    const refused = store.backup(place(folder));
+    await expect(refused).rejects.toMatchObject({
+      code: 'config.unwritable',
+      message: expect.stringMatching(words),
+    });
+    expect(readdirSync(join(folder, '..'))).toEqual(['folder']);
+  });
+
+  test('for lack of space leaves the one before as it was', async () => {
+    const folder = testFolder('backup');
+    const store = await open(await emptyRedis());
+    await fill(store);
+    const file = join(folder, 'one.backup');
+    await store.backup(file);
+    const before = readFileSync(file);
+    // Its draft leads to a disk that is always full.
+    symlinkSync('/dev/full', `${file}.new`);
+    await expect(store.backup(file)).rejects.toMatchObject({
+      code: 'config.unwritable',
+      message: `the backup ${file} cannot be written: the disk is full`,
+    });
+    expect(readFileSync(file)).toEqual(before);
+    expect(readdirSync(folder)).toEqual(['one.backup']);
+  });
+});
+
+describe('while an agent counts on a store', () => {
+  test('a restore is refused and names it, by force, too, unless the store is known to be ours alone', async () => {
+    const redis = await emptyRedis();
+    const store = await open(redis);
+    await fill(store);
+    const file = join(testFolder('backup'), 'one.backup');
+    await store.backup(file);
+    await store.agreeOnConfig('4711-abc', 'hash');
+    for (const force of [false, true])
+      await expect(restoreStore({ redis, file, force, ...base })).rejects.toMatchObject({
+        code: 'store.inUse',
+        message: expect.stringMatching(/^an agent runs on the store at redis:.*: 4711-abc$/),
+      });
+    expect(await store.wishes.domain('a.test')).toBeDefined();
+    await restoreStore({ redis, file, force: true, owned: true, ...base });
+    await restoreStore({ redis, file, force: true, ...base });
+  });
+
+  test('one that left, or was killed long ago, does not count', async () => {
+    const redis = await emptyRedis();
+    const [store, other] = [await open(redis), await open(redis)];
+    const file = join(testFolder('backup'), 'one.backup');
+    await store.backup(file);
+    await other.agreeOnConfig('gone', 'hash');
+    await other.close();
+    const client = store.createConnection('wait');
+    onTestFinished(() => client.disconnect());
+    await client.hset('{acme}:agents', 'killed', `1 ${Date.now() - 1_000} hash`);
+    await restoreStore({ redis, file, force: true, ...base });
+  });
+});
