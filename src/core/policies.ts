@@ -26,15 +26,29 @@ export interface Wish {
 export function derivePolicies(wish: Wish, account: DnsAccountFacts | undefined): readonly Policy[] {
   const { domain } = wish;
   if (domain.disabledAt !== undefined) return [];
-  const groups = wish.groups.map((group) => toPolicy(domain, group.label, group.names, account));
-  const own = wish.hosts.filter((host) => !groups.some((group) => group.label === host.name));
-  const mode = effectiveMode(domain, account);
-  if (mode === 'custom') return groups;
-  const labels =
-    mode === 'wildcard'
-      ? wildcardLabels(domain.name, own)
-      : own.map((host): Label => [host.name, [host.name]]);
-  return [...labels.map(([label, names]) => toPolicy(domain, label, names, account)), ...groups];
+  const groups = wish.groups.map(({ label, names }): Label => [label, names]);
+  const labels = joined([...ownLabels(wish, effectiveMode(domain, account)), ...groups]);
+  return labels.map(([label, names]) => toPolicy(domain, label, names, account));
+}
+
+/** Those of the mode; a host that labels a group has its certificate there. */
+function ownLabels(
+  { domain, hosts, groups }: Wish,
+  mode: ReturnType<typeof effectiveMode>,
+): readonly Label[] {
+  if (mode === 'custom') return [];
+  const own = hosts.filter(({ name }) => !groups.some(({ label }) => label === name));
+  return mode === 'wildcard'
+    ? wildcardLabels(domain.name, own)
+    : own.map(({ name }): Label => [name, [name]]);
+}
+
+/** A label is one certificate: where a group and the mode ask for the same one, it has the names of both. */
+function joined(labels: readonly Label[]): readonly Label[] {
+  const byLabel = new Map<string, readonly string[]>();
+  for (const [label, names] of labels)
+    byLabel.set(label, [...new Set([...(byLabel.get(label) ?? []), ...names])]);
+  return [...byLabel];
 }
 
 /** `auto` is wildcard where we can write the zone (host names then stay out of CT logs), else one certificate a host. */

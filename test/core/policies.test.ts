@@ -72,6 +72,24 @@ describe('the policies of a domain', () => {
     ]);
   });
 
+  it.each<[string, readonly string[], readonly string[], readonly string[]]>([
+    [
+      '*.dev.example.com',
+      ['*.dev.example.com', 'dev.example.com'],
+      ['a.dev.example.com'],
+      ['*.dev.example.com', 'dev.example.com'],
+    ],
+    ['*.example.com', ['*.example.com'], [], ['example.com', '*.example.com']],
+  ])(
+    'are one where a group has the label %s of a wildcard, with the names of both',
+    (label, names, hosts, joined) => {
+      const group = { domain: 'example.com', label, names, origin: { kind: 'runtime' } } as const;
+      const wish = { domain: aDomain(), hosts: hosts.map((name) => aHost(name)), groups: [group] };
+      const policies = derivePolicies(wish, programmable).filter((policy) => policy.label === label);
+      expect(policies.map((policy) => policy.names)).toEqual([joined]);
+    },
+  );
+
   it('refuse a wildcard by http-01 and say what to do', () => {
     expect(() => policiesOf({ mode: 'wildcard', challenge: 'http-01' }, [])).toThrow(
       '*.example.com needs dns-01, but example.com uses http-01: give the domain a DNS account',
