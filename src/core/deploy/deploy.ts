@@ -92,13 +92,13 @@ async function isOutdated({ lineage, state, certificate }: Slot, needs: DeployNe
   return isNews({ state: stateNow, certificate }) !== isNews({ state, certificate });
 }
 
-/** undefined: the domain or its target is gone, or nothing was ever wanted here. */
+/** undefined: the domain or its target is gone, or nothing is wanted here: what lies there is left as it is. */
 async function load(
   { target, lineage: id }: { target: string; lineage: string },
   needs: DeployNeeds,
 ): Promise<Slot | undefined> {
   const lineage = await needs.certificates.lineage(id);
-  if (lineage?.policy === undefined) return undefined;
+  if (lineage?.policy === undefined || lineage.unwantedSince !== undefined) return undefined;
   const domain = await needs.wishes.domain(lineage.domain);
   if (domain === undefined || !domain.deploy.includes(target)) return undefined;
   const [state, certificate, fallback] = await Promise.all([

@@ -41,7 +41,9 @@ async function entriesOf(domain: Domain, needs: RefreshNeeds): Promise<readonly 
   });
   const deploys = await Promise.all(
     domain.deploy.flatMap((target) =>
-      lineages.map((lineage, index) => deployOf(target, { lineage, state: states[index] }, needs)),
+      lineages.flatMap((lineage, index) =>
+        lineage.unwantedSince === undefined ? deployOf(target, { lineage, state: states[index] }, needs) : [],
+      ),
     ),
   );
   return [...own, ...deploys].flatMap(({ job, id, at }) => (at === undefined ? [] : [{ job, id, at }]));

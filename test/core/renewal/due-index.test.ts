@@ -118,7 +118,9 @@ async function checkLineage(world: CheapWorld, lineage: Lineage, at: number | un
   expect(at ?? 0).toBeGreaterThanOrEqual(now - minute);
   expect(at ?? 0).toBeLessThanOrEqual(now + 90 * day);
   const deployAt = await world.store.due.at('deploy', `web|${lineage.id}`);
-  expect(deployAt ?? 0, `${lineage.id} has no deployment to come`).toBeGreaterThanOrEqual(now - minute);
+  // What nobody wants any more stays where it lies.
+  if (lineage.unwantedSince === undefined)
+    expect(deployAt ?? 0, `${lineage.id} has no deployment to come`).toBeGreaterThanOrEqual(now - minute);
   const { failingSince } = await world.store.renewals.get(lineage.id);
   const remindAt = await world.store.due.at('remind', lineage.id);
   if (failingSince === undefined) expect(remindAt).toBeUndefined();
