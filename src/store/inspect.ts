@@ -19,7 +19,7 @@ export interface RedisFacts {
   readonly forbidden: readonly string[];
 }
 
-const oldest = '6.2.0';
+const oldest = '7.0.0';
 
 /** Asks the node that holds the store's keys. */
 export async function inspectRedis(client: RedisClient, key: string): Promise<RedisFacts> {

@@ -12,8 +12,8 @@ export type Verdict = string | undefined;
 
 export async function probeRedis(program: string): Promise<Verdict> {
   const [, major, minor] = /(?:v=|version )(\d+)\.(\d+)/.exec(await run([program, '--version'])) ?? [];
-  if (Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 2)) return undefined;
-  return `it is version ${major}.${minor}; 6.2 or newer is needed`;
+  if (Number(major) >= 7) return undefined;
+  return `it is version ${major}.${minor}; 7.0 or newer is needed`;
 }
 
 /** Durable writes without `appendfsync always` need the command WAITAOF (Redis 7.2, any Valkey). */

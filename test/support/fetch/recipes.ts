@@ -34,7 +34,7 @@ export const recipes: readonly Recipe[] = [
     suites: () => [undefined],
     systemInstall: true,
     optional: false,
-    remedy: 'install redis-server 6.2 or newer and put it on PATH',
+    remedy: 'install redis-server 7.0 or newer and put it on PATH',
   },
   {
     name: 'pebble',
