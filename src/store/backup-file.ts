@@ -91,12 +91,12 @@ const reasons: Readonly<Record<string, string | undefined>> = {
   EEXIST: 'cannot be written: it lies below something that is not a folder',
 };
 
-/** What a backup says of itself without a key. Throws `store.backup`. */
+/** What a backup says of itself without a key. Throws `store.backup`, or `config.unreadable` for no file at all. */
 export async function readBackupHeader(path: string): Promise<BackupHeader> {
   return (await openBackup(path)).header;
 }
 
-/** Reads and checks all of it. Throws `store.backup`, or `store.masterKey` for another key. */
+/** Reads and checks all of it. Throws as `readBackupHeader` does, or `store.masterKey` for another key. */
 export async function readBackupFile(
   path: string,
   crypt: Crypt,
@@ -126,7 +126,9 @@ export async function readBackupFile(
 
 async function openBackup(path: string) {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new AgentError('store.backup', `the backup ${path} cannot be read`, { cause });
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const reason = code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`;
+    throw new AgentError('config.unreadable', `the backup ${path} ${reason}`, { cause });
   });
   const headerEnd = bytes.indexOf('\n');
   return { bytes, headerEnd, header: parseHeader(bytes.subarray(0, headerEnd).toString(), path) };

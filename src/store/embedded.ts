@@ -1,4 +1,5 @@
-import { realpath } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
@@ -71,12 +72,21 @@ export async function tryEmbedded({
   await findServer(program, environment.PATH ?? '');
 }
 
-/** Address of the server that a running agent has in its data directory. Throws `store.notRunning`, `config.invalid` for a path that is too long; never starts one. */
+/**
+ * Address of the server that a running agent has in its data directory; never starts one. Throws `store.notRunning`,
+ * `store.unavailable` where this user may not know, or `config.invalid` for a path that is too long.
+ */
 export async function connectEmbedded(dataDir: string): Promise<RedisOptions> {
   const { socket } = filesOf(dataDir);
-  if ((await probeServer(socket)) === undefined)
-    throw new AgentError('store.notRunning', `no agent runs on the data directory ${dataDir}`);
-  return { socketPath: socket };
+  if ((await probeServer(socket)) !== undefined) return { socketPath: socket };
+  const refused = await access(socket, constants.W_OK).catch((error: NodeJS.ErrnoException) => error.code);
+  if (refused === 'EACCES')
+    throw new AgentError(
+      'store.unavailable',
+      `user ${process.geteuid?.()} may not look into the data directory ${dataDir}`,
+      { advice: 'Run this command as the user of the agent, or as root.' },
+    );
+  throw new AgentError('store.notRunning', `no agent runs on the data directory ${dataDir}`);
 }
 
 function filesOf(dataDir: string): ServerFiles {

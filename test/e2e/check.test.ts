@@ -244,6 +244,20 @@ describe('of Redis, acme-agent check', () => {
 });
 
 describe('for a user without special rights, acme-agent check', () => {
+  it('does not take an agent of another user for one that does not run', async () => {
+    const pebble = keep(await startPebble());
+    const site = await hostsSite({ pebble, hosts: hostNames(1) });
+    keep(await site.start());
+    const data = join(site.folder, 'data');
+    chmodSync(data, 0o000);
+    const stdout = await runPlainly([process.execPath, main, '--config', site.configFile, 'check']);
+    chmodSync(data, 0o700);
+    expect(stdout).toMatch(
+      /FAILED {2}redis: user \d+ may not look into the data directory .*Run this command as the user of the agent/,
+    );
+    expect(stdout).toMatch(/ok {6}listener http01: /);
+  });
+
   it('says what that user may not write', async () => {
     const pebble = keep(await startPebble());
     const site = await agentSite({});

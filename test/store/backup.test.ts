@@ -86,7 +86,7 @@ test('a backup opens only whole and only with its master key, and else nothing i
     [{ file: altered('header-only', bytes.subarray(0, bytes.indexOf('\n') + 1)) }, 'store.backup'],
     [{ file: altered('flipped', flipped) }, 'store.backup'],
     [{ file: altered('other', 'hello\n') }, 'store.backup'],
-    [{ file: join(folder, 'none') }, 'store.backup'],
+    [{ file: join(folder, 'none') }, 'config.unreadable'],
     [{ file, masterKeys: [masterKey()] }, 'store.masterKey'],
   ] as const;
   for (const [options, code] of attempts)
