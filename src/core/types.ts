@@ -241,8 +241,8 @@ export interface Issuance {
   readonly account?: string | undefined;
   /** Taken from the ledger of the CA's limits for the certificate; given back if there will be none. */
   readonly spent?: readonly BucketTake[] | undefined;
-  /** The CA may have been told to issue, and may count the certificate. */
-  readonly isFinalized?: boolean | undefined;
+  /** Since when the CA may have been told to issue, and may count the certificate. */
+  readonly finalizedAt?: Instant | undefined;
   /** Sent though our ledger of the CA's limits has no room. */
   readonly isProbe?: boolean | undefined;
   /** Absent: the order was not created, or its URL was lost. */

@@ -20,6 +20,11 @@ export function pollPause(poll: number, retryAfterMs: number | undefined, firstM
   return Math.min(Math.max(retryAfterMs, Math.min(own, leastApartMs)), longestPollMs);
 }
 
+/** Between looks at what somebody has been at for so long, from one job to the next. */
+export function seldom(ageMs: number): number {
+  return Math.min(300_000, Math.max(ageMs, 0) / 2);
+}
+
 /** Work that cannot go on before an instant. */
 export interface Again {
   readonly again: Instant;

@@ -1,7 +1,7 @@
 import { AgentError, codeOfProblem } from '../errors.ts';
 import type { AcmeAuthorization, AcmeChallenge, AcmeOrder, AcmeSession, Ports, Problem } from '../ports.ts';
 import type { Domain, Instant, Issuance, PresentedChallenge } from '../types.ts';
-import { type Again, createQuiet, longestInProcessMs, pollPause, type Quiet } from '../wait.ts';
+import { type Again, createQuiet, longestInProcessMs, pollPause, type Quiet, seldom } from '../wait.ts';
 
 export type AuthorizeNeeds = Pick<Ports, 'solvers' | 'clock' | 'log'> & {
   /** Keeps what was presented with the issuance, durably, before the CA is told. */
@@ -246,7 +246,7 @@ function comeBack(
       'challenge.timeout',
       `the CA has not finished validating after ${Math.round(age / 60_000)} minutes`,
     );
-  return { again: now + Math.max(pauseMs, Math.min(300_000, age / 2, lapsesAt - now)) };
+  return { again: now + Math.max(pauseMs, Math.min(seldom(age), lapsesAt - now)) };
 }
 
 /** The CA's verdict in its own words, by name. RFC 8555 §7.1.6, §8.2. */

@@ -163,7 +163,7 @@ export async function abandon(
 ): Promise<void> {
   await cleanUp(issuance, needs);
   await needs.changes.commit({ fence, dropIssuance: issuance.lineage });
-  if (issuance.isFinalized !== true) await needs.budget.giveBack(issuance.spent ?? []);
+  if (issuance.finalizedAt === undefined) await needs.budget.giveBack(issuance.spent ?? []);
 }
 
 /** Takes away what it presented, within a deadline of its own. What fails stays in the journal, for upkeep. */

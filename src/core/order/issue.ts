@@ -1,7 +1,7 @@
 import { isAgentError } from '../errors.ts';
 import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
 import type { Bundle, Certificate, Issuance } from '../types.ts';
-import { type Again, longestInProcessMs, pollPause } from '../wait.ts';
+import { type Again, longestInProcessMs } from '../wait.ts';
 import { authorize, explain } from './authorize.ts';
 import {
   abandon,
@@ -14,6 +14,7 @@ import {
   resumable,
   withoutReplaces,
 } from './issuance.ts';
+import { untilMade } from './processing.ts';
 import { asForeseen, isUncounted, leaveAlone } from './room.ts';
 
 export type IssueNeeds = IssuanceNeeds & Pick<Ports, 'acme'>;
@@ -126,14 +127,14 @@ async function drive(run: Run, opened: AcmeOrder, signal: AbortSignal): Promise<
   const { clock } = needs;
   let order = opened;
   const until = clock.now() + longestInProcessMs;
-  for (let poll = 0; ; ) {
+  for (;;) {
     if (order.status === 'valid') return order;
     if (order.status === 'invalid') throw await explain(order, session, signal);
     if (order.status === 'processing') {
-      const pause = pollPause(poll++, order.retryAfterMs, 20);
-      if (pause > longestInProcessMs || clock.now() + pause > until) return { again: clock.now() + pause };
-      await clock.sleep(pause, signal);
-      order = await session.order(order.url, signal);
+      const finalizedAt = run.issuance.finalizedAt ?? run.issuance.startedAt;
+      const next = await untilMade({ order, session, finalizedAt, until }, needs, signal);
+      if ('again' in next) return next;
+      order = next;
     } else {
       const step = order.status === 'pending' ? answer : finalize;
       const next = await step(run, order, signal);
@@ -159,8 +160,9 @@ function answer(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOr
 
 async function finalize(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder> {
   const { session, issuance } = run;
-  if (!run.keySafe || issuance.isFinalized !== true)
-    await save(run, { ...issuance, isFinalized: true }, !run.keySafe);
+  const { finalizedAt = run.needs.clock.now() } = issuance;
+  if (!run.keySafe || issuance.finalizedAt === undefined)
+    await save(run, { ...issuance, finalizedAt }, !run.keySafe);
   try {
     return await session.finalize(order, issuance.csrDer, signal);
   } catch (error) {
