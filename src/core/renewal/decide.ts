@@ -1,7 +1,7 @@
 import { isHeld } from '../revocation/revoking.ts';
 import type { Certificate, Instant, Lineage, RenewalState } from '../types.ts';
 import { isSameCa } from './failover.ts';
-import { leftOutDueAt } from './left-out.ts';
+import { isLeftOutDue } from './left-out.ts';
 
 /** Why a new certificate is ordered; the first rule that holds names it. */
 export type Reason =
@@ -56,7 +56,7 @@ const rules: readonly (readonly [Reason, (held: Certificate, now: Case) => boole
   ['key-type-changed', (held, { lineage }) => held.wanted.keyType !== lineage.wanted.keyType],
   ['profile-changed', (held, { lineage }) => held.wanted.profile?.name !== lineage.wanted.profile?.name],
   ['due', (held, { state, now }) => now >= (state.renewAt ?? held.notAfter)],
-  ['left-out', (_, { state, now }) => (leftOutDueAt(state.leftOut, now) ?? Number.POSITIVE_INFINITY) <= now],
+  ['left-out', (_, { state, now }) => isLeftOutDue(state, now)],
   ['requested', (_, { state }) => state.requested?.force === true],
 ];
 

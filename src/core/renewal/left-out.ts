@@ -12,15 +12,19 @@ export type LeftOuts = RenewalState['leftOut'];
  */
 export function namesToOrder(
   wanted: readonly string[],
-  { leftOut, requested }: Pick<RenewalState, 'leftOut' | 'requested'>,
+  state: Pick<RenewalState, 'leftOut' | 'requested'>,
   now: Instant,
 ): readonly string[] {
-  const askedAt = requested?.askedAt ?? requested?.at ?? 0;
   const names = wanted.filter((name) => {
-    const entry = leftOut?.[name];
-    return entry === undefined || isDue(entry, now) || askedAt > entry.failure.at;
+    const entry = state.leftOut?.[name];
+    return entry === undefined || isDue(entry, state, now);
   });
   return names.length === 0 ? wanted : names;
+}
+
+/** The turn of one of them has come. */
+export function isLeftOutDue(state: Pick<RenewalState, 'leftOut' | 'requested'>, now: Instant): boolean {
+  return Object.values(state.leftOut ?? {}).some((entry) => isDue(entry, state, now));
 }
 
 /** Names that the CA itself blamed for the failure, with its words. */
@@ -101,6 +105,13 @@ export function leftOutDueAt(leftOut: LeftOuts, now: Instant): Instant | undefin
   return instants.length === 0 ? undefined : Math.min(...instants);
 }
 
-function isDue({ retryAt }: LeftOut, now: Instant): boolean {
-  return (believable(retryAt, now) ?? now) <= now;
+/** By its ladder, or because somebody has asked for the certificate since it was refused. */
+function isDue(
+  { retryAt, failure }: LeftOut,
+  { requested }: Pick<RenewalState, 'requested'>,
+  now: Instant,
+): boolean {
+  const askedAt = requested?.askedAt ?? requested?.at ?? 0;
+  const isAsked = askedAt > failure.at && (requested?.at ?? 0) <= now;
+  return isAsked || (believable(retryAt, now) ?? now) <= now;
 }

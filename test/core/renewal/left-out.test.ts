@@ -116,13 +116,13 @@ describe('names that the CA refuses', () => {
     expect(world.first.orders).toHaveLength(orders);
   });
 
-  it('are all tried when a person asks', async () => {
+  it.each([true, false])('are all tried when a person asks (by force: %s)', async (force) => {
     await wantGroup(true);
     refuse('b.example.com');
     await world.live(5 * hour);
     refuse();
     const orders = world.first.orders.length;
-    await world.ask(true, undefined, group);
+    await world.ask(force, undefined, group);
     await world.work();
     expect((await held())?.toSorted()).toEqual(names);
     expect(world.first.orders).toHaveLength(orders + 1);
