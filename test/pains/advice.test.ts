@@ -72,6 +72,8 @@ describe('a renewal service of the CA', () => {
     const { notAfter } = await held();
     const window = { start: notAfter - 40 * day, end: notAfter - 20 * day, retryAfterMs: 11 * hour };
     world.first.ways.advice = () => window;
+    // Each draw is another one.
+    Object.assign(world.needs, { random: Math.random });
     await world.live(7 * hour);
     const asked = world.first.consulted.length;
     const { renewAt } = await world.store.renewals.get(www);

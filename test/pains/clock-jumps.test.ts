@@ -64,6 +64,23 @@ describe.each(jumps)('a clock that is set %s during an order and put right an ho
   );
 });
 
+describe.each(jumps)('a clock that is set %s while orders fail, and put right a day later', (_, ms) => {
+  it('leaves nothing waiting for an instant that only the wrong clock knew', async () => {
+    world.first.ways.verdict = () => ({ type: 'dns', detail: 'NXDOMAIN' });
+    await world.want({ issuers: ['first'] });
+    await world.live(5 * minute);
+    world.clock.jump(ms);
+    await seen();
+    await world.live(day);
+    world.first.ways.verdict = () => undefined;
+    world.clock.jump(-ms);
+    await seen();
+    await world.live(day + 3 * hour);
+    await expectPeace(world);
+    expect(world.first.orders.length).toBeLessThanOrEqual(8);
+  });
+});
+
 describe.each(jumps)('a clock that is set %s between renewals', (_, ms) => {
   it('and put right a day later: renewals go on as if nothing had been', async () => {
     world.first.ways.hasRenewalInfo = false;

@@ -107,6 +107,19 @@ describe('a herd', () => {
     expect((points.at(-1) ?? 0) - (points[0] ?? 0)).toBeGreaterThan(2 * day);
   });
 
+  it('that finds its CA overloaded at the same hour each night is not bound to that hour', async () => {
+    const hosts = many(6);
+    const busy = problemError({ type: 'serverInternal', detail: 'busy' }, 503);
+    world.gate.always('first.newOrder', async (proceed) => {
+      if (world.clock.now() % day < hour) throw busy;
+      return proceed();
+    });
+    await world.want({ issuers: ['first'] }, hosts);
+    await world.live(6 * hour);
+    const found = await world.store.certificates.currents(hosts.map(idOf));
+    expect(found).not.toContain(undefined);
+  });
+
   it('whose CA was away for a day does not come back at one moment', async () => {
     const hosts = many(12);
     world.gate.always('first.newOrder', failing(problemError({ type: 'serverInternal' }, 503)));

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError, type ErrorCode, errorTable } from '../../src/core/errors.ts';
 import { failing } from '../core/gate.ts';
-import { day, hour, minute } from '../core/given.ts';
+import { day, hour, minute, t0 } from '../core/given.ts';
 import { type CheapWorld, openCheapWorld, www } from '../core/world.ts';
 
 let world: CheapWorld;
@@ -25,6 +25,15 @@ describe('a certificate', () => {
     await held();
     await world.pass(200 * day);
     await world.work();
+    expect(await generation()).toBe(2);
+    expect(world.web.shows(www)?.certificate.generation).toBe(2);
+  });
+
+  it('whose every wake-up gets lost is issued, deployed and renewed all the same, by what is due', async () => {
+    world.gate.always('jobs.wake', async () => undefined);
+    await held();
+    const { renewAt = 0 } = await world.store.renewals.get(www);
+    await world.live(renewAt + 10 * minute - world.clock.now());
     expect(await generation()).toBe(2);
     expect(world.web.shows(www)?.certificate.generation).toBe(2);
   });
@@ -135,7 +144,7 @@ describe('a failure that nobody hears of for days', () => {
     await world.live(day + hour);
     const { reminders, failingSince, retryAt = 0 } = await world.store.renewals.get(www);
     expect(failingSince).toBeDefined();
-    expect(reminders.toldAt).toBeDefined();
+    expect(reminders.toldAt).toBeLessThan(t0 + 3 * hour);
     expect(await world.events('certificate.reminder', www)).not.toEqual([]);
     expect(await world.store.due.at('issue', www)).toBe(retryAt);
     expect(retryAt).toBeLessThanOrEqual(world.clock.now() + 8 * day);
