@@ -217,6 +217,8 @@ export type CaLimits = { readonly [Name in LimitName]?: CaLimit | undefined };
 
 /** A CA does not take orders for some names of a lineage until a person allows it again there. */
 export interface Pause {
+  /** Those of the order that the CA named, else all of it. */
+  readonly names: readonly string[];
   readonly since: Instant;
   /** When one more order is tried all the same. */
   readonly retryAt: Instant;

@@ -8,7 +8,12 @@ import { bench, day, start, useBench } from './fixture.ts';
 
 const a = 'example.com/a.example.com/ec';
 const url = 'https://portal.letsencrypt.test/unpause?jwt=abc';
-const pause = { since: start - day, retryAt: start + 6 * day, message: `paused; visit ${url}` };
+const pause = {
+  names: ['a.example.com'],
+  since: start - day,
+  retryAt: start + 6 * day,
+  message: `paused; visit ${url}`,
+};
 const state = () => bench.needs.renewals.get(a);
 
 useBench();

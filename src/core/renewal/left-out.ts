@@ -77,12 +77,15 @@ export function putOff(
   return { at, force, task, askedAt };
 }
 
-/** Without their ladders. They are not forgotten: nothing else would know that the certificate lacks them. */
+/**
+ * Without their ladders, but for those that the CA paused. They are not forgotten: nothing else would know that the
+ * certificate lacks them.
+ */
 export function tryNow(leftOut: LeftOuts, now: Instant): LeftOuts {
   if (leftOut === undefined) return undefined;
   const freed = Object.entries(leftOut).map(([name, entry]) => [
     name,
-    { ...entry, failures: 0, retryAt: now },
+    entry.failure.code === 'acme.paused' ? entry : { ...entry, failures: 0, retryAt: now },
   ]);
   return Object.fromEntries(freed);
 }

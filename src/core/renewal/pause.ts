@@ -17,13 +17,30 @@ export function pauseEndsAt(random: number, now: Instant): Instant {
 /** With the pause that the CA's answer told of, if it did. */
 export function pausedBy(
   error: AgentError,
-  { before, issuer, random }: { readonly before: Pauses; readonly issuer: string; readonly random: number },
+  {
+    before,
+    issuer,
+    ordered,
+    random,
+  }: {
+    readonly before: Pauses;
+    readonly issuer: string;
+    readonly ordered: readonly string[];
+    readonly random: number;
+  },
   now: Instant,
 ): Pauses {
   if (error.code !== 'acme.paused') return before;
   const since = before?.[issuer]?.since ?? now;
-  const pause: Pause = { since, retryAt: pauseEndsAt(random, now), message: error.message };
+  const names = pausedNames(error, ordered);
+  const pause: Pause = { names, since, retryAt: pauseEndsAt(random, now), message: error.message };
   return { ...before, [issuer]: pause };
+}
+
+function pausedNames({ message }: AgentError, ordered: readonly string[]): readonly string[] {
+  const words = new Set(message.toLowerCase().match(/[a-z0-9*][a-z0-9.-]*[a-z0-9]/g));
+  const names = ordered.filter((name) => words.has(name));
+  return names.length === 0 ? ordered : names;
 }
 
 /** The issuers that may be asked now. */
@@ -52,11 +69,29 @@ export function withoutPauses(paused: Pauses, issuers: readonly (string | undefi
   return left.length === 0 ? undefined : Object.fromEntries(left);
 }
 
-/** A person says that the pauses are over: the issuers are asked again as if they had never failed. */
+/** Another wish is no reason to ask again, unless it has none of the names that are paused. */
+export function stillPaused(paused: Pauses, wanted: readonly string[]): Pauses {
+  const left = Object.entries(paused ?? {}).filter(([, { names }]) =>
+    names.some((name) => wanted.includes(name)),
+  );
+  return left.length === 0 ? undefined : Object.fromEntries(left);
+}
+
+/** A person says that the pauses are over: the issuers are asked again as if they had never failed, also for names left out. */
 export function resumed(state: RenewalState): RenewalState {
   const paused = Object.keys(state.paused ?? {});
   const faults = Object.entries(state.issuerFailures).filter(([issuer]) => !paused.includes(issuer));
-  return { ...state, paused: undefined, blocked: undefined, issuerFailures: Object.fromEntries(faults) };
+  const names = Object.entries(state.leftOut ?? {}).map(([name, entry]) => [
+    name,
+    entry.failure.code === 'acme.paused' ? { ...entry, retryAt: entry.failure.at } : entry,
+  ]);
+  return {
+    ...state,
+    paused: undefined,
+    blocked: undefined,
+    leftOut: state.leftOut && Object.fromEntries(names),
+    issuerFailures: Object.fromEntries(faults),
+  };
 }
 
 function endOf(pause: Pause | undefined, now: Instant): Instant {

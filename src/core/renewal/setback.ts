@@ -127,7 +127,7 @@ interface Context extends Blow {
 }
 
 function failed(before: RenewalState, context: Context): RenewalState {
-  const { held, error, issuer, issuers, now, random } = context;
+  const { held, error, issuer, issuers, ordered, now, random } = context;
   const validUntil = stillValid(held.certificate, now);
   const state = {
     ...before,
@@ -137,7 +137,7 @@ function failed(before: RenewalState, context: Context): RenewalState {
     lastFailure: failureOf(error, issuer, now),
   };
   const failures = state.failures + 1;
-  const paused = pausedBy(error, { before: before.paused, issuer, random }, now);
+  const paused = pausedBy(error, { before: before.paused, issuer, ordered, random }, now);
   const blocked = blockedBy(error, { before: before.blocked, issuer, random }, now);
   const open = unblocked(unpaused(issuers, paused, now), blocked, now);
   // Another order mends it at once: at the next issuer, or without the names that were refused.

@@ -2,7 +2,7 @@ import { keyClassOf, lineageId, wantedOf } from '../policies.ts';
 import { freshRenewal } from '../records.ts';
 import { pointOf } from '../renewal/held.ts';
 import { stillLeftOut, tryNow } from '../renewal/left-out.ts';
-import { withoutPauses } from '../renewal/pause.ts';
+import { stillPaused, withoutPauses } from '../renewal/pause.ts';
 import type {
   Certificate,
   Domain,
@@ -97,7 +97,7 @@ export function stepOf(
     leftOut: isWoken ? tryNow(leftOut, now) : before.leftOut,
     issuerFailures: without(before.issuerFailures, freed),
     blocked: isWoken ? undefined : before.blocked,
-    paused: isSame ? withoutPauses(before.paused, corrected) : undefined,
+    paused: stillPaused(withoutPauses(before.paused, corrected), want.wanted.names),
     requested: asked === undefined ? before.requested : { at: now, force: asked.force, task: asked.task },
   };
   const isMarked = String(held?.lineage.issuerMarks) === String(want.issuerMarks);

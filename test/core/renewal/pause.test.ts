@@ -3,6 +3,7 @@ import { AgentError } from '../../../src/core/errors.ts';
 import { editRenewal } from '../../../src/core/records.ts';
 import { dueOfLineage } from '../../../src/core/renewal/next-action.ts';
 import { resumed } from '../../../src/core/renewal/pause.ts';
+import type { Domain } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { aDomain, day, hour, minute, t0 } from '../given.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
@@ -34,16 +35,23 @@ function pause(): { end(): void } {
   return { end: () => world.gate.always('first.newOrder', undefined) };
 }
 
+/** One certificate for these names is wanted. */
+async function group(names: readonly string[], change: Partial<Domain>): Promise<void> {
+  const putGroups = [{ domain: 'example.com', label: 'g', names, origin: { kind: 'runtime' as const } }];
+  const domain = aDomain({ mode: 'custom', challenge: 'http-01', ...change });
+  await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
+}
+
 const state = () => world.store.renewals.get(www);
 const issuer = async () => (await world.store.certificates.certificate(www))?.issuer;
 
 /** As the command does it. */
-async function retry(task?: string): Promise<void> {
-  const lineage = await world.store.certificates.lineage(www);
+async function retry(task?: string, id = www): Promise<void> {
+  const lineage = await world.store.certificates.lineage(id);
   if (lineage === undefined) throw new Error('nothing to retry');
-  const certificate = await world.store.certificates.certificate(www);
+  const certificate = await world.store.certificates.certificate(id);
   const now = world.clock.now();
-  await editRenewal(www, world.store, (before) => {
+  await editRenewal(id, world.store, (before) => {
     const next = { ...resumed(before), requested: { at: now, force: false, task } };
     return { putRenewals: [next], due: dueOfLineage({ lineage, certificate, state: next, now }) };
   });
@@ -131,27 +139,35 @@ describe('an issuer that has paused a name', () => {
     expect(await issuer()).toBe('first');
   });
 
-  it('is asked anew when the wish is another one: other names may not be paused', async () => {
-    await world.want({ issuers: ['first'], challenge: 'http-01' });
+  it('is not asked for another wish that still has the paused name; retry asks it at once', async () => {
+    await world.want({ issuers: ['first'] });
     const paused = pause();
     await world.live(hour);
+    await world.want({ issuers: ['first'], challenge: 'dns-01', dnsAccount: 'zone' });
+    await world.want({ issuers: ['first'], keyTypes: ['p384'] });
+    await world.live(day);
+    expect(asked).toHaveLength(1);
+    expect(await world.store.due.at('issue', www)).toBeGreaterThan(t0 + 7 * day - minute);
     paused.end();
-    await world.run(
-      changeWishes(
-        'example.com',
-        () => ({
-          domain: aDomain({
-            mode: 'individual',
-            issuers: ['first'],
-            challenge: 'dns-01',
-            dnsAccount: 'zone',
-          }),
-        }),
-        world.needs,
-      ),
-    );
+    await retry();
     await world.live(minute);
     expect(await issuer()).toBe('first');
+  });
+
+  it('is asked at once when an edit takes out the name that it named, and not when it takes out another', async () => {
+    const names = ['a.example.com', 'www.example.com', 'c.example.com'];
+    await group(names, { issuers: ['first'] });
+    const paused = pause();
+    await world.live(hour);
+    await group(names.slice(0, 2), { issuers: ['first'] });
+    await world.live(hour);
+    expect(asked).toHaveLength(1);
+    paused.end();
+    await group(names.slice(0, 1), { issuers: ['first'] });
+    await world.live(minute);
+    expect(await world.store.certificates.certificate('example.com/g/ec')).toMatchObject({
+      names: ['a.example.com'],
+    });
   });
 
   it('does not keep the others of a failing lineage from their ladder', async () => {
@@ -175,11 +191,9 @@ describe('an issuer that has paused a name', () => {
 });
 
 describe('a name that the CA paused among others of one order', () => {
-  it('is left out for a week where the domain may do without it', async () => {
+  it('is left out for a week where the domain may do without it, whatever is edited, or until retry', async () => {
     const names = ['a.example.com', 'b.example.com'];
-    const putGroups = [{ domain: 'example.com', label: 'both', names, origin: { kind: 'runtime' as const } }];
-    const domain = aDomain({ mode: 'custom', issuers: ['first'], challenge: 'http-01', partial: true });
-    await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
+    await group(names, { issuers: ['first'], partial: true });
     world.gate.always('first.newOrder', async (proceed, [order]) => {
       if (!(order as { names: string[] }).names.includes('b.example.com')) return proceed();
       asked.push(world.clock.now());
@@ -190,9 +204,15 @@ describe('a name that the CA paused among others of one order', () => {
       };
       throw new AgentError('acme.paused', message, { facts: { status: 429, problem } });
     });
-    await world.live(15 * day);
-    const held = await world.store.certificates.certificate('example.com/both/ec');
-    expect(held?.names).toEqual(['a.example.com']);
+    await world.live(2 * day);
+    await group([...names, 'c.example.com'], { issuers: ['first'], partial: true });
+    await world.live(13 * day);
+    const held = await world.store.certificates.certificate('example.com/g/ec');
+    expect(held?.names).toEqual(['a.example.com', 'c.example.com']);
     expect(asked).toHaveLength(3);
+    expect(asked[1]).toBeGreaterThan(t0 + 7 * day - minute);
+    await retry(undefined, 'example.com/g/ec');
+    await world.live(minute);
+    expect(asked).toHaveLength(4);
   });
 });

@@ -44,7 +44,15 @@ const quiet: { readonly [K in keyof Required<RenewalState>]: fc.Arbitrary<Renewa
   ),
   waiting: maybe(fc.record({ issuer, limit: fc.string(), count, full: fc.dictionary(issuer, soon) })),
   paused: maybe(
-    fc.dictionary(issuer, fc.record({ since: past, retryAt: fc.oneof(past, soon), message: fc.string() })),
+    fc.dictionary(
+      issuer,
+      fc.record({
+        names: fc.array(fc.domain()),
+        since: past,
+        retryAt: fc.oneof(past, soon),
+        message: fc.string(),
+      }),
+    ),
   ),
   requested: fc.constant(undefined),
   revokedAt: fc.constant(undefined),
