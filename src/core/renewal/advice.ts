@@ -10,8 +10,11 @@ const shortestMs = minute;
 /** Every CA is asked at least twice a day. */
 const longestMs = 12 * hour;
 
-/** What the CA said of a certificate; 'unusable' when it could not be asked, or said what is no advice. */
-export type Advice = RenewalInfo | 'none' | 'unusable';
+/** What the CA said of a certificate; 'none': it gives no advice at all. */
+export type Advice = RenewalInfo | Unusable | 'none';
+
+/** It could not be asked, said what is no advice, or said when it can be asked again. */
+export type Unusable = Pick<RenewalInfo, 'retryAfterMs'> & { readonly start?: undefined };
 
 /** A CA whose every window lies in the past is followed once at once, and then at most so often. */
 const hurryPauseMs = 12 * hour;
@@ -31,9 +34,9 @@ export function takeAdvice(
   draw: Draw,
 ): Pick<RenewalState, 'window' | 'ariCheckAt'> {
   if (advice === 'none') return { window: undefined, ariCheckAt: draw.now + longTermMs };
-  if (advice === 'unusable') return { window: held, ariCheckAt: draw.now + longTermMs };
-  const { start, end, explanationUrl, retryAfterMs } = advice;
-  const ariCheckAt = draw.now + pauseMs(retryAfterMs);
+  const ariCheckAt = draw.now + pauseMs(advice.retryAfterMs);
+  if (advice.start === undefined) return { window: held, ariCheckAt };
+  const { start, end, explanationUrl } = advice;
   const isSame = held?.start === start && held.end === end;
   const chosenAt = isSame ? held.chosenAt : unhurried(choose({ start, end }, draw), hurriedAt, draw);
   return {

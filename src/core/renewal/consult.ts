@@ -53,7 +53,7 @@ function askable(
 
 async function ask(
   { issuer, certId }: { readonly issuer: string; readonly certId: string },
-  { acme, log }: Pick<Ports, 'acme' | 'log'>,
+  { acme, clock, log }: Pick<Ports, 'acme' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<Advice> {
   try {
@@ -61,8 +61,15 @@ async function ask(
   } catch (err) {
     if (signal.aborted || isAgentError(err, 'store.unavailable')) throw err;
     log.info({ issuer, certId, err }, 'the CA gave no usable renewal information');
-    return 'unusable';
+    return { retryAfterMs: askedToWait(err, clock.now()) };
   }
+}
+
+/** Of a CA that is busy, or had too many questions; any other error is a long-term one (RFC 9773 §4.3.3). */
+function askedToWait(error: unknown, now: Instant): number | undefined {
+  if (!isAgentError(error) || error.retryAt === undefined) return undefined;
+  const { status } = error.facts;
+  return status === 429 || status === 503 ? error.retryAt - now : undefined;
 }
 
 function isNews(before: RenewalWindow | undefined, now: RenewalWindow | undefined): boolean {

@@ -54,7 +54,7 @@ describe('advice of the CA', () => {
 
   it('stands when the CA cannot be asked, and is forgotten when the CA stops giving any', () => {
     const held = takeAdvice({}, window, draw);
-    expect(takeAdvice(held, 'unusable', draw)).toEqual({ ...held, ariCheckAt: t0 + 6 * hour });
+    expect(takeAdvice(held, {}, draw)).toEqual({ ...held, ariCheckAt: t0 + 6 * hour });
     expect(takeAdvice(held, 'none', draw).window).toBeUndefined();
   });
 

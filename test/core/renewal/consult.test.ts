@@ -116,6 +116,33 @@ describe('renewal information', () => {
     expect(world.first.consulted.length).toBeGreaterThan(asked);
   });
 
+  it.each([
+    [429, 20 * minute, 20 * minute],
+    [503, 2 * hour, 2 * hour],
+    [503, 5000, minute],
+    [503, 300 * day, 12 * hour],
+    [500, minute, 6 * hour],
+  ])(
+    'that is refused with %i and Retry-After %i ms is asked for again after %i ms',
+    async (status, after, pause) => {
+      const window = { start: t0 + 65 * day, end: t0 + 66 * day };
+      advise({ ...window, retryAfterMs: hour });
+      await world.want();
+      await world.live(hour / 2);
+      const asked: number[] = [];
+      world.gate.always('acme.renewalInfo', async () => {
+        const now = world.clock.now();
+        asked.push(now);
+        throw new AgentError('acme.server', 'busy', { retryAt: now + after, facts: { status } });
+      });
+      await world.live(15 * hour);
+      expect((await world.store.renewals.get(www)).window).toMatchObject(window);
+      const [first = 0, second = 0] = asked;
+      expect(second - first).toBeGreaterThanOrEqual(pause);
+      expect(second - first).toBeLessThan(pause + 2 * minute);
+    },
+  );
+
   it('is not asked for after expiry', async () => {
     world.first.ways.lifetimeMs = 6 * day;
     advise({ start: t0 + 3 * day, end: t0 + 3 * day + 3 * hour });
