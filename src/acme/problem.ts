@@ -92,7 +92,7 @@ function codeFor({ status, headers }: Answer, problem: Problem | undefined): Err
 function messageFor(answer: Answer, issuer: string, problem: Problem | undefined): string {
   if (!problem) {
     const said = plainText(answer.text);
-    return `${issuer} answered with HTTP ${answer.status}${said ? `: ${said}` : ' and an empty body'}`;
+    return `${issuer}: answered with HTTP ${answer.status}${said ? `: ${said}` : ' and an empty body'}`;
   }
   const parts = [
     problem.detail ?? problem.type,

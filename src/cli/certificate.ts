@@ -1,4 +1,4 @@
-import type { Certificate, Instant } from '../core/types.ts';
+import type { Certificate, Failure, Instant } from '../core/types.ts';
 import type { CertificateShown } from '../operations/certs.ts';
 import type { TargetView } from '../operations/targets.ts';
 import { relative, when } from '../operations/words.ts';
@@ -53,10 +53,14 @@ function renewalFacts(
     ['renewal', at(renewal.renewAt)],
     ['order', order === undefined ? undefined : `at ${order.issuer} since ${at(order.startedAt)}`],
     ['failures', failures === 0 ? undefined : `${failures} since ${at(renewal.failingSince)}`],
-    ['last error', lastFailure === undefined ? undefined : `${lastFailure.code}: ${lastFailure.message}`],
+    ['last error', lastFailure && errorText(lastFailure)],
     ['next action', at(nextAt)],
     ['silent until', at(reminders.silencedUntil)],
   ];
+}
+
+function errorText({ code, issuer, message }: Failure): string {
+  return `${code}${issuer === undefined ? '' : ` at ${issuer}`}: ${message}`;
 }
 
 function generation(one: Certificate, now: Instant): readonly string[] {

@@ -12,7 +12,7 @@ describe('answers that are none', () => {
     ca.fail('/new-order', page(403, '<html><style>p{}</style><p>Access  <b>denied</b></p></html>'));
     await expect(session.newOrder({ names }, never)).rejects.toMatchObject({
       code: 'acme.response',
-      message: 'ca answered with HTTP 403: Access denied',
+      message: 'ca: answered with HTTP 403: Access denied',
     });
   });
 

@@ -198,7 +198,7 @@ describe('a refused order', () => {
     const { lastFailure } = await world.store.renewals.get(wildcard);
     expect(lastFailure).toMatchObject({
       code: 'challenge.dns',
-      message: 'first refused: example.com: SERVFAIL looking up TXT',
+      message: 'example.com: SERVFAIL looking up TXT',
       issuer: 'first',
       names: { 'example.com': 'SERVFAIL looking up TXT' },
     });

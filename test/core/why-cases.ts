@@ -218,7 +218,7 @@ function judged(type: string, detail: string): Case {
     provoke: ({ first }) => {
       first.ways.verdict = () => ({ type, detail });
     },
-    says: `first refused: www.example.com: ${detail}`,
+    says: `at first: www.example.com: ${detail}`,
   };
 }
 

@@ -2,8 +2,8 @@ import { nextAttempt } from '../backoff.ts';
 import type { AgentError } from '../errors.ts';
 import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editDeployment } from '../records.ts';
+import { failureOf } from '../renewal/failure.ts';
 import { nextDeploy } from '../renewal/next-action.ts';
-import { failureOf } from '../renewal/setback.ts';
 import type { Certificate, Deployment, Lineage, NewEvent, RenewalState } from '../types.ts';
 
 export type RecordNeeds = Pick<Ports, 'deployments' | 'changes' | 'jobs' | 'clock' | 'log'> & {

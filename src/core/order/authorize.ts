@@ -264,15 +264,18 @@ export async function explain(
   });
   const problem = failed[0]?.problem ?? order.error;
   if (problem === undefined && authorizations.some(({ status }) => status === 'expired'))
-    return new AgentError('order.expired', `the order at ${session.issuer} expired before it was finalized`);
+    return new AgentError('order.expired', `${session.issuer}: the order expired before it was finalized`);
   if (problem === undefined)
-    return new AgentError('order.invalid', `${session.issuer} made the order invalid and gave no reason`);
+    return new AgentError(
+      'order.invalid',
+      `${session.issuer}: the order became invalid, and no reason was given`,
+    );
   const words =
     failed.length === 0
       ? wordsOf(problem)
       : failed.map(({ name, problem: one }) => `${name}: ${wordsOf(one)}`).join('; ');
   const names = Object.fromEntries(failed.map(({ name, problem: one }) => [name, wordsOf(one)]));
-  return new AgentError(codeOfProblem(problem.type), `${session.issuer} refused: ${words}`, {
+  return new AgentError(codeOfProblem(problem.type), `${session.issuer}: ${words}`, {
     facts: { names, problem },
   });
 }

@@ -88,7 +88,7 @@ function stopped(stops: readonly Finding[], issuer: string): AgentError {
   const same = stops.filter((stop) => stop.code === code);
   const names = Object.fromEntries(same.map(({ name, message }) => [name, message]));
   const words = same.map(({ message }) => message).join(' ');
-  return new AgentError(code ?? 'bug', `not ordered at ${issuer}: ${words}`, {
+  return new AgentError(code ?? 'bug', `${issuer}: not ordered. ${words}`, {
     facts: { names, preflight: true },
   });
 }

@@ -42,7 +42,7 @@ function noRoom(
   code: 'acme.rateLimited' | 'acme.server',
   { issuer, limit, retryAt }: { readonly issuer: string; readonly limit: string; readonly retryAt: number },
 ): AgentError {
-  return new AgentError(code, `${issuer} has no room for another order now: ${limit}`, {
+  return new AgentError(code, `${issuer}: no room for another order now: ${limit}`, {
     retryAt,
     facts: { budget: limit },
   });

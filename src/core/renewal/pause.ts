@@ -1,6 +1,7 @@
 import { believable } from '../backoff.ts';
 import type { AgentError } from '../errors.ts';
 import type { Instant, Pause, RenewalState } from '../types.ts';
+import { saidBy } from './failure.ts';
 
 type Pauses = RenewalState['paused'];
 
@@ -33,7 +34,7 @@ export function pausedBy(
   if (error.code !== 'acme.paused') return before;
   const since = before?.[issuer]?.since ?? now;
   const names = pausedNames(error, ordered);
-  const pause: Pause = { names, since, retryAt: pauseEndsAt(random, now), message: error.message };
+  const pause: Pause = { names, since, retryAt: pauseEndsAt(random, now), message: saidBy(issuer, error) };
   return { ...before, [issuer]: pause };
 }
 

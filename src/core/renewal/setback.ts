@@ -1,12 +1,13 @@
 import { longestWaitMs, nextAttempt } from '../backoff.ts';
 import { servedUntil } from '../deploy/fallback.ts';
-import { type AgentError, errorTable } from '../errors.ts';
+import type { AgentError } from '../errors.ts';
 import { isStopped } from '../order/preflight.ts';
 import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editRenewal } from '../records.ts';
-import type { Failure, Instant, LineageId, NewEvent, RenewalState } from '../types.ts';
+import type { Instant, LineageId, NewEvent, RenewalState } from '../types.ts';
 import { blockEndsAt, blockedBy, isBlock, unblocked } from './blocked.ts';
 import { configuredIssuers, hasFreshIssuer, isOutage, patience, weightOf } from './failover.ts';
+import { failureOf } from './failure.ts';
 import { answered, type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
 import { blamed, leaveOut, putOff } from './left-out.ts';
 import { dueOfLineage } from './next-action.ts';
@@ -217,13 +218,6 @@ function afterFailure(state: RenewalState, seen: RenewalState, retryAt: Instant)
   return (
     newer ?? (requested?.force === true ? putOff({ ...requested, task: undefined }, retryAt) : undefined)
   );
-}
-
-export function failureOf(error: AgentError, issuer: string | undefined, at: Instant): Failure {
-  const names = error.facts.names as Readonly<Record<string, string>> | undefined;
-  const { code, message } = error;
-  const advice = error.advice === errorTable[code].advice ? undefined : error.advice;
-  return { at, code, message, issuer, names, advice };
 }
 
 function failedEvent({ lineage, certificate }: Held, state: RenewalState, tell: boolean): NewEvent {

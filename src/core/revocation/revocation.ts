@@ -3,7 +3,7 @@ import { servedUntil } from '../deploy/fallback.ts';
 import { type AgentError, isAgentError, toAgentError } from '../errors.ts';
 import type { Change, Fence, Ports } from '../ports.ts';
 import { deploymentId, editRenewal } from '../records.ts';
-import { failureOf } from '../renewal/setback.ts';
+import { failureOf } from '../renewal/failure.ts';
 import type { Bundle, Certificate, Domain, Instant, Lineage, RenewalState, Revoking } from '../types.ts';
 import { isHeld, lateAt, revocationItem } from './revoking.ts';
 

@@ -93,7 +93,7 @@ describe('CAA records that exclude a CA', () => {
     expect(lastFailure).toMatchObject({
       code: 'challenge.caa',
       issuer: 'first',
-      message: `not ordered at first: ${host}: stop of challenge.caa.`,
+      message: `not ordered. ${host}: stop of challenge.caa.`,
       names: { [host]: `${host}: stop of challenge.caa.` },
     });
     expect(retryAt - world.clock.now()).toBeGreaterThan(20 * hour);
