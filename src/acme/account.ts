@@ -58,12 +58,14 @@ function isComplete(
   );
 }
 
-/** With a new key, stored; the record of another directory goes. */
+/** With a new key, stored; the record of another directory, or of an account that was closed, goes. */
 async function freshRecord(
   before: AcmeAccountRecord | undefined,
   needs: AccountNeeds,
 ): Promise<AcmeAccountRecord> {
-  if (before !== undefined && before.directoryUrl !== needs.directoryUrl) {
+  const now = needs.clock.now();
+  const isMoved = before !== undefined && before.directoryUrl !== needs.directoryUrl;
+  if (isMoved) {
     needs.log.warn(
       { issuer: needs.issuer, was: before.directoryUrl, now: needs.directoryUrl },
       'the directory of the issuer changed: a new account replaces the old one',
@@ -74,7 +76,8 @@ async function freshRecord(
     directoryUrl: needs.directoryUrl,
     key: await generateKey('p256'),
     contacts: [],
-    createdAt: needs.clock.now(),
+    createdAt: now,
+    reregisteredAt: before === undefined || isMoved ? undefined : now,
   };
   await needs.accounts.put(fresh);
   return fresh;
@@ -96,7 +99,8 @@ async function settle(
   const known = record.url === doubtful ? undefined : record.url;
   const finding = known !== undefined ? { url: known } : isNew ? 'unknown' : await find(client, signal);
   if (finding === 'closed') return closed(record, needs, signal);
-  if (finding === 'unknown') return registered({ record, client }, needs, signal);
+  if (finding === 'unknown')
+    return registered({ record: await asUnregistered(record, needs), client }, needs, signal);
   const { url } = finding;
   client.setAccountUrl(url);
   const contacts = await sendContacts({ client, record }, needs, signal);
@@ -105,23 +109,28 @@ async function settle(
   return complete;
 }
 
-/** For the first time, or again with the same key where the CA has lost the account. */
+/**
+ * Of an account that the CA has lost; it gets it again with the same key. That this was done today is stored before the
+ * CA is asked: a run that is killed in between leaves it to the next one, which asks with the record as it is then.
+ */
+async function asUnregistered(record: AcmeAccountRecord, needs: AccountNeeds): Promise<AcmeAccountRecord> {
+  if (record.url === undefined) return record;
+  refuseSoon(record, needs);
+  const forgotten = { ...record, url: undefined, reregisteredAt: needs.clock.now() };
+  await needs.accounts.put(forgotten);
+  return forgotten;
+}
+
 async function registered(
   { record, client }: { readonly record: AcmeAccountRecord; readonly client: AccountClient },
   needs: AccountNeeds,
   signal: AbortSignal,
 ): Promise<Complete> {
-  const { issuer, clock, accounts, log, contacts } = needs;
-  const isAgain = record.url !== undefined;
-  if (isAgain) refuseSoon(record, needs);
+  const { issuer, accounts, log, contacts } = needs;
   const url = await register(client, needs, signal);
-  const complete = {
-    ...record,
-    url,
-    contacts,
-    reregisteredAt: isAgain ? clock.now() : record.reregisteredAt,
-  };
+  const complete = { ...record, url, contacts };
   await accounts.put(complete);
+  const isAgain = record.reregisteredAt !== undefined;
   log.info(
     { issuer, account: url },
     isAgain ? 'registered the ACME account again' : 'registered an ACME account',
@@ -171,7 +180,7 @@ async function replaced(
     );
   refuseSoon(record, needs);
   needs.log.warn({ issuer, was: url }, 'a new account replaces the one that was deactivated');
-  const fresh = { ...(await freshRecord(undefined, needs)), reregisteredAt: needs.clock.now() };
+  const fresh = await freshRecord(record, needs);
   return settle({ record: fresh, doubtful: undefined, isNew: true }, needs, signal);
 }
 

@@ -285,7 +285,7 @@ export interface Accounts {
 export interface AcmeAccountRecord {
   readonly issuer: string;
   readonly directoryUrl: string;
-  /** Absent: the key was made, the CA not yet asked. */
+  /** Absent: the CA has yet to be asked for an account with this key. */
   readonly url?: string | undefined;
   /** PKCS #8 DER. */
   readonly key: Secret<Uint8Array>;
@@ -298,7 +298,7 @@ export interface AcmeAccountRecord {
   readonly rolledAt?: Instant | undefined;
   /** When the account was closed for good, or was found to be. */
   readonly deactivatedAt?: Instant | undefined;
-  /** When a CA that had forgotten the account last got it again. */
+  /** When we last went to open it anew at a CA that had forgotten or closed it; from before the CA was asked. */
   readonly reregisteredAt?: Instant | undefined;
 }
 
