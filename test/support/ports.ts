@@ -6,12 +6,17 @@ import { createServer } from 'node:net';
 const lowest = 12_000;
 const highest = 32_000;
 
+/** Test processes that run at the same time each have a range of their own. */
+const ranges = 8;
+const width = (highest - lowest) / ranges;
+const first = lowest + width * (Number(process.env.VITEST_POOL_ID ?? 0) % ranges);
+
 const given = new Set<number>();
 
-/** A loopback port that nobody listens on, for TCP and UDP; never the same one twice in a process. */
+/** A loopback port that nobody listens on, for TCP and UDP; never the same one twice in a process, nor in two at once. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const port = randomInt(lowest, highest);
+    const port = randomInt(first, first + width);
     if (given.has(port)) continue;
     given.add(port);
     if ((await tcpIsFree(port)) && (await udpIsFree(port))) return port;
