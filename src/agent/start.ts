@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
 import { adoptDeployed } from '../core/deploy/adopt.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import { dueIndexChore } from '../core/renewal/due-index.ts';
 import { adoptFile } from '../core/wishes/file-wishes.ts';
 import { tryPort } from '../edge/listen.ts';
 import { port80Purpose } from '../edge/port80.ts';
@@ -94,6 +95,8 @@ function adopter(ports: AgentPorts, { acceptEmptyStore }: StartOptions) {
   let isNew = acceptEmptyStore === true;
   return async ({ domains }: LoadedConfig, signal: AbortSignal) => {
     await adoptFile(domains, ports);
+    // What else follows from the file, such as a target with another path.
+    await ports.jobs.wake('upkeep', [dueIndexChore]);
     if (isNew) await adoptDeployed(ports, signal);
     isNew = false;
   };

@@ -17,7 +17,7 @@ import { joinPlugins } from './plugins.ts';
 import { createReader, type Reader, type Variables } from './reader.ts';
 import { toRedis } from './redis.ts';
 import { type FilePart, file } from './schema.ts';
-import { hashShared, markOf } from './shared-hash.ts';
+import { hashShared, markOf, markOfTarget } from './shared-hash.ts';
 import { readTlsAlpn01 } from './tls-alpn.ts';
 
 const masterKeyVariable = 'ACME_AGENT_MASTER_KEY';
@@ -145,6 +145,9 @@ function readSettings(
     experimental: experimental.length === 0 ? undefined : experimental,
     dnsAccounts: config.dnsAccounts.map(({ name, zones, programmable }) => ({ name, zones, programmable })),
     deployTargets: deploy,
+    targetMarks: Object.fromEntries(
+      config.deployTargets.map((target) => [target.name, markOfTarget(target)]),
+    ),
     notifiers: notify,
     renewalCeilingMs: renewal.ceilingDays * 86_400_000,
     permissionMs: dnsPersist && dnsPersist.days * 86_400_000,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Settings } from '../core/types.ts';
-import type { Config, FileDomain, IssuerConfig } from './config.ts';
+import type { Config, DeployTargetConfig, FileDomain, IssuerConfig } from './config.ts';
 
 /**
  * SHA-256 (hex) over what all agents on one store must agree on; not over what is a machine's own (folders, ports,
@@ -29,6 +29,11 @@ export function hashShared(config: Config, settings: Settings, domains: readonly
 export function markOf({ directoryUrl, email, eab, trustPem, ...issuer }: IssuerConfig): string {
   const replaces = issuer.replaceDeactivatedAccount || undefined;
   return sha256(JSON.stringify(canonical({ directoryUrl, email, eab, trustPem, replaces }))).slice(0, 16);
+}
+
+/** Another text when a target is another place, or is served another way. */
+export function markOfTarget(target: DeployTargetConfig): string {
+  return sha256(JSON.stringify(canonical(pluggedFacts(target)))).slice(0, 16);
 }
 
 function pluggedFacts<T extends { readonly definition: { readonly name: string } }>({

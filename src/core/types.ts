@@ -418,6 +418,8 @@ export interface Deployment {
   readonly observed?:
     | { readonly fingerprint: string; readonly source: LineageSource; readonly at: Instant }
     | undefined;
+  /** Of the target as it was configured when it was last tried. */
+  readonly mark?: string | undefined;
   readonly failures: number;
   readonly lastFailure?: Failure | undefined;
   readonly retryAt?: Instant | undefined;
@@ -510,6 +512,8 @@ export interface Settings {
   readonly experimental?: readonly ChallengeType[] | undefined;
   readonly dnsAccounts: readonly DnsAccountFacts[];
   readonly deployTargets: readonly string[];
+  /** By the name of the target: another one when its options were changed in the file. */
+  readonly targetMarks?: Readonly<Record<string, string>> | undefined;
   readonly notifiers: readonly string[];
   /** Renewal never waits longer than this before expiry, unless the CA's window says so. */
   readonly renewalCeilingMs: number;

@@ -34,6 +34,7 @@ test('the example file is right', async () => {
     },
     dnsAccounts: [{ name: 'aws', zones: ['example.com'], programmable: true }],
     deployTargets: ['web'],
+    targetMarks: { web: expect.stringMatching(/^[0-9a-f]{16}$/) },
     notifiers: ['mail', 'platform'],
     renewalCeilingMs: 30 * 86_400_000,
     preflight: 'on',

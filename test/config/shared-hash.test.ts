@@ -45,6 +45,14 @@ test('secrets that differ change the hash', async () => {
   expect(await hashOf(text, { ...env, TOKEN: canary() })).not.toBe(base);
 });
 
+test('a target with other options has another mark, and the others keep theirs', async () => {
+  const text = issuers + shared.replace('{ web:', '{ other: { target: files, path: /other }, web:');
+  const marksOf = async (from: string) => (await (await write(from)).load(env)).settings.targetMarks;
+  const before = await marksOf(text);
+  const after = await marksOf(text.replace('/certs', '/certs2'));
+  expect(after).toEqual({ ...before, web: expect.not.stringMatching(`^${before?.web}$`) });
+});
+
 async function hashOf(text: string, variables: Variables = env): Promise<string> {
   return (await (await write(text)).load(variables)).sharedHash;
 }

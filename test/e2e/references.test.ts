@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { AgentSite } from '../support/agent.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
+import { until } from '../support/process.ts';
 import { deployed, hostNames, hostsConfig, hostsSite, issued, issuerAt, keepUntilEnd } from './given.ts';
 
 const keep = keepUntilEnd();
@@ -58,3 +59,21 @@ it('a target that left the file is replaced by the defaults at SIGHUP, and check
     /FAILED +domain runtime\.test: names what the file does not define: deploy target "old"/,
   );
 });
+
+it('a target with another path gets its certificates there at SIGHUP, not at the next renewal', async () => {
+  const pebble = keep(await startPebble());
+  const site = await hostsSite({ pebble, hosts: [] });
+  const [host = ''] = hostNames(1);
+  const config = (folder: string) =>
+    hostsConfig(site, {
+      pebble,
+      hosts: [host],
+      config: { deployTargets: { web: { target: 'files', path: join(site.folder, folder) } } },
+    });
+  site.configure(config('before'));
+  const agent = keep(await site.start());
+  await until('it is at the old place', () => /"source":"acme".*certificate deployed/.test(agent.output()));
+  site.configure(config('certificates'));
+  process.kill(agent.pid, 'SIGHUP');
+  await issued(site, [host], { timeoutMs: 90_000 });
+}, 150_000);

@@ -82,7 +82,9 @@ async function forget(
  * Whoever changed the lineage while we deployed found the job running, and the due entry that it wrote is overwritten by
  * ours. What changes after this look finds its own entry in place.
  */
-async function isOutdated({ lineage, state, certificate }: Slot, needs: DeployNeeds): Promise<boolean> {
+async function isOutdated(slot: Slot, needs: DeployNeeds): Promise<boolean> {
+  const { target, lineage, state, certificate, mark } = slot;
+  if (needs.settings().targetMarks?.[target] !== mark) return true;
   const [stateNow, certificateNow] = await Promise.all([
     needs.renewals.get(lineage.id),
     needs.certificates.certificate(lineage.id),
@@ -101,12 +103,13 @@ async function load(
   if (lineage?.policy === undefined || lineage.unwantedSince !== undefined) return undefined;
   const domain = await needs.wishes.domain(lineage.domain);
   if (domain === undefined || !domain.deploy.includes(target)) return undefined;
+  const mark = needs.settings().targetMarks?.[target];
   const [state, certificate, fallback] = await Promise.all([
     needs.renewals.get(id),
     needs.certificates.certificate(id),
     needs.certificates.certificate(fallbackId(lineage.policy)),
   ]);
-  return { target, lineage, state, certificate, fallback };
+  return { target, lineage, state, certificate, fallback, mark };
 }
 
 async function chosen(slot: Slot, needs: DeployNeeds): Promise<Bundle> {

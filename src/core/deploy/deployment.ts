@@ -17,6 +17,8 @@ export interface Slot {
   readonly state: RenewalState;
   readonly certificate: Certificate | undefined;
   readonly fallback: Certificate | undefined;
+  /** Of the target, as it is configured. */
+  readonly mark: string | undefined;
 }
 
 /** People hear of a deployment at its second failure: the first may be a restart. */
@@ -32,14 +34,16 @@ export async function recordObserved(slot: Slot, shown: Certificate, needs: Reco
       target,
       lineage: lineage.id,
       observed: { fingerprint: shown.fingerprint, source: shown.source, at: now },
+      mark: slot.mark,
       failures: 0,
       fallbackTold: shown.source === 'self-signed' && (before.fallbackTold === true || isNews(slot)),
       // Purged while we deployed, it has yet to go.
       leaving: before.leaving,
     };
     const fallback = shown.source === 'self-signed' ? shown : slot.fallback;
-    const { certificate, state } = slot;
-    const at = nextDeploy({ deployment: after, certificate, fallback, revokedAt: state.revokedAt, now });
+    const { certificate, state, mark } = slot;
+    const { revokedAt } = state;
+    const at = nextDeploy({ deployment: after, certificate, fallback, revokedAt, mark, now });
     const id = deploymentId(target, lineage.id);
     return {
       putDeployments: [after],
@@ -60,7 +64,7 @@ export async function recordObserved(slot: Slot, shown: Certificate, needs: Reco
 
 /** A deployment fails on its own ladder. */
 export async function recordFailure(
-  { target, lineage, certificate }: Slot,
+  { target, lineage, certificate, mark }: Slot,
   error: AgentError,
   needs: RecordNeeds,
 ): Promise<void> {
@@ -72,7 +76,7 @@ export async function recordFailure(
       certificate === undefined || certificate.notAfter <= now ? undefined : certificate.notAfter;
     const retryAt = nextAttempt({ failures, retry: error.retry, validUntil, random: needs.random() }, now);
     const lastFailure = failureOf(error, undefined, now);
-    const after: Deployment = { ...before, failures, retryAt, lastFailure };
+    const after: Deployment = { ...before, mark, failures, retryAt, lastFailure };
     const facts = {
       target,
       ...lastFailure,

@@ -1,15 +1,15 @@
 import { fallbackId } from '../policies.ts';
 import type { Ports } from '../ports.ts';
 import { deploymentId, freshDeployment, freshRenewal } from '../records.ts';
-import type { Domain, DueEntry, Lineage, RenewalState } from '../types.ts';
+import type { Domain, DueEntry, Lineage, RenewalState, Settings } from '../types.ts';
 import { dueOfLineage, nextDeploy } from './next-action.ts';
 
 export type RefreshNeeds = Pick<
   Ports,
   'wishes' | 'certificates' | 'renewals' | 'deployments' | 'due' | 'changes' | 'clock'
->;
+> & { readonly settings: () => Settings };
 
-/** Name of the chore that does this, and that a clock set back asks for. */
+/** Name of the chore that does this; a clock set back asks for it, and a changed configuration. */
 export const dueIndexChore = 'due-index';
 
 /**
@@ -52,7 +52,7 @@ async function entriesOf(domain: Domain, needs: RefreshNeeds): Promise<readonly 
 async function deployOf(
   target: string,
   { lineage, state }: { readonly lineage: Lineage; readonly state: RenewalState | undefined },
-  { certificates, deployments, clock }: RefreshNeeds,
+  { certificates, deployments, settings, clock }: RefreshNeeds,
 ): Promise<{ job: 'deploy'; id: string; at: number | undefined }> {
   const [stored, certificate, fallback] = await Promise.all([
     deployments.get(target, lineage.id),
@@ -61,6 +61,7 @@ async function deployOf(
   ]);
   const deployment = stored ?? freshDeployment(target, lineage.id);
   const { revokedAt } = state ?? {};
-  const at = nextDeploy({ deployment, certificate, fallback, revokedAt, now: clock.now() });
+  const mark = settings().targetMarks?.[target];
+  const at = nextDeploy({ deployment, certificate, fallback, revokedAt, mark, now: clock.now() });
   return { job: 'deploy', id: deploymentId(target, lineage.id), at };
 }

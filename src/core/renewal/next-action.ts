@@ -34,12 +34,18 @@ export interface DeploymentCase {
   readonly fallback: Certificate | undefined;
   /** When the certificate was revoked. */
   readonly revokedAt?: Instant | undefined;
+  /** Of the target as the file has it now. */
+  readonly mark?: string | undefined;
   readonly now: Instant;
 }
 
-/** Something else is served than should be: now, or on the deployment's own ladder. Else when the choice changes by itself. */
+/**
+ * The target is another place now: at once. Something else is served than should be: now, or on the deployment's own
+ * ladder. Else when the choice changes by itself.
+ */
 export function nextDeploy(given: DeploymentCase): Instant | undefined {
-  const { deployment, certificate, revokedAt, now } = given;
+  const { deployment, certificate, revokedAt, mark, now } = given;
+  if (deployment.mark !== mark) return now;
   const wanted = served(given);
   if (
     wanted === undefined ||
