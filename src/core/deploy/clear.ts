@@ -3,7 +3,7 @@ import { toAgentError } from '../errors.ts';
 import { slotOf } from '../policies.ts';
 import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editDeployment } from '../records.ts';
-import { failureOf } from '../renewal/setback.ts';
+import { failureOf } from '../renewal/failure.ts';
 import type { Deployment, Instant, Lineage, Settings } from '../types.ts';
 import type { RecordNeeds } from './deployment.ts';
 
