@@ -67,7 +67,7 @@ describe.concurrent('Redis killed under load', () => {
     await redis.start();
     await issued(site, hosts, { timeoutMs: 120_000 });
     expect(finalizedOrders(proxy)).toBe(hosts.length);
-  }, 180_000);
+  });
 
   it('does not keep an agent from ending', async (test) => {
     const keep = keepFor(test);
@@ -93,7 +93,7 @@ describe.concurrent('Redis killed under load', () => {
     expect(finalizedOrders(proxy)).toBe(hosts.length);
     expect(agent.output()).toContain('embedded Redis is gone; starting it again');
     expect(embeddedPid(site)).not.toBe(redis);
-  }, 180_000);
+  });
 });
 
 function embeddedPid({ folder }: AgentSite): number {

@@ -29,7 +29,7 @@ describe.concurrent('a dead issuer', () => {
     expect(await site.run('renew-all', '--force', '--wait')).toMatchObject({ code: 0 });
     await issued(site, hosts, { before });
     expect(await issuersOf(site)).toEqual(hosts.map(() => 'first'));
-  }, 150_000);
+  });
 
   it('holds nobody up for ever when there is no other: the breaker lets one through now and then', async (test) => {
     const keep = keepFor(test);

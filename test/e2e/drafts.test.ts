@@ -61,7 +61,7 @@ it('dns-account-01 and dns-persist-01 prove a name and its wildcard to Pebble; t
   async function isSame(zone: string, records: readonly string[]): Promise<boolean> {
     return (await recordsOf(bind, zone)).join('\n') === records.join('\n');
   }
-}, 180_000);
+});
 
 function leafOf({ folder }: AgentSite, domain: string): X509Certificate {
   const path = join(folder, 'certificates', domain, `_wildcard.${domain}`, 'cert.pem');

@@ -40,5 +40,5 @@ describe('between an agent and a CA over a bad line', () => {
     expect(new Set(finalized.map(({ path }) => path)).size).toBeLessThanOrEqual(hosts.length);
     // One answer was lost, and no other order was made in vain.
     expect(accepted(proxy, 'newOrder')).toBeLessThanOrEqual(hosts.length + 3);
-  }, 150_000);
+  });
 });

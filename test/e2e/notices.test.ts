@@ -51,5 +51,5 @@ describe('people', () => {
     await until('the end is told', () => kinds().includes('recovered'));
     expect(kinds()).toHaveLength(4);
     expect(asked(proxy)).toBe(2);
-  }, 150_000);
+  });
 });

@@ -44,7 +44,7 @@ it('a failover by Sentinel in the middle of an order costs neither the order nor
 
   // Each connection tells of the outage once, whatever the number of attempts.
   expect(agent.output().match(/"level":"warn"[^\n]+connection/g)?.length).toBeLessThan(40);
-}, 180_000);
+});
 
 it('an orderly failover costs no command, however soon after it is ordered the command is sent', async () => {
   const servers = keep(await startSentinel());
@@ -67,4 +67,4 @@ it('an orderly failover costs no command, however soon after it is ordered the c
     before = await issued(site, [host], { before });
     await servers.leads(next);
   }
-}, 180_000);
+});

@@ -6,7 +6,7 @@ import { hostsSite, issuerAt, type Keep, proxyBefore } from './given.ts';
 
 /** Too long to be slept in a job, so that a fault costs no time. */
 export const retryAfter = { 'retry-after': '20' };
-export const unavailable: FakeAnswer = { code: 503, headers: retryAfter, body: 'upstream is down' };
+export const unavailable: FakeAnswer = { code: 502, headers: retryAfter, body: 'upstream is down' };
 
 export interface TwoIssuers {
   readonly site: AgentSite;

@@ -21,7 +21,7 @@ export interface ServerSpec {
     | { readonly socket: string }
     | (() => Promise<boolean>)
     | undefined;
-  /** Default 30 s. */
+  /** Default 60 s. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -90,7 +90,7 @@ export async function startProcess(spec: ServerSpec): Promise<ServerProcess> {
 export async function until(
   what: string,
   probe: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (performance.now() < deadline) {
