@@ -19,6 +19,7 @@ beforeEach(async () => {
 
 const id = `web|${www}`;
 const host = aHost('www.example.com');
+const leave = () => changeWishes('example.com', () => ({ removeHosts: [host] }), world.needs);
 const comeBack = () => changeWishes('example.com', () => ({ putHosts: [host] }), world.needs);
 const purgeIt = () => purge(www, undefined, world.needs);
 const recordOf = () => world.store.deployments.get('web', www);
@@ -28,7 +29,7 @@ const dueAt = () => world.store.due.at('deploy', id);
 async function leftOver(): Promise<void> {
   await world.want({ issuers: ['first'] }, ['www.example.com', 'api.example.com']);
   await world.live(minute);
-  await world.run(changeWishes('example.com', () => ({ removeHosts: [host] }), world.needs));
+  await world.run(leave());
   await world.live(minute);
   expect(world.web.shows(www)).toBeDefined();
 }
@@ -95,12 +96,14 @@ describe('what a purged certificate left at its target', () => {
   });
 
   it('goes though it was being deployed when it was purged', async () => {
+    await world.run(comeBack());
     world.gate.once('web.deploy', async (proceed) => {
-      await world.gate.aside(purgeIt());
+      await world.gate.aside(leave().then(purgeIt));
       return proceed();
     });
     await world.handle('deploy', id);
     await world.live(minute);
+    expect(await world.store.certificates.lineage(www)).toBeUndefined();
     expect([world.web.shows(www), await recordOf()]).toEqual([undefined, undefined]);
   });
 
