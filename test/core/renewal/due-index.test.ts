@@ -128,8 +128,8 @@ async function checkLineage(world: CheapWorld, lineage: Lineage, at: number | un
 }
 
 describe.each([
-  ['in memory', 60, async () => openCheapWorld()],
-  ['on a real store', 2, () => worlds.open()],
+  ['in memory', 30, async () => openCheapWorld()],
+  ['on a real store', 1, () => worlds.open()],
 ] as const)('after any history, %s', (_, numRuns, open) => {
   it('every wanted lineage has its next look in the due index, all mends itself, and a quiet world orders nothing', async () => {
     await fc.assert(

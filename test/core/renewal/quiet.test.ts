@@ -153,7 +153,7 @@ async function wish(world: CheapWorld, change: Parameters<typeof aDomain>[0]): P
 
 describe.each([
   ['in memory', 200, async () => openCheapWorld()],
-  ['on a real store', 2, () => worlds.open()],
+  ['on a real store', 1, () => worlds.open()],
 ] as const)(
   'after any history of failover, profiles, left-out names, requests and clocks, %s',
   (_, numRuns, open) => {
