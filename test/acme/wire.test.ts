@@ -243,6 +243,21 @@ describe('when the CA says later', () => {
     });
   });
 
+  test.each([
+    ['the address of another page', 429, 'too many; see https://ca.example/docs/rate-limits', {}],
+    ['a date', 429, 'paused; see https://ca.example/unpause?x=1', { 'retry-after': '3600' }],
+    [
+      'the status of a busy server',
+      503,
+      'paused; see https://ca.example/unpause?x=1',
+      { 'retry-after': '3600' },
+    ],
+    ['no address', 429, 'too many requests to unpause', {}],
+  ])('a limit with %s is no paused name', async (_what, status, detail, headers) => {
+    ca.fail('/new-order', problem(status, 'rateLimited', { detail }, headers));
+    await expect(session.newOrder({ names }, never)).rejects.toMatchObject({ code: 'acme.rateLimited' });
+  });
+
   test('faults of its servers are tried again with growing pauses', async () => {
     ca.fail('/new-order', problem(500, 'serverInternal'), page(502, ''), page(503, '<h1>Down</h1>'));
     await session.newOrder({ names }, never);

@@ -55,3 +55,21 @@ describe('an account that gets another key in the middle of an order', () => {
     expect(await world.store.certificates.certificate(www)).toBeDefined();
   });
 });
+
+describe('an account that another one replaces in the middle of an order', () => {
+  it('takes the order with it: the other one makes one of its own, and what was presented is cleaned up', async () => {
+    world.first.ways.validationMs = 60_000;
+    await world.want({ issuers: ['first'] });
+    await world.renew();
+    expect(await world.store.issuances.get(www)).toMatchObject({ orderUrl: 'https://first.test/order/1' });
+    const accountUrl = 'https://first.test/account/2';
+    Object.assign(world.first.session, { accountUrl });
+    world.first.ways.validationMs = 40;
+    await world.live(10 * 60_000);
+    expect(world.first.orders).toHaveLength(2);
+    expect(world.first.finalized().map(({ url }) => url)).toEqual(['https://first.test/order/2']);
+    expect(await world.store.certificates.certificate(www)).toMatchObject({ account: accountUrl });
+    expect(await world.tokensLeft()).toBe(0);
+    expect(await world.events('certificate.failed')).toEqual([]);
+  });
+});

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
-import { failing } from '../gate.ts';
+import type { BucketTake } from '../../../src/core/types.ts';
+import { failing, type Step } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
 import { problemError } from '../scripted-ca.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
@@ -147,6 +148,28 @@ describe('the breaker of an issuer', () => {
     const issued = await Promise.all(hosts(6).map((host) => issuerOf(idOf(host))));
     expect(issued).toEqual(hosts(6).map(() => 'first'));
     expect(await world.store.issuerHealth.faults(['first'])).toEqual([0]);
+  });
+
+  it('keeps nobody from hearing of those that wait behind it: they count as failing, and reminders go out', async () => {
+    for (let faults = 0; faults < 3; faults++) await world.store.issuerHealth.fault('first');
+    const others: Step = async (proceed, [takes]) =>
+      (takes as BucketTake[])[0]?.key === 'probe:first'
+        ? { taken: false, readyAt: world.clock.now(), lacking: [] }
+        : proceed();
+    world.gate.always('buckets.take', others);
+    await world.want({ issuers: ['first'] });
+    await world.live(minute);
+    const state = await world.store.renewals.get(www);
+    expect(state).toMatchObject({
+      failures: 0,
+      lastFailure: { message: expect.stringMatching(/^first failed/) },
+    });
+    expect(state.failingSince).toBeLessThan(t0 + minute);
+    await world.live(day + hour);
+    expect(callsOf('first.newOrder')).toBe(0);
+    expect(await world.events('certificate.reminder', www)).toHaveLength(1);
+    await world.live(day);
+    expect(await world.events('certificate.reminder', www)).toHaveLength(2);
   });
 
   it('does not open for verdicts about names', async () => {

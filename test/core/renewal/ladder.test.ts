@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
+import { editRenewal } from '../../../src/core/records.ts';
 import { refreshDue } from '../../../src/core/renewal/due-index.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
@@ -126,6 +127,21 @@ describe('a clock that jumps', () => {
     world.first.ways.verdict = () => undefined;
     await world.live(hour + 15 * minute);
     expect(await world.store.certificates.certificate(www)).toBeDefined();
+  });
+
+  it.each([
+    ['challenge.dns', true],
+    ['acme.rateLimited', false],
+  ])('leaves a next attempt three days off after %s: due now is %s', async (code, isDue) => {
+    await world.want({ issuers: ['first'] });
+    const failure = { at: t0, code, message: 'no', issuer: 'first' };
+    const retryAt = t0 + 3 * day;
+    await editRenewal(www, world.store, (state) => ({
+      putRenewals: [{ ...state, failures: 4, failingSince: t0, lastFailure: failure, retryAt }],
+    }));
+    await world.run(refreshDue(world.needs));
+    await world.live(minute);
+    expect(world.first.orders).toHaveLength(isDue ? 1 : 0);
   });
 
   it('ten years ahead and back again renews and reminds as if nothing had been', async () => {
