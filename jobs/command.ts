@@ -1,6 +1,6 @@
 import { AgentError } from '../src/core/errors.ts';
+import { acquireInTime } from '../src/core/locks.ts';
 import type { Ports } from '../src/core/ports.ts';
-import { deadline } from '../src/core/wait.ts';
 import type { OperationNeeds, ParsedCommand } from '../src/operations/define.ts';
 import type { CommandHandler } from './define.ts';
 
@@ -30,8 +30,10 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
 }
 
 async function once(key: string, run: () => Promise<unknown>, needs: CommandNeeds): Promise<unknown> {
-  const { signal, cancel } = deadline(needs.clock, waitMs, 'waiting for the same command');
-  const lock = await needs.locks.acquire(`command:${key}`, lockMs, signal).finally(cancel);
+  const lock = await acquireInTime(
+    { name: `command:${key}`, ttlMs: lockMs, waitMs, busy: 'the same command' },
+    needs,
+  );
   try {
     const known = await needs.answers.get(key);
     if (known !== undefined) return JSON.parse(known) as unknown;

@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
+import { inTime } from '../core/wait.ts';
 import { createLog } from '../log.ts';
 import { counted } from '../operations/words.ts';
 import { type CheckItem, failed, items, passed, type Said } from './check-item.ts';
@@ -12,7 +13,6 @@ import { checkStore } from './check-store.ts';
 import { checkWishes } from './check-wishes.ts';
 import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
 import { tryDataDir } from './data-dir.ts';
-import { inTime } from './in-time.ts';
 import { createStoreless } from './storeless.ts';
 
 export type { CheckItem } from './check-item.ts';

@@ -1,6 +1,6 @@
 import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Clock, Log, Notice, Notifiers } from '../core/ports.ts';
-import { inTime } from './in-time.ts';
+import { inTime } from '../core/wait.ts';
 
 export interface StoreWatch {
   stop(): Promise<void>;

@@ -17,7 +17,7 @@ const longestMs = 5000;
 export function createPreflight(needs: LookNeeds): Preflight {
   async function look(question: PreflightQuestion, signal: AbortSignal): Promise<readonly Finding[]> {
     const { names } = question;
-    const own = deadline(needs.clock, longestMs, 'a look at the names');
+    const own = deadline(needs.clock, longestMs, () => new Error('the look took too long'));
     const both = AbortSignal.any([signal, own.signal]);
     // Each query and fetch listens, and a certificate may have a hundred names.
     setMaxListeners(0, both);

@@ -74,17 +74,45 @@ export function createQuiet(clock: Clock, listen: (seen: () => void) => () => vo
   return { sleep, stop };
 }
 
-/** A signal that aborts after `ms`; `cancel` it when the work is done. */
+/** A signal that aborts after `ms` with the error that `late` makes; `cancel` it when the work is done. */
 export function deadline(
   clock: Clock,
   ms: number,
-  what: string,
+  late: () => Error,
 ): { readonly signal: AbortSignal; readonly cancel: () => void } {
   const controller = new AbortController();
-  const cancel = clock.after(ms, () =>
-    controller.abort(new Error(`${what} took longer than ${Math.round(ms / 1000)} s`)),
-  );
+  const cancel = clock.after(ms, () => controller.abort(late()));
   return { signal: controller.signal, cancel };
+}
+
+export interface Limit {
+  readonly clock: Clock;
+  readonly ms: number;
+  /** What is thrown after `ms`. */
+  readonly late: () => Error;
+  /** Of the caller: handed on, so that the work can end in order. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What `work` resolves with, within `ms`. A part that does not heed its signal, as a plugin may, is left behind: it goes
+ * on, and nobody hears of it.
+ */
+export async function inTime<T>(
+  { clock, ms, late, signal }: Limit,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = deadline(clock, ms, late);
+  const both = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
+  try {
+    return await orAborted(work(both), limit.signal);
+  } catch (error) {
+    // Rather than what the work made of it.
+    limit.signal.throwIfAborted();
+    throw error;
+  } finally {
+    limit.cancel();
+  }
 }
 
 /** The work, or the signal's reason as soon as it is aborted; the work itself goes on. */

@@ -1,7 +1,7 @@
 import { accountLock, accountLockMs } from '../core/account.ts';
 import { toAgentError } from '../core/errors.ts';
+import { acquireInTime } from '../core/locks.ts';
 import type { AcmeAccountRecord, Ports } from '../core/ports.ts';
-import { deadline } from '../core/wait.ts';
 import type { FoundAccount, FoundCertificate } from './found.ts';
 import { type IssuerChoice, issuerAt } from './issuers.ts';
 import type { ImportItem } from './report.ts';
@@ -38,15 +38,12 @@ export async function importAccounts(
 }
 
 async function take(found: FoundAccount, issuer: string, needs: ImportAccountNeeds): Promise<ImportItem> {
-  const { accounts, locks, clock, choice, dryRun } = needs;
+  const { accounts, clock, choice, dryRun } = needs;
   const about = { what: 'account' as const, at: found.at, into: issuer };
   const directoryUrl = choice.settings.issuerFacts?.[issuer]?.directoryUrl ?? found.server.name;
-  const { signal, cancel } = deadline(
-    clock,
-    waitMs,
-    `waiting for another change of the account at ${issuer}`,
-  );
-  const lock = await locks.acquire(accountLock(issuer), accountLockMs, signal).finally(cancel);
+  const busy = `another change of the account at ${issuer}`;
+  const wait = { name: accountLock(issuer), ttlMs: accountLockMs, waitMs, busy };
+  const lock = await acquireInTime(wait, needs);
   try {
     const held = await accounts.get(issuer);
     if (held !== undefined && held.directoryUrl === directoryUrl) {

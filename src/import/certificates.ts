@@ -1,9 +1,9 @@
 import { AgentError, toAgentError } from '../core/errors.ts';
+import { acquireInTime, lineageLock } from '../core/locks.ts';
 import { keyClassOf } from '../core/policies.ts';
 import type { Fence, Lock, Ports } from '../core/ports.ts';
 import { takeOver } from '../core/renewal/take-over.ts';
 import type { Certificate, Lineage } from '../core/types.ts';
-import { deadline } from '../core/wait.ts';
 import { type Place, placeOf } from '../core/wishes/import-place.ts';
 import { changeWishes, type ReconcileNeeds, type StoredWish } from '../core/wishes/reconcile.ts';
 import { type Candidate, type ExamineNeeds, examine } from './examine.ts';
@@ -144,7 +144,7 @@ async function bringIn(chosen: readonly Chosen[], needs: ImportCertificateNeeds)
     for (const one of chosen)
       await store(
         one,
-        locks.find(({ lock }) => lock === lockOf(one.place.lineage)),
+        locks.find(({ lock }) => lock === lineageLock(one.place.lineage)),
         needs,
       );
   } finally {
@@ -186,25 +186,17 @@ function nextNumber({ generations }: Lineage): number {
   return (generations.at(-1) ?? 0) + 1;
 }
 
-/** As workers name the lock under which they order. */
-function lockOf(lineage: string): string {
-  return `issue:${lineage}`;
-}
-
-async function lockAll(
-  lineages: readonly string[],
-  { locks, clock }: ImportCertificateNeeds,
-): Promise<readonly Lock[]> {
+async function lockAll(lineages: readonly string[], needs: ImportCertificateNeeds): Promise<readonly Lock[]> {
   const held: Lock[] = [];
-  const { signal, cancel } = deadline(clock, waitMs, 'waiting for an order under way');
   try {
-    for (const id of lineages.toSorted()) held.push(await locks.acquire(lockOf(id), lockMs, signal));
+    for (const id of lineages.toSorted()) {
+      const wait = { name: lineageLock(id), ttlMs: lockMs, waitMs, busy: `an order for ${id}` };
+      held.push(await acquireInTime(wait, needs));
+    }
     return held;
   } catch (error) {
     for (const lock of held) await lock.release();
     throw error;
-  } finally {
-    cancel();
   }
 }
 

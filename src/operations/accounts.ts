@@ -115,7 +115,8 @@ async function change(
   { needs, caller }: { readonly needs: OperationNeeds; readonly caller: Caller },
 ): Promise<AccountShown> {
   refuseUnknownIssuer(issuer, needs);
-  const { signal, cancel } = deadline(needs.clock, workMs, `changing the account at ${issuer}`);
+  const late = () => new AgentError('acme.network', `${issuer} did not answer within ${workMs / 1000} s`);
+  const { signal, cancel } = deadline(needs.clock, workMs, late);
   const record = await needs.accountChanges[what](issuer, signal).finally(cancel);
   const account = toView(issuer, record, needs);
   const { url, thumbprint } = account;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
+import { acquireInTime } from '../core/locks.ts';
 import type { Lock } from '../core/ports.ts';
 import type { Instant, Task } from '../core/types.ts';
-import { deadline } from '../core/wait.ts';
 import { heldOf } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { domainName } from './fields.ts';
@@ -85,9 +85,9 @@ async function planOf({ domain, force = false }: WaveInput, needs: OperationNeed
   return planWave(held, { force, now: needs.clock.now() });
 }
 
-async function waveLock({ locks, clock }: OperationNeeds): Promise<Lock> {
-  const { signal, cancel } = deadline(clock, lockMs, 'waiting for another renew-all to start');
-  return locks.acquire('wave', lockMs, signal).finally(cancel);
+function waveLock(needs: OperationNeeds): Promise<Lock> {
+  const busy = 'the start of another renew-all';
+  return acquireInTime({ name: 'wave', ttlMs: lockMs, waitMs: lockMs, busy }, needs);
 }
 
 async function refuseSecondWave(needs: OperationNeeds): Promise<void> {

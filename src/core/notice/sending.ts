@@ -1,7 +1,7 @@
 import { AgentError, toAgentError } from '../errors.ts';
 import type { DeliveryTrouble, Notice, Notifier, Ports } from '../ports.ts';
 import type { Instant } from '../types.ts';
-import { deadline } from '../wait.ts';
+import { inTime } from '../wait.ts';
 
 export type SendingNeeds = Pick<Ports, 'outbox' | 'clock' | 'log'>;
 
@@ -38,7 +38,9 @@ export async function send(
   const openAt = believable(trouble?.retryAt, clock.now()) ?? (await openFrom(notifier, to, needs));
   if (openAt !== undefined) return openAt;
   try {
-    await sendInTime(notifier, parcel, clock, signal);
+    await inTime({ clock, ms: sendMs, late: () => lateAt(notifier), signal }, (both) =>
+      notifier.send(parcel.notices, parcel.recipient, both),
+    );
   } catch (cause) {
     // The agent stops; the notifier did nothing wrong.
     if (signal.aborted) return clock.now();
@@ -66,24 +68,9 @@ async function openFrom(
   return isSoon ? last + digestMs : undefined;
 }
 
-/** Nobody knows what a plugin does with its signal: the others must not wait for it. */
-async function sendInTime(
-  notifier: Notifier,
-  { notices, recipient }: Parcel,
-  clock: Ports['clock'],
-  signal: AbortSignal,
-): Promise<void> {
-  const limit = deadline(clock, sendMs, `the notifier ${notifier.name}`);
-  const late = new Promise<never>((_, reject) => {
-    const words = `the notifier ${notifier.name} took nothing within ${sendMs / minute} minutes`;
-    limit.signal.addEventListener('abort', () => reject(new AgentError('notify.failed', words)));
-  });
-  try {
-    const both = AbortSignal.any([signal, limit.signal]);
-    await Promise.race([notifier.send(notices, recipient, both), late]);
-  } finally {
-    limit.cancel();
-  }
+function lateAt({ name }: Notifier): AgentError {
+  const words = `the notifier ${name} took nothing within ${sendMs / minute} minutes`;
+  return new AgentError('notify.failed', words);
 }
 
 async function fail(

@@ -173,7 +173,11 @@ export async function cleanUp(
 ): Promise<void> {
   const presented = Object.values(issuance.presented);
   if (presented.length === 0) return;
-  const { signal, cancel } = deadline(clock, cleanUpMs, 'cleaning up');
+  const { signal, cancel } = deadline(
+    clock,
+    cleanUpMs,
+    () => new Error(`it took longer than ${cleanUpMs / 1000} s`),
+  );
   try {
     const types = new Set(presented.map(({ type }) => type));
     for (const type of types)

@@ -1,5 +1,6 @@
 import { believableRetry } from '../backoff.ts';
 import { isAgentError, toAgentError } from '../errors.ts';
+import { lineageLock } from '../locks.ts';
 import { abandon } from '../order/issuance.ts';
 import { type IssueNeeds, issue } from '../order/issue.ts';
 import { preflightMode } from '../order/preflight.ts';
@@ -40,7 +41,7 @@ export async function renew(
   needs: RenewNeeds,
   signal: AbortSignal,
 ): Promise<Again | undefined> {
-  const lock = await needs.locks.tryAcquire(`issue:${lineageId}`, lockMs);
+  const lock = await needs.locks.tryAcquire(lineageLock(lineageId), lockMs);
   if (lock === undefined) return { again: needs.clock.now() + busyMs };
   try {
     const both = AbortSignal.any([signal, lock.signal]);

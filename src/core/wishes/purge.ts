@@ -1,9 +1,9 @@
 import { clearLater } from '../deploy/clear.ts';
+import { acquireInTime, lineageLock, wishesLock } from '../locks.ts';
 import { fallbackId } from '../policies.ts';
 import type { Fence, Ports } from '../ports.ts';
 import { untilUncontested } from '../records.ts';
 import type { Certificate, Instant, Lineage, LineageId, NewEvent } from '../types.ts';
-import { deadline } from '../wait.ts';
 
 export type PurgeNeeds = Pick<
   Ports,
@@ -62,11 +62,12 @@ export async function purge(
 ): Promise<string | undefined> {
   const seen = await needs.certificates.lineage(id);
   if (seen === undefined) return undefined;
-  const { signal, cancel } = deadline(needs.clock, lockMs, `waiting for a change of ${seen.domain}`);
+  const { domain } = seen;
   // The host may come back at this moment; whoever is first is seen by the other.
-  const wishes = await needs.locks.acquire(`wishes:${seen.domain}`, lockMs, signal).finally(cancel);
+  const wait = { name: wishesLock(domain), ttlMs: lockMs, waitMs: lockMs, busy: `a change of ${domain}` };
+  const wishes = await acquireInTime(wait, needs);
   try {
-    const work = await needs.locks.tryAcquire(`issue:${id}`, lockMs);
+    const work = await needs.locks.tryAcquire(lineageLock(id), lockMs);
     if (work === undefined) return 'it is being worked on';
     try {
       return await purgeHeld(id, { requestedBy, fence: wishes }, needs);

@@ -1,7 +1,7 @@
+import { acquireInTime, wishesLock } from '../locks.ts';
 import type { Change, Ports } from '../ports.ts';
 import { freshRenewal, untilUncontested } from '../records.ts';
 import type { LineageId, Settings } from '../types.ts';
-import { deadline } from '../wait.ts';
 import { type PlanInput, planLineages, type StoredWish, type WishEdit } from './lineage-plan.ts';
 
 export type { StoredWish, WishEdit } from './lineage-plan.ts';
@@ -30,8 +30,8 @@ export async function changeWishes(
   edit: (stored: StoredWish) => WishEdit | undefined,
   needs: ReconcileNeeds,
 ): Promise<Reconciled> {
-  const { signal, cancel } = deadline(needs.clock, lockMs, `waiting for another change of ${name}`);
-  const lock = await needs.locks.acquire(`wishes:${name}`, lockMs, signal).finally(cancel);
+  const wait = { name: wishesLock(name), ttlMs: lockMs, waitMs: lockMs, busy: `another change of ${name}` };
+  const lock = await acquireInTime(wait, needs);
   try {
     // Jobs write the renewal states meanwhile.
     const plan = await untilUncontested(async () => {
