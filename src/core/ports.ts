@@ -727,6 +727,8 @@ export interface DeployedPem {
 /** A configured deploy target. */
 export interface Deployer {
   readonly name: string;
+  /** What takes longer is given up, and has failed; absent: five minutes. */
+  readonly longestMs?: number | undefined;
   /**
    * Idempotent. Resolves with the leaf fingerprint observed at the target afterwards; or, when all is in place but its
    * readers have yet to take it up, with the instant of the next call. A wait of more than a moment is told, not waited.

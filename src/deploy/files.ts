@@ -27,6 +27,9 @@ export interface FilesOptions {
   readonly reloadEnv: Readonly<Record<string, Secret<string>>>;
 }
 
+/** For all but the reload. */
+const longestPlacingMs = 120_000;
+
 const account = z.union([z.string().min(1), z.number().int().nonnegative().transform(String)]);
 
 const options: z.ZodType<FilesOptions> = z.strictObject({
@@ -113,6 +116,7 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
 
   return {
     name,
+    longestMs: timeoutMs + longestPlacingMs,
     deploy,
     observe: async (slot) => readObserved(slotPath(given.path, slot)),
     read: async (slot) => readDeployed(slotPath(given.path, slot)),

@@ -2,6 +2,7 @@ import { slotOf } from '../policies.ts';
 import type { Ports } from '../ports.ts';
 import { takeOver } from '../renewal/take-over.ts';
 import type { Bundle, Certificate, Domain, Lineage, Settings } from '../types.ts';
+import { atTarget } from './at-target.ts';
 
 export type AdoptNeeds = Pick<
   Ports,
@@ -33,7 +34,9 @@ async function find(
 ): Promise<Bundle | undefined> {
   for (const target of domain.deploy) {
     try {
-      const pem = await deployers.get(target).read?.(slotOf(lineage), signal);
+      const deployer = deployers.get(target);
+      const around = { clock, signal };
+      const pem = await atTarget(deployer, async (both) => deployer.read?.(slotOf(lineage), both), around);
       if (pem === undefined) continue;
       const { privateKey } = pem;
       const now = clock.now();

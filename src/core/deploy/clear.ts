@@ -5,6 +5,7 @@ import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editDeployment } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
 import type { Deployment, Instant, Lineage, Settings } from '../types.ts';
+import { atTarget } from './at-target.ts';
 import type { RecordNeeds } from './deployment.ts';
 
 export type ClearNeeds = RecordNeeds &
@@ -46,8 +47,11 @@ export async function clear(at: At, needs: ClearNeeds, signal: AbortSignal): Pro
   try {
     const slot = { ...deployment.leaving, lineage: at.lineage };
     // Of a target that the file does not define any more nobody knows where it is.
-    if (needs.settings().deployTargets.includes(at.target))
-      await needs.deployers.get(at.target).remove?.(slot, signal);
+    if (needs.settings().deployTargets.includes(at.target)) {
+      const deployer = needs.deployers.get(at.target);
+      const around = { clock: needs.clock, signal };
+      await atTarget(deployer, async (both) => deployer.remove?.(slot, both), around);
+    }
   } catch (error) {
     if (signal.aborted) throw error;
     const failure = toAgentError(error);

@@ -4,6 +4,7 @@ import type { Ports } from '../ports.ts';
 import { deploymentId } from '../records.ts';
 import type { Bundle } from '../types.ts';
 import type { Again } from '../wait.ts';
+import { atTarget } from './at-target.ts';
 import { type ClearNeeds, clear } from './clear.ts';
 import { isNews, recordFailure, recordObserved, type Slot } from './deployment.ts';
 import { servedUntil } from './fallback.ts';
@@ -51,7 +52,9 @@ async function deployOnce(slot: Slot, needs: DeployNeeds, signal: AbortSignal): 
   try {
     const bundle = await chosen(slot, needs);
     const deployer = needs.deployers.get(slot.target);
-    const result = await deployer.deploy({ bundle, slot: slotOf(slot.lineage) }, signal);
+    const request = { bundle, slot: slotOf(slot.lineage) };
+    const around = { clock: needs.clock, signal };
+    const result = await atTarget(deployer, (both) => deployer.deploy(request, both), around);
     if ('again' in result) return result;
     if (result.observed !== bundle.certificate.fingerprint)
       throw new AgentError(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { deploy } from '../../../src/core/deploy/deploy.ts';
 import { AgentError } from '../../../src/core/errors.ts';
 import { renew } from '../../../src/core/renewal/renew.ts';
 import { eachWorld } from '../each-world.ts';
@@ -188,6 +189,19 @@ describe('a deployment that fails', () => {
       lastFailure: { code: 'deploy.mismatch' },
       retryAt: t0 + minute,
     });
+  });
+
+  it('because its target heeds no signal holds no worker for ever', async () => {
+    await world.want();
+    const deaf = { ...world.web.deployer, deploy: () => new Promise<never>(() => {}) };
+    const needs = { ...world.needs, deployers: { get: () => deaf } };
+    await world.run(deploy({ target: 'web', lineage: www }, needs, new AbortController().signal));
+    expect(await world.store.deployments.get('web', www)).toMatchObject({
+      failures: 1,
+      lastFailure: { code: 'deploy.target', message: 'web was not done within 300 s' },
+    });
+    await world.live(5 * minute);
+    expect(world.web.shows(www)?.certificate.source).toBe('acme');
   });
 
   it('is forgotten with its domain', async () => {
