@@ -1,4 +1,5 @@
 import type { Chore } from '../../jobs/upkeep.ts';
+import { lookAtTargets } from '../core/deploy/look.ts';
 import { dnsJournalChore, releasePermanent } from '../core/order/permanent-records.ts';
 import { dueIndexChore, refreshDue } from '../core/renewal/due-index.ts';
 import { checkRevocations } from '../core/revocation/crl-check.ts';
@@ -34,6 +35,11 @@ export function createChores(ports: AgentPorts, store: Store): Readonly<Record<s
       everyMs: 6 * hour,
       firstMs: hour / 6,
       run: (signal) => checkRevocations({ ...ports, crls: ports.configured().crls }, signal),
+    },
+    targets: {
+      everyMs: 24 * hour,
+      firstMs: hour,
+      run: (signal) => lookAtTargets(ports, signal),
     },
     retention: {
       everyMs: 24 * hour,

@@ -1,19 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import { refreshDue } from '../../../src/core/renewal/due-index.ts';
+import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
 import { day, minute } from '../given.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { type World, www } from '../world.ts';
 
-let worlds: Worlds;
 let world: World;
 
-beforeAll(async () => {
-  worlds = await startWorlds();
+eachWorld((opened) => {
+  world = opened;
 });
-afterAll(() => worlds.stop());
 beforeEach(async () => {
-  world = await worlds.open();
   world.settings.targetMarks = { web: 'one' };
   await world.want();
   await world.live(minute);
