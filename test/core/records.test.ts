@@ -96,6 +96,6 @@ describe('a request, a reminder and a failed order that write at once', () => {
       reminders: { silencedUntil: 42, toldAt: expect.any(Number) },
     });
     // Refused too, and forced: it stands until its turn on the ladder.
-    expect(state.requested).toEqual({ at: state.retryAt, force: true });
+    expect(state.requested).toMatchObject({ at: state.retryAt, force: true });
   });
 });
