@@ -2,6 +2,7 @@ import { AgentError, isAgentError } from '../errors.ts';
 import { sameNames } from '../names.ts';
 import type { Admission, Ports } from '../ports.ts';
 import { limitText } from '../renewal/limit-words.ts';
+import type { Instant } from '../types.ts';
 import type { IssueRequest } from './issuance.ts';
 
 type RoomNeeds = Pick<Ports, 'budget'>;
@@ -20,8 +21,7 @@ export async function leaveAlone(
   if (urgent) return;
   const hold = await budget.hold(issuer, open?.issuer === issuer && open.orderUrl !== undefined);
   if (hold === undefined) return;
-  const code = hold.name === 'requests' ? 'acme.server' : 'acme.rateLimited';
-  throw noRoom(code, { issuer, limit: limitText(hold), retryAt: hold.readyAt });
+  throw noRoom(issuer, limitText(hold), hold.readyAt);
 }
 
 /** Throws `acme.rateLimited` where the limits of the CA have no room for the order. */
@@ -34,15 +34,11 @@ export async function admitted(
   const lastIssuedAt = isSame ? predecessor.issuedAt : undefined;
   const admission = await budget.admit({ issuer, names, isAdvised, lastIssuedAt, urgent });
   if (admission.admitted) return admission;
-  const { limit, readyAt: retryAt } = admission;
-  throw noRoom('acme.rateLimited', { issuer, limit, retryAt });
+  throw noRoom(issuer, admission.limit, admission.readyAt);
 }
 
-function noRoom(
-  code: 'acme.rateLimited' | 'acme.server',
-  { issuer, limit, retryAt }: { readonly issuer: string; readonly limit: string; readonly retryAt: number },
-): AgentError {
-  return new AgentError(code, `${issuer}: no room for another order now: ${limit}`, {
+function noRoom(issuer: string, limit: string, retryAt: Instant): AgentError {
+  return new AgentError('acme.rateLimited', `${issuer}: no room for another order now: ${limit}`, {
     retryAt,
     facts: { budget: limit },
   });

@@ -29,7 +29,7 @@ export async function rememberFailure(held: Held, blow: Blow, needs: SetbackNeed
   const { lineage, domain, certificate, fence } = held;
   const { error, issuer } = blow;
   const now = needs.clock.now();
-  const outages = isOutage(error) && !isWait(error) ? await needs.issuerHealth.fault(issuer) : 0;
+  const outages = isOutage(error) ? await needs.issuerHealth.fault(issuer) : 0;
   // It answered; what failed before the CA was asked says nothing about it.
   if (outages === 0 && error.facts.problem !== undefined) await needs.changes.commit({ wellIssuer: issuer });
   await teachBudget(lineage.id, blow, needs);

@@ -162,11 +162,19 @@ describe('a CA that is too busy for any request', () => {
     expect(await issuerOf('www.example.com')).toBe('first');
   });
 
-  it('is no reason for another one where it is back within the hour', async () => {
-    await world.want({}, hosts);
-    overload('first.newOrder', t0 + 20 * minute);
+  it('is a reason for another one where nothing valid is held, and not where the certificate outlives it', async () => {
+    await world.want({}, ['www.example.com']);
     await world.live(hour);
-    expect(await Promise.all(hosts.map(issuerOf))).toEqual(['first', 'first', 'first']);
+    const met = overload('first.newOrder', t0 + day);
+    await world.want({}, hosts);
+    await world.live(minute);
+    expect(met).toHaveLength(1);
+    expect(await Promise.all(hosts.map(issuerOf))).toEqual(['second', 'second', 'first']);
+    await world.ask(true);
+    await world.live(day);
+    expect(met).toHaveLength(1);
+    expect(world.second.orders).toHaveLength(2);
+    expect(world.first.finalized()).toHaveLength(2);
   });
 
   it('goes on with the orders under way when it only takes no new ones', async () => {
