@@ -22,7 +22,7 @@ import { recoveredEvents, storeIssued } from './outcome.ts';
 import { pausedUntil } from './pause.ts';
 import { urgentFrom } from './renewal.ts';
 import { reuse } from './reuse.ts';
-import { rememberFailure } from './setback.ts';
+import { afterFailure, rememberFailure } from './setback.ts';
 
 export type RenewNeeds = IssueNeeds &
   OutcomeNeeds &
@@ -132,7 +132,8 @@ async function rest(held: Held, until: Instant | undefined, needs: RenewNeeds): 
   await editRenewal(lineage.id, needs, (state): Change => {
     const renewAt =
       certificate === undefined || abandoned ? undefined : pointOf(certificate, needs, state.window);
-    const requested = stands ? state.requested : answered(state, held.state);
+    const rests = until === undefined ? answered(state, held.state) : afterFailure(state, held.state, until);
+    const requested = stands ? state.requested : rests;
     const leftOut = stillLeftOut(state.leftOut, lineage.wanted.names, certificate?.names ?? []);
     const retryAt = until ?? state.retryAt;
     const seen = { ...state, renewAt, requested, leftOut, retryAt };

@@ -212,7 +212,11 @@ function told(state: RenewalState, { held, error, now }: Context): RenewalState 
 }
 
 /** The next issuer may still answer a request; one that was forced stays a wish, on the ladder and without its task. */
-function afterFailure(state: RenewalState, seen: RenewalState, retryAt: Instant): RenewalState['requested'] {
+export function afterFailure(
+  state: RenewalState,
+  seen: RenewalState,
+  retryAt: Instant,
+): RenewalState['requested'] {
   const newer = answered(state, seen);
   const { requested } = seen;
   return (

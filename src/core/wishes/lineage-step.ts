@@ -98,7 +98,7 @@ export function stepOf(
     issuerFailures: without(before.issuerFailures, freed),
     blocked: isWoken ? undefined : before.blocked,
     paused: stillPaused(withoutPauses(before.paused, corrected), want.wanted.names),
-    requested: asked === undefined ? before.requested : { at: now, force: asked.force, task: asked.task },
+    requested: requestedBy(asked, before, now),
   };
   const isMarked = String(held?.lineage.issuerMarks) === String(want.issuerMarks);
   return {
@@ -108,6 +108,12 @@ export function stepOf(
     isChanged: isWoken || !isMarked,
     isWoken,
   };
+}
+
+/** A forced wish that failed still stands: whoever asks after it means that one too. */
+function requestedBy(asked: Request | undefined, { requested }: RenewalState, now: Instant) {
+  if (asked === undefined) return requested;
+  return { at: now, force: asked.force || requested?.force === true, task: asked.task };
 }
 
 function lineageOf(

@@ -58,6 +58,21 @@ async function retry(task?: string, id = www): Promise<void> {
 }
 
 describe('an issuer that has paused a name', () => {
+  it('is asked for what was forced meanwhile when the pause is over', async () => {
+    await world.want({ issuers: ['first'] });
+    await world.live(minute);
+    const [since, names] = [world.clock.now(), ['www.example.com']];
+    const paused = { first: { names, since, retryAt: since + 7 * day, message } };
+    await editRenewal(www, world.store, (before) => ({ putRenewals: [{ ...before, paused }] }));
+    await world.ask(true);
+    await world.live(hour);
+    expect(world.first.orders).toHaveLength(1);
+    expect((await state()).requested).toMatchObject({ force: true, at: paused.first.retryAt });
+    await world.live(8 * day);
+    expect(world.first.orders).toHaveLength(2);
+    expect((await state()).requested).toBeUndefined();
+  });
+
   it('is left for the next one at once, and a person is told the address', async () => {
     await world.want();
     pause();

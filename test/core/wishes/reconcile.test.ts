@@ -39,6 +39,14 @@ describe('a change of wishes', () => {
     ).toEqual([]);
   });
 
+  it('asks on for what was forced', () => {
+    const requested = { at: t0 + day, force: true };
+    const request = { policies: ['example.com/www.example.com'], force: false, task: 'later' };
+    const given = [{ ...held, state: { ...held.state, requested } }];
+    const { change } = planLineages({ ...base, stored, edit: { request }, held: given });
+    expect(change.putRenewals?.[0]?.requested).toEqual({ at: t0, force: true, task: 'later' });
+  });
+
   it('keeps what a removed host holds, and marks since when nobody wants it', () => {
     const plan = planLineages({
       ...base,
