@@ -1,10 +1,10 @@
 import type { Issued } from '../order/issue.ts';
 import { deploymentId, editRenewal } from '../records.ts';
 import type { Certificate, DueEntry, NewEvent, RenewalState } from '../types.ts';
-import { firstAdviceAt, isHurried } from './advice.ts';
+import { acquired } from './acquired.ts';
+import { isHurried } from './advice.ts';
 import type { Reason } from './decide.ts';
-import { answered, type Held, type OutcomeNeeds, pointOf, settle, toCase } from './held.ts';
-import { stillLeftOut } from './left-out.ts';
+import { answered, type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
 import { dueOfLineage } from './next-action.ts';
 import { withoutPauses } from './pause.ts';
 
@@ -21,13 +21,12 @@ export async function storeIssued(
     const at = needs.clock.now();
     const isEarly =
       reason === 'due' && held.certificate !== undefined && isHurried(state, held.certificate, at);
-    const renewal = {
-      renewAt: pointOf(certificate, needs, undefined),
-      ariCheckAt: firstAdviceAt(certificate, at),
+    const requested = answered(state, held.state);
+    const next = {
+      ...acquired(state, { lineage, certificate, requested, now: at }, needs),
       hurriedAt: isEarly ? at : undefined,
       paused: withoutPauses(state.paused, [certificate.issuer]),
     };
-    const next = succeeded(state, { held, certificate }, renewal);
     const deploy = domain.deploy.map((target) => ({
       job: 'deploy' as const,
       id: deploymentId(target, lineage.id),
@@ -84,23 +83,6 @@ async function deploysNow(
 ): Promise<readonly DueEntry[]> {
   const targets = (await wishes.domain(name))?.deploy ?? [];
   return targets.map((target) => ({ job: 'deploy', id: deploymentId(target, lineage), at: clock.now() }));
-}
-
-/** All is well, but for the names that the certificate had to do without: they go on failing, each on its own ladder. */
-function succeeded(
-  state: RenewalState,
-  { held, certificate }: { readonly held: Held; readonly certificate: Certificate },
-  renewal: Pick<RenewalState, 'renewAt' | 'ariCheckAt' | 'hurriedAt' | 'paused'>,
-): RenewalState {
-  const { lineage, version } = state;
-  const leftOut = stillLeftOut(state.leftOut, held.lineage.wanted.names, certificate.names);
-  const requested = answered(state, held.state);
-  const { revoking, compromised } = state;
-  const kept = { lineage, version, revoking, compromised, requested };
-  const fresh = { ...kept, ...renewal, failures: 0, issuerFailures: {} };
-  if (leftOut === undefined) return { ...fresh, reminders: { count: 0 } };
-  const { failingSince, lastFailure, reminders } = state;
-  return { ...fresh, leftOut, failingSince, lastFailure, reminders };
 }
 
 function successEvents(

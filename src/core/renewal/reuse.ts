@@ -3,8 +3,8 @@ import { keyClassOf, lineageId } from '../policies.ts';
 import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editRenewal } from '../records.ts';
 import { isHeld } from '../revocation/revoking.ts';
-import type { Bundle, Certificate, Instant, Lineage, LineageId, RenewalState } from '../types.ts';
-import { firstAdviceAt } from './advice.ts';
+import type { Bundle, Certificate, Lineage, LineageId } from '../types.ts';
+import { acquired } from './acquired.ts';
 import type { Reason } from './decide.ts';
 import { isSameCa } from './failover.ts';
 import { answered, type Held, type OutcomeNeeds, pointOf, settle } from './held.ts';
@@ -95,7 +95,8 @@ async function take(held: Held, bundle: Bundle, needs: ReuseNeeds): Promise<void
   };
   const targets = domain.deploy.map((target) => deploymentId(target, lineage.id));
   await editRenewal(lineage.id, needs, (state): Change => {
-    const next = renewed(state, held.state, { certificate, needs, now });
+    const requested = answered(state, held.state);
+    const next = acquired(state, { lineage, certificate, requested, now }, needs);
     const due = dueOfLineage({ lineage, certificate, state: next, now });
     const { serial, issuer, notAfter, names } = certificate;
     const from = bundle.certificate.lineage;
@@ -118,21 +119,4 @@ async function take(held: Held, bundle: Bundle, needs: ReuseNeeds): Promise<void
   );
   await needs.jobs.wake('deploy', targets);
   await settle(held, { state: 'done', note: certificate.serial }, needs);
-}
-
-function renewed(
-  state: RenewalState,
-  seen: RenewalState,
-  { certificate, needs, now }: { certificate: Certificate; needs: ReuseNeeds; now: Instant },
-): RenewalState {
-  const { lineage, version, revoking, compromised, paused } = state;
-  return {
-    ...{ lineage, version, revoking, compromised, paused },
-    renewAt: pointOf(certificate, needs, undefined),
-    ariCheckAt: firstAdviceAt(certificate, now),
-    requested: answered(state, seen),
-    failures: 0,
-    issuerFailures: {},
-    reminders: { count: 0 },
-  };
 }

@@ -1,9 +1,9 @@
 import type { Fence, Ports } from '../ports.ts';
 import { deploymentId, editRenewal } from '../records.ts';
 import type { Bundle, Lineage, NewEvent, Settings } from '../types.ts';
-import { firstAdviceAt } from './advice.ts';
-import { pointOf } from './held.ts';
+import { acquired } from './acquired.ts';
 import { dueOfLineage } from './next-action.ts';
+import { recoveredEvents } from './outcome.ts';
 
 export type TakeOverNeeds = Pick<Ports, 'renewals' | 'changes' | 'clock'> & {
   readonly settings: () => Settings;
@@ -25,8 +25,8 @@ export async function takeOver(given: TakeOver, needs: TakeOverNeeds): Promise<v
   const { certificate } = generation;
   await editRenewal(lineage.id, needs, (before) => {
     const now = needs.clock.now();
-    const renewAt = pointOf(certificate, needs, undefined);
-    const state = { ...before, renewAt, ariCheckAt: firstAdviceAt(certificate, now) };
+    const state = acquired(before, { lineage, certificate, requested: before.requested, now }, needs);
+    const told = state.leftOut === undefined ? recoveredEvents(before, certificate, lineage.domain) : [];
     const { serial, notAfter, names } = certificate;
     const facts = { reason, serial, notAfter, names };
     const event: NewEvent = {
@@ -45,7 +45,7 @@ export async function takeOver(given: TakeOver, needs: TakeOverNeeds): Promise<v
       generation,
       putRenewals: [state],
       due: [...dueOfLineage({ lineage, certificate, state, now }), ...deploys],
-      events: [event],
+      events: [event, ...told],
       durable: true,
     };
   });
