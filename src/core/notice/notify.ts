@@ -17,6 +17,8 @@ const batch = 100;
 const lockMs = 15_000;
 /** Whoever is left after this waits for the next tick, so that a notifier that hangs frees its worker. */
 const roundMs = 60_000;
+/** The file may define a notifier again at any time. */
+const orphanedMs = 10 * 60_000;
 /** A notice that nobody took for this long is dropped: it would only mislead. */
 const staleMs = 7 * 86_400_000;
 
@@ -101,15 +103,24 @@ async function fresh(name: string, { outbox, clock, log }: NotifyNeeds): Promise
   return all.filter(({ id }) => !gone.has(id));
 }
 
-/** The file no longer defines the notifier: those who stand in for it get what waited there. */
-async function handOver(name: string, waiting: readonly Notice[], needs: NotifyNeeds): Promise<undefined> {
+/**
+ * The file no longer defines the notifier: those who stand in for it get what waited there. Without any it waits for
+ * one to come; resolves with when to look again.
+ */
+async function handOver(
+  name: string,
+  waiting: readonly Notice[],
+  needs: NotifyNeeds,
+): Promise<Instant | undefined> {
   const takers = standIns(needs);
-  if (takers.length === 0 || waiting.length === 0) return;
+  if (waiting.length === 0) return undefined;
+  if (takers.length === 0) return needs.clock.now() + orphanedMs;
   for (const taker of takers) await put(taker, waiting, needs);
   await needs.outbox.remove(
     name,
     waiting.map(({ id }) => id),
   );
+  return undefined;
 }
 
 /** Of the reminders about one lineage for one recipient the newest says it all. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
-import { fanOut, fanOutId } from '../../../src/core/notice/notify.ts';
+import { deliver, fanOut, fanOutId } from '../../../src/core/notice/notify.ts';
 import type { NewEvent } from '../../../src/core/types.ts';
 import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
@@ -193,6 +193,21 @@ describe('notices', () => {
     expect(mails()).toEqual([['x']]);
     expect(await world.store.outbox.list('gone')).toEqual([]);
     expect(await world.store.due.at('notify', 'gone')).toBeUndefined();
+  });
+
+  it('that nobody can be told wait until the file defines a notifier again', async () => {
+    await quietDomain();
+    const nobody = { ...world.needs, notifiers: { get: () => undefined, all: () => [] } };
+    await world.store.outbox.add('mail', [
+      {
+        ...{ id: '1-1', kind: 'failed', at: t0, domain: 'example.com', names: ['y'], message: 'NXDOMAIN' },
+        recipients: ['a@example.com'],
+      },
+    ]);
+    await world.run(deliver('mail', nobody, new AbortController().signal));
+    expect(mails()).toEqual([]);
+    await world.live(hour);
+    expect(mails().flat()).toContain('y');
   });
 
   it('are not made for what people need not know', async () => {
