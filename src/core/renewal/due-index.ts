@@ -1,6 +1,7 @@
 import { fallbackId } from '../policies.ts';
 import type { Ports } from '../ports.ts';
 import { deploymentId, freshDeployment, freshRenewal } from '../records.ts';
+import { revocationDueAt } from '../revocation/revoking.ts';
 import type { Domain, DueEntry, Lineage, RenewalState, Settings } from '../types.ts';
 import { dueOfLineage, nextDeploy } from './next-action.ts';
 
@@ -19,7 +20,6 @@ export const dueIndexChore = 'due-index';
 export async function refreshDue(needs: RefreshNeeds): Promise<number> {
   let mended = 0;
   for (const domain of await needs.wishes.domains()) {
-    if (domain.disabledAt !== undefined) continue;
     const entries = await entriesOf(domain, needs);
     const known = await Promise.all(entries.map(({ job, id }) => needs.due.at(job, id)));
     const late = entries.filter(({ at }, index) => at < (known[index] ?? Number.POSITIVE_INFINITY));
@@ -36,11 +36,20 @@ async function entriesOf(domain: Domain, needs: RefreshNeeds): Promise<readonly 
   const [states, currents] = await Promise.all([renewals.many(ids), certificates.currents(ids)]);
   const now = clock.now();
   const own = lineages.flatMap((lineage, index) => {
-    const state = states[index] ?? freshRenewal(lineage.id);
-    return dueOfLineage({ lineage, state, certificate: currents[index], now });
+    const given = {
+      lineage,
+      state: states[index] ?? freshRenewal(lineage.id),
+      certificate: currents[index],
+      now,
+    };
+    // Of a domain that left the file only what is to be revoked goes on.
+    return domain.disabledAt === undefined
+      ? dueOfLineage(given)
+      : [{ job: 'issue' as const, id: lineage.id, at: revocationDueAt(given.state, given) }];
   });
+  const targets = domain.disabledAt === undefined ? domain.deploy : [];
   const deploys = await Promise.all(
-    domain.deploy.flatMap((target) =>
+    targets.flatMap((target) =>
       lineages.flatMap((lineage, index) =>
         lineage.unwantedSince === undefined ? deployOf(target, { lineage, state: states[index] }, needs) : [],
       ),

@@ -7,6 +7,7 @@ import type { Lineage } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute } from '../given.ts';
+import { revokeIn } from '../revocation/revoke-command.ts';
 import { type CheapWorld, openCheapWorld, startWorlds, type Worlds } from '../world.ts';
 
 let worlds: Worlds;
@@ -196,5 +197,19 @@ describe('the due index computed anew', () => {
     await world.store.changes.commit({ due: [{ job: 'issue', id, at: undefined }] });
     await world.run(refreshDue(world.needs));
     expect(await world.store.due.at('issue', id)).toBeUndefined();
+  });
+
+  it('has what is still to be revoked of a domain that left the file', async () => {
+    const world = await worlds.open();
+    await want(world, true, ['first']);
+    await world.live(hour);
+    const id = 'example.com/a.example.com/ec';
+    await world.want({ disabledAt: world.clock.now() }, []);
+    await revokeIn(world, { target: id });
+    await world.store.changes.commit({ due: [{ job: 'issue', id, at: undefined }] });
+    await world.run(refreshDue(world.needs));
+    expect(await world.store.due.at('issue', id)).toBeDefined();
+    await world.live(hour);
+    expect((await world.store.renewals.get(id)).revokedAt).toBeDefined();
   });
 });
