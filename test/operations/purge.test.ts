@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AgentError } from '../../src/core/errors.ts';
 import { editRenewal } from '../../src/core/records.ts';
 import { purgeLeftovers } from '../../src/core/wishes/purge.ts';
 import { changeWishes } from '../../src/core/wishes/reconcile.ts';
@@ -78,6 +79,22 @@ describe('certificates that nobody asks for', () => {
     expect(await held()).toEqual([used, young]);
     await purgeLeftovers(10 * day, bench.needs);
     expect(await held()).toEqual([used]);
+  });
+
+  it('go though one before them cannot', async () => {
+    await given();
+    bench.now = start + 201 * day;
+    const { certificates } = bench.needs;
+    const broken: typeof certificates = {
+      ...certificates,
+      lineage: async (id) => {
+        if (id === old) throw new AgentError('store.unavailable', 'no answer');
+        return certificates.lineage(id);
+      },
+    };
+    const going = purgeLeftovers(10 * day, { ...bench.needs, certificates: broken });
+    await expect(going).rejects.toMatchObject({ message: 'no answer' });
+    expect(await held()).toEqual([old, used]);
   });
 });
 

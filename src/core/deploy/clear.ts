@@ -2,7 +2,7 @@ import { nextAttempt } from '../backoff.ts';
 import { toAgentError } from '../errors.ts';
 import { slotOf } from '../policies.ts';
 import type { Change, Ports } from '../ports.ts';
-import { deploymentId, editDeployment } from '../records.ts';
+import { deploymentId, editDeployment, freshDeployment } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
 import type { Deployment, Instant, Lineage, Settings } from '../types.ts';
 import { atTarget } from './at-target.ts';
@@ -20,20 +20,29 @@ interface At {
 
 /**
  * What to write beside the removal of a lineage, so that the targets which showed it are cleared of it. The record has to
- * outlive the lineage: that one is not in the store says nothing, after the restore of an old backup say.
+ * outlive the lineage: that one is not in the store says nothing, after the restore of an old backup say. `targets`:
+ * those of the domain, where the first deployment may be under way.
  */
 export function clearLater(
   lineage: Lineage,
-  deployments: readonly Deployment[],
+  {
+    deployments,
+    targets,
+  }: { readonly deployments: readonly Deployment[]; readonly targets: readonly string[] },
   now: Instant,
 ): Pick<Change, 'putDeployments' | 'due'> {
   const { lineage: id, ...leaving } = slotOf(lineage);
+  const known = deployments.map(({ target }) => target);
+  const first = targets
+    .filter((target) => !known.includes(target))
+    .map((target) => freshDeployment(target, id));
+  const all = [...deployments, ...first];
   return {
-    putDeployments: deployments.map(({ target, version }) => ({
+    putDeployments: all.map(({ target, version }) => ({
       ...{ target, version, lineage: id, leaving },
       failures: 0,
     })),
-    due: deployments.map(({ target }) => ({ job: 'deploy', id: deploymentId(target, id), at: now })),
+    due: all.map(({ target }) => ({ job: 'deploy', id: deploymentId(target, id), at: now })),
   };
 }
 

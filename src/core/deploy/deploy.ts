@@ -88,10 +88,12 @@ async function forget(
 async function isOutdated(slot: Slot, needs: DeployNeeds): Promise<boolean> {
   const { target, lineage, state, certificate, mark } = slot;
   if (needs.settings().targetMarks?.[target] !== mark) return true;
-  const [stateNow, certificateNow] = await Promise.all([
+  const [lineageNow, stateNow, certificateNow] = await Promise.all([
+    needs.certificates.lineage(lineage.id),
     needs.renewals.get(lineage.id),
     needs.certificates.certificate(lineage.id),
   ]);
+  if (lineageNow === undefined) return true;
   if (certificateNow?.fingerprint !== certificate?.fingerprint) return true;
   if (stateNow.revokedAt !== state.revokedAt) return true;
   return isNews({ state: stateNow, certificate }) !== isNews({ state, certificate });

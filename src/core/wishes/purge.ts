@@ -7,7 +7,16 @@ import type { Certificate, Instant, Lineage, LineageId, NewEvent } from '../type
 
 export type PurgeNeeds = Pick<
   Ports,
-  'certificates' | 'renewals' | 'issuances' | 'deployments' | 'changes' | 'jobs' | 'locks' | 'clock' | 'log'
+  | 'wishes'
+  | 'certificates'
+  | 'renewals'
+  | 'issuances'
+  | 'deployments'
+  | 'changes'
+  | 'jobs'
+  | 'locks'
+  | 'clock'
+  | 'log'
 >;
 
 /** Unwanted certificates are deleted so long after their expiry where the file does not say otherwise. */
@@ -35,12 +44,20 @@ export async function leftovers(
     .toSorted((a, b) => a.expiredAt - b.expiredAt);
 }
 
-/** The chore: what was kept long enough goes. */
+/** The chore: what was kept long enough goes. One that cannot go keeps no other; the first fault is thrown at the end. */
 export async function purgeLeftovers(retentionMs: number | undefined, needs: PurgeNeeds): Promise<void> {
+  const faults: unknown[] = [];
   for (const { lineage } of await leftovers(retentionMs ?? usualRetentionMs, needs)) {
-    const kept = await purge(lineage.id, undefined, needs);
-    if (kept !== undefined) needs.log.info({ lineage: lineage.id, kept }, 'an old certificate is kept');
+    const facts = { lineage: lineage.id };
+    try {
+      const kept = await purge(lineage.id, undefined, needs);
+      if (kept !== undefined) needs.log.info({ ...facts, kept }, 'an old certificate is kept');
+    } catch (err) {
+      needs.log.warn({ ...facts, err }, 'an old certificate could not be deleted');
+      faults.push(err);
+    }
   }
+  if (faults.length > 0) throw faults[0];
 }
 
 /** Why a lineage cannot be deleted, in words; undefined: it can. */
@@ -97,7 +114,9 @@ async function purgeHeld(
   if (open !== undefined) return 'an order for it is under way';
   const standIn = await lonelyStandIn(lineage, needs);
   const due = await untilUncontested(async () => {
-    const leaving = clearLater(lineage, await needs.deployments.of(id), needs.clock.now());
+    const deployments = await needs.deployments.of(id);
+    const targets = (await needs.wishes.domain(lineage.domain))?.deploy ?? [];
+    const leaving = clearLater(lineage, { deployments, targets }, needs.clock.now());
     const events = [eventOf(lineage, certificate, requestedBy)];
     await needs.changes.commit({
       fence,

@@ -116,6 +116,19 @@ describe('what a purged certificate left at its target', () => {
   });
 });
 
+it('what was purged while it was deployed for the first time is taken away, and leaves no record', async () => {
+  await world.want({ issuers: ['first'] });
+  world.gate.once('web.deploy', async (proceed) => {
+    const done = await proceed();
+    await world.gate.aside(leave().then(purgeIt));
+    return done;
+  });
+  await world.handle('deploy', id);
+  await world.live(minute);
+  expect(await world.store.certificates.lineage(www)).toBeUndefined();
+  expect([world.web.shows(www), await recordOf(), await dueAt()]).toEqual([undefined, undefined, undefined]);
+});
+
 it('a certificate that is not in the store, but was not purged, stays at its target', async () => {
   await leftOver();
   await world.store.changes.commit({ removeLineages: [www] });
