@@ -355,7 +355,6 @@ export type NoticeKind =
   | 'revocation-late'
   /** The CA wants a certificate renewed at another time than usual, and says why. */
   | 'advice'
-  | 'expiring'
   | 'store';
 
 /** One thing to tell people, in words; what notifiers get. */

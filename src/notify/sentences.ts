@@ -7,7 +7,6 @@ export const urgency: readonly NoticeKind[] = [
   'fallback',
   'reminder',
   'failed',
-  'expiring',
   'deploy-failed',
   'revocation-late',
   'revoked',
@@ -17,7 +16,7 @@ export const urgency: readonly NoticeKind[] = [
 ];
 
 /** What a notice is about, for a subject or heading. `who`: the names in short. */
-export function headingOf(notice: Notice, who: string, now: Instant): string {
+export function headingOf(notice: Notice, who: string): string {
   const target = notice.issuer ?? 'its target';
   switch (notice.kind) {
     case 'failed':
@@ -38,10 +37,6 @@ export function headingOf(notice: Notice, who: string, now: Instant): string {
       return `The certificate for ${who} is not revoked yet`;
     case 'advice':
       return `The CA wants the certificate for ${who} renewed at another time`;
-    case 'expiring':
-      return notice.expiresAt !== undefined && notice.expiresAt <= now
-        ? `The uploaded certificate for ${who} has expired`
-        : `The uploaded certificate for ${who} expires soon`;
     case 'store':
       return 'The agent cannot work: its store is in trouble';
   }
@@ -96,7 +91,6 @@ export function agentDoes({ kind, nextAttemptAt }: Notice, now: Instant): string
   if (kind === 'revoked') return 'Orders a new certificate now; if that fails, another message tells.';
   if (kind === 'advice' && nextAttemptAt !== undefined)
     return nextAttemptAt <= now ? 'Renews it now.' : `Renews it ${when(nextAttemptAt, now)}.`;
-  if (kind === 'expiring') return 'It cannot renew an uploaded certificate; it reminds you.';
   if (nextAttemptAt === undefined) return 'Goes on trying by itself.';
   return nextAttemptAt <= now ? 'Tries again now.' : `Tries again ${when(nextAttemptAt, now)}.`;
 }
@@ -104,8 +98,7 @@ export function agentDoes({ kind, nextAttemptAt }: Notice, now: Instant): string
 /** What the reader should do; undefined: nothing. */
 export function personDoes({ kind, advice }: Notice): string | undefined {
   if (kind === 'recovered' || kind === 'deploy-recovered') return undefined;
-  const usual = { expiring: 'Upload its successor.', advice: 'Read what the CA says there.' } as const;
-  return advice ?? (kind === 'expiring' || kind === 'advice' ? usual[kind] : undefined);
+  return advice ?? (kind === 'advice' ? 'Read what the CA says there.' : undefined);
 }
 
 /** `www.example.com`, `a.example and b.example`, `a.example and 3 more`. */

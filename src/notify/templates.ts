@@ -82,7 +82,7 @@ function toSection(group: readonly Notice[], now: Instant): readonly Section[] {
   }));
   return [
     {
-      heading: headingOf(numbered ? { ...first, reminder: undefined } : first, inShort(names), now),
+      heading: headingOf(numbered ? { ...first, reminder: undefined } : first, inShort(names)),
       items,
       facts: shared,
     },

@@ -104,7 +104,6 @@ describe('every kind of notice', () => {
     revoked: 'The certificate for www.example.com was revoked by its CA',
     'revocation-late': 'The certificate for www.example.com is not revoked yet',
     advice: 'The CA wants the certificate for www.example.com renewed at another time',
-    expiring: 'The uploaded certificate for www.example.com expires soon',
     store: 'The agent cannot work: its store is in trouble',
   };
   test.each(Object.entries(subjects))('%s has its words', (kind, subject) => {
