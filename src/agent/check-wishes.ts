@@ -1,7 +1,10 @@
+import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { derivePolicies, effectiveMode, type Wish } from '../core/policies.ts';
 import type { Settings } from '../core/types.ts';
 import { strayReferences } from '../core/wishes/domain-wish.ts';
+import { type Misfit, misfits } from '../core/wishes/file-wishes.ts';
+import { readWish } from '../core/wishes/reconcile.ts';
 import type { Store } from '../store/index.ts';
 import { type CheckItem, warned } from './check-item.ts';
 
@@ -10,19 +13,32 @@ export async function checkWishes(
   { domains, settings }: LoadedConfig,
   store: Pick<Store, 'wishes'> | undefined,
 ): Promise<readonly CheckItem[]> {
-  const written = domains.map((one) => ({ ...one, groups: [] }));
   const stored = store === undefined ? [] : await storedWishes(store);
-  const missing = written.filter(({ domain }) => !stored.some((one) => one.domain.name === domain.name));
-  return [...stored, ...missing].flatMap((wish) => [...strays(wish, settings), ...idle(wish, settings)]);
+  const isStored = (name: string) => stored.some(({ domain }) => domain.name === name);
+  const needs = { settings: () => settings, clock: systemClock };
+  const unfit = store === undefined ? [] : await misfits(domains, { ...needs, wishes: store.wishes });
+  const missing = domains.filter(({ domain }) => !isStored(domain.name));
+  const wishes = [...stored, ...missing.map((one) => ({ ...one, groups: [] }))];
+  const fitting = wishes.filter(({ domain }) => !unfit.some((one) => one.domain === domain.name));
+  return [
+    ...wishes.flatMap((wish) => strays(wish, settings)),
+    ...unfit.map(misfitItem),
+    ...fitting.flatMap((wish) => idle(wish, settings)),
+  ];
 }
 
 async function storedWishes({ wishes }: Pick<Store, 'wishes'>): Promise<readonly Wish[]> {
-  return Promise.all(
-    (await wishes.domains()).map(async (domain) => {
-      const [hosts, groups] = await Promise.all([wishes.hosts(domain.name), wishes.groups(domain.name)]);
-      return { domain, hosts, groups };
-    }),
-  );
+  const domains = await wishes.domains();
+  const all = await Promise.all(domains.map(({ name }) => readWish(name, { wishes })));
+  return all.flatMap(({ domain, ...rest }) => (domain === undefined ? [] : [{ domain, ...rest }]));
+}
+
+/** It would stay as it is when the file is adopted. */
+function misfitItem({ domain, error }: Misfit): CheckItem {
+  const message = `cannot follow the file and stays as it was: ${error.message}`;
+  const advice =
+    'Change the file so that it can, or take back what commands asked for ("acme-agent hosts remove", "domains set"), then send the agent SIGHUP.';
+  return { name: `domain ${domain}`, level: 'failed', message, advice };
 }
 
 /** A command made it while the file defined what it does not any more. */

@@ -5,7 +5,7 @@ import type { Fence, Lock, Ports } from '../core/ports.ts';
 import { takeOver } from '../core/renewal/take-over.ts';
 import type { Certificate, Lineage } from '../core/types.ts';
 import { type Place, placeOf } from '../core/wishes/import-place.ts';
-import { changeWishes, type ReconcileNeeds, type StoredWish } from '../core/wishes/reconcile.ts';
+import { changeWishes, type ReconcileNeeds, readWish, type StoredWish } from '../core/wishes/reconcile.ts';
 import { type Candidate, type ExamineNeeds, examine } from './examine.ts';
 import type { FoundCertificate } from './found.ts';
 import type { ImportItem } from './report.ts';
@@ -206,15 +206,6 @@ function placeIn(
   { settings, clock }: ImportCertificateNeeds,
 ): Place {
   return placeOf(candidate, candidate.domain, stored, { settings: settings(), now: clock.now() });
-}
-
-async function readWish(name: string, { wishes }: ImportCertificateNeeds): Promise<StoredWish> {
-  const [domain, hosts, groups] = await Promise.all([
-    wishes.domain(name),
-    wishes.hosts(name),
-    wishes.groups(name),
-  ]);
-  return { domain, hosts, groups };
 }
 
 function about({ found, names }: Candidate): Pick<ImportItem, 'what' | 'at' | 'names'> {

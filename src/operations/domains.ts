@@ -4,7 +4,7 @@ import { dnsJournalChore } from '../core/order/permanent-records.ts';
 import { derivePolicies } from '../core/policies.ts';
 import type { Domain, Group, Host, NewEvent, Policy } from '../core/types.ts';
 import { domainFields, saidOf } from '../core/wishes/domain-wish.ts';
-import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
+import { changeWishes, readWish, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { domainName, hostName } from './fields.ts';
 import { isFileOwned, noSuchDomain, refuseDisabled, refuseFileOwned } from './refusals.ts';
@@ -43,12 +43,8 @@ export const domainsShow = defineOperation({
   summary: 'Shows a domain with its hosts and the certificates it needs.',
   input: z.strictObject({ name }),
   run: async (input, needs): Promise<DomainShown> => {
-    const domain = await needs.wishes.domain(input.name);
+    const { domain, hosts, groups } = await readWish(input.name, needs);
     if (domain === undefined) throw noSuchDomain(input.name, await needs.wishes.domains());
-    const [hosts, groups] = await Promise.all([
-      needs.wishes.hosts(domain.name),
-      needs.wishes.groups(domain.name),
-    ]);
     const account = needs.settings().dnsAccounts.find((one) => one.name === domain.dnsAccount);
     return { domain, hosts, groups, policies: derivePolicies({ domain, hosts, groups }, account) };
   },

@@ -1,8 +1,9 @@
-import { isAgentError } from '../errors.ts';
+import { type AgentError, isAgentError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { Domain, Host, Instant } from '../types.ts';
 import { resolveDomain, saidOf, strayReferences } from './domain-wish.ts';
-import { changeWishes, type ReconcileNeeds, type StoredWish, type WishEdit } from './reconcile.ts';
+import { planLineages, type StoredWish, type WishEdit } from './lineage-plan.ts';
+import { changeWishes, type ReconcileNeeds, readWish } from './reconcile.ts';
 
 /** A domain with its hosts as the configuration file has them. */
 export interface FileWish {
@@ -11,6 +12,19 @@ export interface FileWish {
 }
 
 export type AdoptFileNeeds = ReconcileNeeds & Pick<Ports, 'log'>;
+
+type LookNeeds = Pick<AdoptFileNeeds, 'wishes' | 'settings' | 'clock'>;
+
+/** A domain that cannot be as the file has it, and why: `command.invalid`. */
+export interface Misfit {
+  readonly domain: string;
+  readonly error: AgentError;
+}
+
+interface FileEdit {
+  readonly name: string;
+  readonly edit: (stored: StoredWish) => WishEdit;
+}
 
 /** Domains under way at a time: each takes some round trips to the store one after the other. */
 const atOnce = 32;
@@ -22,15 +36,46 @@ const atOnce = 32;
  * Runs at start and on reload, on any number of agents.
  */
 export async function adoptFile(wishes: readonly FileWish[], needs: AdoptFileNeeds): Promise<void> {
-  await eachOf(wishes, async (wish) => {
-    await changeWishes(wish.domain.name, (stored) => toEdit(wish, stored, needs.clock.now()), needs);
+  await eachOf(wishes, (wish) => follow(editOf(wish, needs), needs));
+  const others = await unnamed(wishes, needs);
+  await eachOf(others, (domain) => follow(editOfUnnamed(domain, needs), needs));
+  for (const domain of others) {
+    const missing = strayReferences(domain, needs.settings());
+    if (missing.length > 0)
+      needs.log.warn(
+        { domain: domain.name, missing },
+        'the domain names what the configuration file does not define; the defaults stand in',
+      );
+  }
+}
+
+/** The domains that `adoptFile` would leave as they are. Changes nothing. */
+export async function misfits(wishes: readonly FileWish[], needs: LookNeeds): Promise<readonly Misfit[]> {
+  const others = await unnamed(wishes, needs);
+  const edits = [
+    ...wishes.map((wish) => editOf(wish, needs)),
+    ...others.map((domain) => editOfUnnamed(domain, needs)),
+  ];
+  const found: Misfit[] = [];
+  await eachOf(edits, async ({ name, edit }) => {
+    const stored = await readWish(name, needs);
+    const [settings, now] = [needs.settings(), needs.clock.now()];
+    try {
+      planLineages({ name, stored, edit: edit(stored), held: [], settings, now });
+    } catch (error) {
+      if (!isAgentError(error, 'command.invalid')) throw error;
+      found.push({ domain: name, error });
+    }
   });
+  return found;
+}
+
+async function unnamed(
+  wishes: readonly FileWish[],
+  needs: Pick<LookNeeds, 'wishes'>,
+): Promise<readonly Domain[]> {
   const named = new Set(wishes.map(({ domain }) => domain.name));
-  const others = (await needs.wishes.domains()).filter(({ name }) => !named.has(name));
-  await eachOf(others, async (domain) => {
-    if (domain.origin.kind === 'runtime') await follow(domain, needs);
-    else await changeWishes(domain.name, (stored) => leftTheFile(stored, needs), needs);
-  });
+  return (await needs.wishes.domains()).filter(({ name }) => !named.has(name));
 }
 
 /** The first fault ends it, once what is under way is done. */
@@ -47,16 +92,11 @@ async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>):
   if (faults.length > 0) throw faults[0];
 }
 
-/** A runtime-owned domain with which the file makes no sense any more stays as it was: it must not keep the agent from starting. */
-async function follow({ name }: Domain, needs: AdoptFileNeeds): Promise<void> {
-  const settings = needs.settings();
-  let missing: readonly string[] = [];
-  const edit = ({ domain }: StoredWish): WishEdit => {
-    if (domain === undefined || domain.origin.kind === 'file') return {};
-    missing = strayReferences(domain, settings);
-    const now = resolveDomain(name, saidOf(domain), settings);
-    return { domain: isEqual(domain, now) ? undefined : now };
-  };
+/**
+ * A domain with which the file makes no sense any more, or what commands asked for under it, stays as it was: it must
+ * not keep the agent from starting.
+ */
+async function follow({ name, edit }: FileEdit, needs: AdoptFileNeeds): Promise<void> {
   try {
     await changeWishes(name, edit, needs);
   } catch (err) {
@@ -66,30 +106,39 @@ async function follow({ name }: Domain, needs: AdoptFileNeeds): Promise<void> {
       'the domain cannot follow the configuration file and stays as it was',
     );
   }
-  if (missing.length > 0)
-    needs.log.warn(
-      { domain: name, missing },
-      'the domain names what the configuration file does not define; the defaults stand in',
-    );
 }
 
-function toEdit({ domain, hosts }: FileWish, stored: StoredWish, now: Instant): WishEdit {
+function editOf({ domain, hosts }: FileWish, { clock }: LookNeeds): FileEdit {
   const names = new Set(hosts.map(({ name }) => name));
-  const known = new Map(stored.hosts.map((host) => [host.name, host]));
-  return {
-    domain: isEqual(stored.domain, domain) ? undefined : domain,
-    putHosts: hosts
-      .filter((host) => !isEqual(known.get(host.name)?.origin, host.origin))
-      .map((host) => ({ ...host, addedAt: known.get(host.name)?.addedAt ?? now })),
-    removeHosts: stored.hosts.filter(({ name, origin }) => origin.kind === 'file' && !names.has(name)),
+  const edit = (stored: StoredWish): WishEdit => {
+    const known = new Map(stored.hosts.map((host) => [host.name, host]));
+    return {
+      domain: isEqual(stored.domain, domain) ? undefined : domain,
+      putHosts: hosts
+        .filter((host) => !isEqual(known.get(host.name)?.origin, host.origin))
+        .map((host) => ({ ...host, addedAt: known.get(host.name)?.addedAt ?? clock.now() })),
+      removeHosts: stored.hosts.filter(({ name, origin }) => origin.kind === 'file' && !names.has(name)),
+    };
   };
+  return { name: domain.name, edit };
 }
 
-function leftTheFile({ domain, hosts }: StoredWish, { clock }: ReconcileNeeds): WishEdit {
-  if (domain === undefined || domain.origin.kind === 'runtime' || domain.disabledAt !== undefined) return {};
+/** Somebody may have removed it since it was read, or added it anew. */
+function editOfUnnamed({ name }: Domain, { settings, clock }: LookNeeds): FileEdit {
+  const edit = ({ domain, hosts }: StoredWish): WishEdit => {
+    if (domain === undefined) return {};
+    if (domain.origin.kind === 'file') return leftTheFile(domain, hosts, clock.now());
+    const now = resolveDomain(name, saidOf(domain), settings());
+    return { domain: isEqual(domain, now) ? undefined : now };
+  };
+  return { name, edit };
+}
+
+function leftTheFile(domain: Domain, hosts: readonly Host[], now: Instant): WishEdit {
+  if (domain.disabledAt !== undefined) return {};
   const gone = hosts.filter(({ origin }) => origin.kind === 'file');
   return {
-    domain: { ...domain, disabledAt: clock.now() },
+    domain: { ...domain, disabledAt: now },
     removeHosts: gone,
     events: [
       {

@@ -35,7 +35,7 @@ export async function changeWishes(
   try {
     // Jobs write the renewal states meanwhile.
     const plan = await untilUncontested(async () => {
-      const stored = await read(name, needs);
+      const stored = await readWish(name, needs);
       const change = edit(stored) ?? {};
       const held = await heldOf(name, needs);
       const [settings, now] = [needs.settings(), needs.clock.now()];
@@ -51,7 +51,10 @@ export async function changeWishes(
   }
 }
 
-async function read(name: string, { wishes }: ReconcileNeeds): Promise<StoredWish> {
+export async function readWish(
+  name: string,
+  { wishes }: Pick<ReconcileNeeds, 'wishes'>,
+): Promise<StoredWish> {
   const [domain, hosts, groups] = await Promise.all([
     wishes.domain(name),
     wishes.hosts(name),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import type { Domain } from '../../../src/core/types.ts';
-import { adoptFile, type FileWish } from '../../../src/core/wishes/file-wishes.ts';
+import { adoptFile, type FileWish, misfits } from '../../../src/core/wishes/file-wishes.ts';
+import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
 import { aDomain, aHost, day, minute, t0 } from '../given.ts';
@@ -60,6 +61,28 @@ describe('the file', () => {
     expect((await world.store.wishes.domains()).length).toBeLessThan(names.length);
     await adopt(...wishes);
     expect((await world.store.wishes.domains()).map(({ name }) => name).sort()).toEqual(names.sort());
+  });
+
+  it('with which a wildcard that was asked for makes no sense any more is adopted in all else, and a look beforehand names that one', async () => {
+    const domain = { issuers: ['first'], challenge: undefined } as const;
+    await adopt(wish(['www.example.com'], { ...domain, dnsAccount: 'zone' }));
+    const names = ['*.dev.example.com'];
+    const group = {
+      domain: 'example.com',
+      label: '*.dev.example.com',
+      names,
+      origin: { kind: 'runtime' },
+    } as const;
+    await world.run(changeWishes('example.com', () => ({ putGroups: [group] }), world.needs));
+    const before = await world.store.wishes.domain('example.com');
+    const both = [wish(['www.example.com'], domain), wish([], { name: 'other.test' })];
+    const checked = await misfits(both, world.needs);
+    expect(checked).toEqual([{ domain: 'example.com', error: expect.any(AgentError) }]);
+    expect(checked[0]?.error.message).toMatch(/\*\.dev\.example\.com needs dns-01/);
+    await adopt(...both);
+    expect(await world.store.wishes.domain('example.com')).toEqual(before);
+    expect(await world.store.wishes.domain('other.test')).toBeDefined();
+    expect(world.log.join()).toMatch(/cannot follow the configuration file.*example\.com/);
   });
 
   it('takes over a domain that a command added; its runtime hosts stay', async () => {
