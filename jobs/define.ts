@@ -22,6 +22,8 @@ export type Handler = (id: string, signal: AbortSignal) => Promise<Again | undef
 /** Carries out one command; its answer becomes the job's return value. Rejects with AgentError. */
 export type CommandHandler = (command: {
   readonly id: string;
+  /** A worker that had taken the job went away. */
+  readonly isRepeat?: boolean | undefined;
   readonly name: string;
   readonly data: unknown;
 }) => Promise<unknown>;

@@ -153,7 +153,12 @@ async function sleep(until: number, { job, token }: Taken): Promise<never> {
 
 async function command(job: Job, options: WorkerOptions): Promise<unknown> {
   try {
-    return await options.command({ id: String(job.id), name: job.name, data: job.data });
+    return await options.command({
+      id: String(job.id),
+      isRepeat: job.stalledCounter > 0,
+      name: job.name,
+      data: job.data,
+    });
   } catch (cause) {
     const error = toAgentError(cause);
     options.log.warn({ command: job.name, code: error.code, err: error }, 'command refused');

@@ -378,10 +378,15 @@ export interface Notice {
   readonly reminder?: { readonly number: number; readonly of?: number | undefined } | undefined;
 }
 
-/** Answers of commands that carried an idempotency key, kept for a day. */
+/** Commands that carried an idempotency key, kept for a day. */
 export interface CommandAnswers {
-  get(key: string): Promise<string | undefined>;
+  /** undefined: it was never begun, or was refused. Without an answer: a run of it was cut off, perhaps after its writes. */
+  get(key: string): Promise<{ readonly answer?: string | undefined } | undefined>;
+  /** Comes before all that the command writes. */
+  begin(key: string): Promise<void>;
   put(key: string, answer: string): Promise<void>;
+  /** It was refused: the next one is the first. */
+  forget(key: string): Promise<void>;
 }
 
 /** Adds work to the queues. A job carries ids only; adding one that waits already wakes it. */

@@ -24,6 +24,8 @@ export interface Caller {
   readonly requestedBy?: string | undefined;
   /** A command sent twice with the same key is carried out once. */
   readonly idempotencyKey?: string | undefined;
+  /** A run of this command was cut off, perhaps after its writes: what is there as it asks for is its own work. */
+  readonly isRepeat?: boolean | undefined;
 }
 
 /**

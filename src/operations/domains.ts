@@ -65,12 +65,14 @@ export const domainsAdd = defineOperation({
   run: async (input, needs, caller) => {
     const { name, hosts: names = [], ...wish } = input;
     refuseTwice(names);
-    for (const host of names) await refuseTakenHost(host, name, needs);
+    for (const host of names) await refuseTakenHost(host, { domain: name, caller }, needs);
     const edit = ({ domain: stored }: StoredWish): WishEdit => {
       if (stored !== undefined && isFileOwned(stored)) refuseFileOwned(name, stored.origin);
-      if (stored !== undefined && stored.disabledAt === undefined)
-        throw new AgentError('command.conflict', `${name} is there already; change it with "domains set"`);
       const domain = toDomain(name, { before: {}, said: wish }, needs);
+      if (stored !== undefined && stored.disabledAt === undefined) {
+        if (caller.isRepeat === true && isSaidAlike(stored, domain)) return {};
+        throw new AgentError('command.conflict', `${name} is there already; change it with "domains set"`);
+      }
       const hosts = names.map((host) => runtimeHost(host, name, needs));
       return { domain, putHosts: hosts, events: [changed('added', domain, { hosts: names }, caller)] };
     };
@@ -130,6 +132,7 @@ export const domainsRemove = defineOperation({
     const known = await needs.wishes.domains();
     const [certified, ordering] = await Promise.all([certifiedLabels(name, needs), openOrders(name, needs)]);
     const edit = ({ domain, hosts, groups }: StoredWish): WishEdit => {
+      if (domain === undefined && caller.isRepeat === true) return {};
       if (domain === undefined) throw noSuchDomain(name, known);
       if (isFileOwned(domain)) refuseFileOwned(name, domain.origin);
       const issued = groups.map(({ label }) => label).filter((label) => certified.has(label));
@@ -205,17 +208,26 @@ export function refuseTwice(names: readonly string[]): void {
   if (twice !== undefined) throw new AgentError('command.invalid', `${twice} is given twice; give it once`);
 }
 
+/** The run of this command that was cut off has added it, or somebody else just as it asks for. */
+export function isOwnWork({ origin }: Host, { isRepeat }: Caller): boolean {
+  return isRepeat === true && origin.kind === 'runtime';
+}
+
 /** Throws `command.conflict` if the name is a host already, of this domain or of another. */
 export async function refuseTakenHost(
   name: string,
-  domain: string,
+  { domain, caller }: { readonly domain: string; readonly caller: Caller },
   { wishes }: Pick<OperationNeeds, 'wishes'>,
 ): Promise<void> {
   const host = await wishes.host(name);
-  if (host === undefined) return;
+  if (host === undefined || (host.domain === domain && isOwnWork(host, caller))) return;
   refuseFileOwned(name, host.origin);
   const there = host.domain === domain ? '' : `; remove it there first`;
   throw new AgentError('command.conflict', `${name} is already a host of ${host.domain}${there}`);
+}
+
+function isSaidAlike(a: Domain, b: Domain): boolean {
+  return JSON.stringify(a.said) === JSON.stringify(b.said);
 }
 
 function changed(

@@ -4,7 +4,7 @@ import type { Group, Host, Instant, NewEvent } from '../core/types.ts';
 import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
 import { type CertificateRow, overview } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
-import { refuseTakenHost, refuseTwice, runtimeHost } from './domains.ts';
+import { isOwnWork, refuseTakenHost, refuseTwice, runtimeHost } from './domains.ts';
 import { domainName, hostName } from './fields.ts';
 import { bestFor } from './lineages.ts';
 import {
@@ -68,7 +68,7 @@ export const hostsAdd = defineOperation({
     for (const name of names) {
       const domain = await requireDomainFor(name, needs);
       refuseDisabled(domain);
-      await refuseTakenHost(name, domain.name, needs);
+      await refuseTakenHost(name, { domain: domain.name, caller }, needs);
       byDomain.set(domain.name, [...(byDomain.get(domain.name) ?? []), name]);
     }
     const certificates: string[] = [];
@@ -94,7 +94,8 @@ export const hostsRemove = defineOperation({
     refuseTwice(names);
     const byDomain = new Map<string, Removal[]>();
     for (const name of names) {
-      const removal = await removalOf(name, needs);
+      const removal = await removalOf(name, needs, caller);
+      if (removal === undefined) continue;
       byDomain.set(removal.domain, [...(byDomain.get(removal.domain) ?? []), removal]);
     }
     for (const [domain, removals] of byDomain) {
@@ -114,16 +115,24 @@ interface Removal {
   readonly group?: Group | undefined;
 }
 
-/** The host and the group of that name; of a host that the file owns only the group, which a command made. */
-async function removalOf(name: string, { wishes }: OperationNeeds): Promise<Removal> {
+/**
+ * The host and the group of that name; of a host that the file owns only the group, which a command made. undefined:
+ * the run of this command that was cut off has removed them.
+ */
+async function removalOf(
+  name: string,
+  { wishes }: OperationNeeds,
+  { isRepeat }: Caller,
+): Promise<Removal | undefined> {
   const host = await wishes.host(name);
   const domain = host?.domain ?? (await domainFor([name], { wishes }))?.name;
   const groups = domain === undefined ? [] : await wishes.groups(domain);
   const group = groups.find(({ label }) => label === name);
-  if (domain === undefined || (host ?? group) === undefined)
-    throw new AgentError('command.notFound', `there is no host ${name}; "hosts list" shows those there are`);
-  if (host !== undefined && group === undefined) refuseFileOwned(name, host.origin);
-  return { name, domain, host: host?.origin.kind === 'runtime' ? host : undefined, group };
+  const own = host?.origin.kind === 'runtime' ? host : undefined;
+  if (domain !== undefined && (own ?? group) !== undefined) return { name, domain, host: own, group };
+  if (isRepeat === true) return undefined;
+  if (host !== undefined) refuseFileOwned(name, host.origin);
+  throw new AgentError('command.notFound', `there is no host ${name}; "hosts list" shows those there are`);
 }
 
 /** Looked at again under the domain's lock: another command may have been faster. */
@@ -134,12 +143,14 @@ function addition(
 ): WishEdit {
   if (stored.domain === undefined) throw noSuchDomain(domain, []);
   refuseDisabled(stored.domain);
-  const taken = stored.hosts.find(({ name }) => hosts.includes(name));
+  const there = stored.hosts.filter(({ name }) => hosts.includes(name));
+  const taken = there.find((host) => !isOwnWork(host, caller));
   if (taken !== undefined)
     throw new AgentError('command.conflict', `${taken.name} is already a host of ${domain}`);
+  const added = hosts.filter((name) => !there.some((host) => host.name === name));
   return {
-    putHosts: hosts.map((name) => runtimeHost(name, domain, needs)),
-    events: hosts.map((name) => changed('added', { name, domain }, caller)),
+    putHosts: added.map((name) => runtimeHost(name, domain, needs)),
+    events: added.map((name) => changed('added', { name, domain }, caller)),
   };
 }
 

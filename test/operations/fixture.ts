@@ -18,7 +18,7 @@ import type {
   Settings,
 } from '../../src/core/types.ts';
 import { parseCommand } from '../../src/operations/command.ts';
-import type { Operation, OperationNeeds } from '../../src/operations/define.ts';
+import type { Caller, Operation, OperationNeeds } from '../../src/operations/define.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { generateKey } from '../../src/x509/key.ts';
 import { createScriptedPreflight, type ScriptedPreflight } from '../core/scripted-preflight.ts';
@@ -54,11 +54,7 @@ export interface Bench {
   now: Instant;
   readonly preflight: ScriptedPreflight;
   /** As a worker would: input parsed, then carried out. */
-  run<Input, Output>(
-    operation: Operation<Input, Output>,
-    input: object,
-    caller?: { readonly requestedBy?: string; readonly idempotencyKey?: string },
-  ): Promise<Output>;
+  run<Input, Output>(operation: Operation<Input, Output>, input: object, caller?: Caller): Promise<Output>;
   /** Gives a lineage a (made-up) certificate that expires at `notAfter`. */
   hold(lineage: LineageId, notAfter: Instant, more?: Partial<Certificate>): Promise<Certificate>;
   /** What the target `files` was seen to show of a lineage, if anything. */
@@ -115,9 +111,10 @@ async function openBench(redis: TestRedis, number: number): Promise<Bench> {
   return Object.assign(made, {
     needs,
     woken,
-    run: async <Input, Output>(operation: Operation<Input, Output>, input: object, caller = {}) => {
-      const parsed = parseCommand(operation.name, { v: 1, input, ...caller });
-      return operation.run(parsed.input as Input, needs, parsed.caller);
+    run: async <Input, Output>(operation: Operation<Input, Output>, input: object, caller: Caller = {}) => {
+      const { isRepeat, ...sent } = caller;
+      const parsed = parseCommand(operation.name, { v: 1, input, ...sent });
+      return operation.run(parsed.input as Input, needs, { ...parsed.caller, isRepeat });
     },
     hold: (lineage: LineageId, notAfter: Instant, more: Partial<Certificate> = {}) =>
       hold(store, { lineage, notAfter, more }),
