@@ -17,7 +17,7 @@ import { joinPlugins } from './plugins.ts';
 import { createReader, type Reader, type Variables } from './reader.ts';
 import { toRedis } from './redis.ts';
 import { type FilePart, file } from './schema.ts';
-import { hashShared, markOf, markOfTarget } from './shared-hash.ts';
+import { hashShared, markOf, markOfPlugged } from './shared-hash.ts';
 import { readTlsAlpn01 } from './tls-alpn.ts';
 
 const masterKeyVariable = 'ACME_AGENT_MASTER_KEY';
@@ -143,10 +143,13 @@ function readSettings(
     issuers,
     issuerFacts: Object.fromEntries(issuerFacts),
     experimental: experimental.length === 0 ? undefined : experimental,
-    dnsAccounts: config.dnsAccounts.map(({ name, zones, programmable }) => ({ name, zones, programmable })),
+    dnsAccounts: config.dnsAccounts.map((account) => {
+      const { name, zones, programmable } = account;
+      return { name, zones, programmable, mark: markOfPlugged(account) };
+    }),
     deployTargets: deploy,
     targetMarks: Object.fromEntries(
-      config.deployTargets.map((target) => [target.name, markOfTarget(target)]),
+      config.deployTargets.map((target) => [target.name, markOfPlugged(target)]),
     ),
     notifiers: notify,
     renewalCeilingMs: renewal.ceilingDays * 86_400_000,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Settings } from '../core/types.ts';
-import type { Config, DeployTargetConfig, FileDomain, IssuerConfig } from './config.ts';
+import type { Config, DeployTargetConfig, DnsAccountConfig, FileDomain, IssuerConfig } from './config.ts';
 
 /**
  * SHA-256 (hex) over what all agents on one store must agree on; not over what is a machine's own (folders, ports,
@@ -31,9 +31,9 @@ export function markOf({ directoryUrl, email, eab, trustPem, ...issuer }: Issuer
   return sha256(JSON.stringify(canonical({ directoryUrl, email, eab, trustPem, replaces }))).slice(0, 16);
 }
 
-/** Another text when a target is another place, or is served another way. */
-export function markOfTarget(target: DeployTargetConfig): string {
-  return sha256(JSON.stringify(canonical(pluggedFacts(target)))).slice(0, 16);
+/** Another text when a target is another place or served another way, a DNS account another one or with other credentials. */
+export function markOfPlugged(plugged: DeployTargetConfig | DnsAccountConfig): string {
+  return sha256(JSON.stringify(canonical(pluggedFacts(plugged)))).slice(0, 16);
 }
 
 function pluggedFacts<T extends { readonly definition: { readonly name: string } }>({

@@ -129,6 +129,8 @@ export interface Lineage {
   readonly wanted: WantedSpec;
   /** `mark` of each of the wanted issuers when the wish was last looked at. */
   readonly issuerMarks?: readonly string[] | undefined;
+  /** Name and `mark` of the DNS account that proves its names, likewise; absent: none does, or not known. */
+  readonly dnsMark?: string | undefined;
   readonly createdAt: Instant;
   /** Since when no host or group asks for it; after 7 days it is no longer renewed, its certificate stays. Without one: at once. */
   readonly unwantedSince?: Instant | undefined;
@@ -542,4 +544,6 @@ export interface DnsAccountFacts {
   readonly zones: readonly string[];
   /** false: a person writes the records. */
   readonly programmable: boolean;
+  /** Another one when its provider, credentials or options were changed in the file. */
+  readonly mark?: string | undefined;
 }

@@ -32,7 +32,14 @@ test('the example file is right', async () => {
       },
       google: expect.objectContaining({ directoryUrl: 'https://dv.acme-v02.api.pki.goog/directory' }),
     },
-    dnsAccounts: [{ name: 'aws', zones: ['example.com'], programmable: true }],
+    dnsAccounts: [
+      {
+        name: 'aws',
+        zones: ['example.com'],
+        programmable: true,
+        mark: expect.stringMatching(/^[0-9a-f]{16}$/),
+      },
+    ],
     deployTargets: ['web'],
     targetMarks: { web: expect.stringMatching(/^[0-9a-f]{16}$/) },
     notifiers: ['mail', 'platform'],

@@ -53,6 +53,17 @@ test('a target with other options has another mark, and the others keep theirs',
   expect(after).toEqual({ ...before, web: expect.not.stringMatching(`^${before?.web}$`) });
 });
 
+test('a DNS account is marked by what it is and may, so that corrected credentials are seen', async () => {
+  const markOf = async (text: string, variables: Variables = env) =>
+    (await (await write(text)).load(variables)).settings.dnsAccounts[0]?.mark;
+  const text = issuers + shared;
+  const mark = await markOf(text);
+  expect(mark).toMatch(/^[0-9a-f]{16}$/);
+  expect(await markOf(text.replace('/certs', '/certs2'))).toBe(mark);
+  expect(await markOf(text.replace('/bin/true', '/bin/false'))).not.toBe(mark);
+  expect(await markOf(text, { ...env, TOKEN: canary() })).not.toBe(mark);
+});
+
 async function hashOf(text: string, variables: Variables = env): Promise<string> {
   return (await (await write(text)).load(variables)).sharedHash;
 }

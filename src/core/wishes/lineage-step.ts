@@ -1,3 +1,4 @@
+import { isDnsChallenge } from '../challenges.ts';
 import { keyClassOf, lineageId, wantedOf } from '../policies.ts';
 import { freshRenewal } from '../records.ts';
 import { pointOf } from '../renewal/held.ts';
@@ -28,6 +29,7 @@ export interface WantedLineage {
   readonly policy: Policy;
   readonly wanted: WantedSpec;
   readonly issuerMarks: readonly string[] | undefined;
+  readonly dnsMark: string | undefined;
 }
 
 /** A person's or program's wish for a certificate now. */
@@ -52,19 +54,22 @@ export function wantedLineages(
 ): readonly WantedLineage[] {
   const { issuerFacts } = settings;
   const issuerMarks = issuerFacts && domain.issuers.map((name) => issuerFacts[name]?.mark ?? '');
+  const account = settings.dnsAccounts.find(({ name }) => name === domain.dnsAccount);
+  const dnsMark = domain.dnsAccount && `${domain.dnsAccount} ${account?.mark ?? ''}`;
   return policies.flatMap((policy) =>
     domain.keyTypes.map((keyType) => ({
       id: lineageId(policy.id, keyClassOf(keyType)),
       policy,
       wanted: wantedOf(policy, keyType, { domain, settings }),
       issuerMarks,
+      dnsMark: isDnsChallenge(policy.challenge) ? dnsMark : undefined,
     })),
   );
 }
 
 /**
- * From a wish and what is held to what is to be held. A changed wish, or a corrected issuer at which it failed, clears
- * the ladder: the person may have mended what failed.
+ * From a wish and what is held to what is to be held. A changed wish, or a corrected issuer or DNS account at which it
+ * failed, clears the ladder: the person may have mended what failed.
  */
 export function stepOf(
   want: WantedLineage,
@@ -85,7 +90,8 @@ export function stepOf(
     held !== undefined &&
     held.lineage.unwantedSince === undefined &&
     isSameSpec(held.lineage.wanted, want.wanted);
-  const isFreed = freed.length > 0 || (isEased && before.failures > 0);
+  const isProvenAnew = hasOtherAccount(want, held?.lineage) && hasFailedInDns(before);
+  const isFreed = freed.length > 0 || isProvenAnew || (isEased && before.failures > 0);
   const isWoken = !isSame || asked !== undefined || isFreed;
   const leftOut = stillLeftOut(before.leftOut, want.wanted.names, certificate?.names ?? []);
   const state = {
@@ -100,7 +106,8 @@ export function stepOf(
     paused: stillPaused(withoutPauses(before.paused, corrected), want.wanted.names),
     requested: requestedBy(asked, before, now),
   };
-  const isMarked = String(held?.lineage.issuerMarks) === String(want.issuerMarks);
+  const isMarked =
+    String(held?.lineage.issuerMarks) === String(want.issuerMarks) && held?.lineage.dnsMark === want.dnsMark;
   return {
     lineage: lineageOf(want, held?.lineage, now),
     state,
@@ -117,7 +124,7 @@ function requestedBy(asked: Request | undefined, { requested }: RenewalState, no
 }
 
 function lineageOf(
-  { id, policy, wanted, issuerMarks }: WantedLineage,
+  { id, policy, wanted, issuerMarks, dnsMark }: WantedLineage,
   held: Lineage | undefined,
   now: Instant,
 ): Lineage {
@@ -129,6 +136,7 @@ function lineageOf(
     label: policy.label,
     wanted,
     issuerMarks,
+    dnsMark,
     createdAt: held?.createdAt ?? now,
     current: held?.current,
     generations: held?.generations ?? [],
@@ -146,6 +154,15 @@ function correctedIssuers({ wanted, issuerMarks }: WantedLineage, held: Lineage 
 
 function hasFailedAt(issuer: string, { failures, lastFailure, issuerFailures }: RenewalState): boolean {
   return (issuerFailures[issuer] ?? 0) > 0 || (failures > 0 && lastFailure?.issuer === issuer);
+}
+
+/** Another DNS account proves the names, or one with other credentials, than when the lineage was last looked at. */
+function hasOtherAccount({ dnsMark }: WantedLineage, held: Lineage | undefined): boolean {
+  return held?.dnsMark !== undefined && held.dnsMark !== dnsMark;
+}
+
+function hasFailedInDns({ failures, lastFailure }: RenewalState): boolean {
+  return failures > 0 && /^(provider|dns|challenge)\./.test(lastFailure?.code ?? '');
 }
 
 function without(

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
+import { editRenewal } from '../../../src/core/records.ts';
 import type { Domain, DomainWish } from '../../../src/core/types.ts';
 import { resolveDomain } from '../../../src/core/wishes/domain-wish.ts';
 import { adoptFile, type FileWish } from '../../../src/core/wishes/file-wishes.ts';
@@ -169,5 +170,47 @@ describe('an issuer of the file', () => {
     expect((await world.store.renewals.get(www)).issuerFailures).toEqual({});
     await world.live(minute);
     expect(await held()).toMatchObject({ generation: 1 });
+  });
+});
+
+describe('a DNS account of the file', () => {
+  const dns = { challenge: 'dns-01', dnsAccount: 'zone', issuers: ['first'] } as const;
+  const accounts = (mark: string) =>
+    ['zone', 'other'].map((name) => ({ name, zones: [], programmable: true, mark: `${name} ${mark}` }));
+  const refused = failing(new AgentError('provider.auth', 'the vendor refuses the credentials'));
+  const state = () => world.store.renewals.get(www);
+
+  beforeEach(async () => {
+    world.settings.dnsAccounts = accounts('old');
+    await adopt(wish(['www.example.com'], dns));
+    world.gate.always('dns-01.present', refused);
+    await world.renew();
+    expect(await state()).toMatchObject({ failures: 1, lastFailure: { code: 'provider.auth' } });
+    expect((await state()).retryAt).toBeGreaterThan(world.clock.now() + day / 2);
+  });
+
+  it('whose credentials are corrected is used again at once where it had failed', async () => {
+    world.gate.always('dns-01.present', undefined);
+    world.settings.dnsAccounts = accounts('corrected');
+    await adopt(wish(['www.example.com'], dns));
+    await world.live(minute);
+    expect(await held()).toMatchObject({ generation: 1 });
+  });
+
+  it('that takes the place of another one is used at once', async () => {
+    await adopt(wish(['www.example.com'], { ...dns, dnsAccount: 'other' }));
+    expect((await state()).retryAt).toBeUndefined();
+  });
+
+  it('is not tried again where nothing of it was changed, or where something else failed', async () => {
+    await adopt(wish(['www.example.com'], dns));
+    expect((await state()).retryAt).toBeDefined();
+    await editRenewal(www, world.store, (before) => {
+      const lastFailure = { at: 0, code: 'order.rejectedIdentifier', message: 'no' };
+      return { putRenewals: [{ ...before, lastFailure }] };
+    });
+    world.settings.dnsAccounts = accounts('corrected');
+    await adopt(wish(['www.example.com'], dns));
+    expect((await state()).retryAt).toBeDefined();
   });
 });
