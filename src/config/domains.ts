@@ -1,10 +1,9 @@
-import { addressRefusal, isAddress } from '../core/address.ts';
-import { isDnsChallenge, unansweredReason } from '../core/challenges.ts';
+import { isDnsChallenge } from '../core/challenges.ts';
 import { isUnder, isWildcard, parseName, refusal } from '../core/names.ts';
-import { plannedRefusal } from '../core/order/profile-rules.ts';
-import { effectiveMode, keyClassOf } from '../core/policies.ts';
+import { effectiveMode } from '../core/policies.ts';
 import type { Domain, Settings } from '../core/types.ts';
-import type { DnsAccountConfig, FileDomain } from './config.ts';
+import { defaultsFaults, domainFaults } from '../core/wishes/domain-rules.ts';
+import type { FileDomain } from './config.ts';
 import type { Path } from './mistakes.ts';
 import type { Reader } from './reader.ts';
 import { type DefaultsPart, type DomainPart, domain as domainSchema } from './schema.ts';
@@ -15,7 +14,6 @@ interface Surroundings {
   readonly reader: Reader;
   readonly defaults: DefaultsPart;
   readonly settings: Settings;
-  readonly accounts: readonly DnsAccountConfig[];
 }
 
 interface Entry {
@@ -28,7 +26,7 @@ interface Entry {
 export function readDomains(around: Surroundings): readonly FileDomain[] {
   const { reader } = around;
   checkReferences(['defaults'], around.defaults, around);
-  checkAnswered(['defaults'], around.defaults, around);
+  const inherited = checkDefaults(around);
   const entries: Entry[] = [];
   for (let index = 0; index < reader.count(['domains']); index++) {
     const path = ['domains', index];
@@ -36,12 +34,9 @@ export function readDomains(around: Surroundings): readonly FileDomain[] {
     if (part === undefined) continue;
     const domain = toDomain(part, path, around);
     checkReferences(path, part, around);
-    checkAnswered(path, part, around);
     checkName(path, domain, { reader, entries });
     checkIssuers(path, part, around);
-    checkKeyTypes(path, domain, reader);
-    if (isAddress(domain.name)) checkAddress({ path, part, domain }, around);
-    else checkChallenge({ path, part, domain }, around);
+    checkRules({ path, part, domain }, around, inherited);
     entries.push({ path, part, domain });
   }
   const owners = new Map<string, string>();
@@ -90,9 +85,23 @@ function checkReferences(path: Path, part: DefaultsPart, { reader }: Surrounding
   check(part.dnsAccount === undefined ? [] : [part.dnsAccount], 'dnsAccount', ['dnsAccounts', 'DNS account']);
 }
 
-function checkAnswered(path: Path, { challenge }: DefaultsPart, { reader, settings }: Surroundings): void {
-  const reason = challenge && unansweredReason(challenge, settings);
-  if (reason !== undefined) reader.report([...path, 'challenge'], reason);
+/** Returns what was reported there: it is not told again at the domains that follow it. */
+function checkDefaults({ reader, settings }: Surroundings): readonly string[] {
+  const faults = defaultsFaults(settings);
+  for (const { field, message } of faults) reader.report(['defaults', field], message);
+  return faults.map(({ message }) => message);
+}
+
+function checkRules(
+  { path, part, domain }: Entry,
+  { reader, settings }: Surroundings,
+  inherited: readonly string[],
+): void {
+  // Without any issuer there is nothing to name; that is told elsewhere.
+  const faults = domainFaults(domain, settings).filter(({ field }) => field !== 'issuers');
+  for (const { field, message } of faults)
+    if (part[field] !== undefined) reader.report([...path, field], message);
+    else if (!inherited.includes(message)) reader.report(path, message);
 }
 
 function checkName(
@@ -119,48 +128,6 @@ function checkIssuers(path: Path, part: DomainPart, { reader, defaults, settings
     path,
     'several issuers are defined: say in "issuers" (here or under "defaults") which ones, in order',
   );
-}
-
-function checkKeyTypes(path: Path, { keyTypes }: Domain, reader: Reader): void {
-  const classes = keyTypes.map(keyClassOf);
-  const second = classes.findIndex((each, index) => classes.indexOf(each) < index);
-  if (second !== -1)
-    reader.report(
-      [...path, 'keyTypes'],
-      'give at most one ECDSA (p256, p384) and one RSA type: each makes a certificate',
-    );
-}
-
-function checkAddress({ path, part, domain }: Entry, { reader, settings }: Surroundings): void {
-  const refused = addressRefusal(domain);
-  if (refused !== undefined)
-    reader.report(part[refused.field] === undefined ? path : [...path, refused.field], refused.message);
-  const onProfile = plannedRefusal([domain.name], domain, settings);
-  if (onProfile !== undefined)
-    reader.report(part.profile === undefined ? path : [...path, 'profile'], onProfile);
-}
-
-function checkChallenge({ path, part, domain }: Entry, { reader, accounts }: Surroundings): void {
-  const account = accounts.find(({ name }) => name === domain.dnsAccount);
-  const place = part.challenge === undefined ? path : [...path, 'challenge'];
-  const { challenge } = domain;
-  if (challenge !== undefined && isDnsChallenge(challenge) && domain.dnsAccount === undefined)
-    reader.report(place, `${challenge} needs a DNS account: add "dnsAccount"`);
-  const isUnknown = domain.dnsAccount !== undefined && account === undefined;
-  if (domain.mode !== 'wildcard' || isUnknown) return;
-  const mode = part.mode === undefined ? path : [...path, 'mode'];
-  if (challenge !== undefined && !isDnsChallenge(challenge))
-    reader.report(
-      mode,
-      `a wildcard is only issued over dns-01, but the challenge is ${challenge}: remove one of them`,
-    );
-  else if (account?.programmable !== true)
-    reader.report(
-      mode,
-      account === undefined
-        ? 'a wildcard needs a DNS account: add "dnsAccount", or use "mode: individual"'
-        : `a wildcard needs a DNS account that the agent can write to, and ${account.name} is kept by hand`,
-    );
 }
 
 function readHosts(

@@ -71,7 +71,7 @@ export async function loadConfig(path: string, env: Variables): Promise<LoadedCo
   );
   const config = readConfig(part, { reader, definitions, env });
   const settings = readSettings(part, config, reader);
-  const domains = readDomains({ reader, settings, accounts: config.dnsAccounts, defaults: part.defaults });
+  const domains = readDomains({ reader, settings, defaults: part.defaults });
   mistakes.throwIfAny();
   const sharedHash = hashShared(config, settings, domains);
   return { path: resolve(path), config, settings, domains, definitions, sharedHash };

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Domain, DomainWish, ProfileWish } from '../core/types.ts';
+import { checkDomain, checkReferences } from '../core/wishes/domain-rules.ts';
 import { resolveDomain } from '../core/wishes/domain-wish.ts';
 import type { OperationNeeds } from './define.ts';
-import { checkDomain, checkReferences } from './domain-rules.ts';
 import { configuredName } from './fields.ts';
 
 /** What a command may say about a domain; absent: as the defaults of the file say at `add`, unchanged at `set`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { issuers, mistakesOf } from './write.ts';
+import { issuers, mistakesOf, write } from './write.ts';
 
 /** A file whose domains begin in line 6. */
 const around = `${issuers}dnsAccounts: { dns: { provider: exec, command: [/bin/true] } }
@@ -118,6 +118,31 @@ describe('domains', () => {
     const text = `${around}  - { name: example.com, hosts: [a.b.example.com] }\n  - { name: b.example.com }`;
     expect(await mistakesOf(text)).toEqual([
       '6: domains.0.hosts.0: the host a.b.example.com belongs to the domain b.example.com: move it there',
+    ]);
+  });
+
+  test.each([
+    ['keyTypes: [p256, p384]', 'keyTypes: give at most one ECDSA'],
+    ['mode: wildcard, challenge: http-01', 'mode: a wildcard is only issued over dns-01'],
+    ['challenge: tls-alpn-01', 'challenge: tls-alpn-01 needs a listener'],
+  ])(
+    'defaults with %s are told, whether or not a domain follows them, and once',
+    async (defaults, sentence) => {
+      const text = `${issuers}defaults: { ${defaults} }\n`;
+      const told = [expect.stringContaining(`defaults.${sentence}`)];
+      expect(await mistakesOf(text)).toEqual(told);
+      expect(await mistakesOf(`${text}domains: [{ name: example.com }, { name: example.net }]\n`)).toEqual(
+        told,
+      );
+    },
+  );
+
+  test('defaults may leave the DNS account to the domains', async () => {
+    const text = around.replace('domains:', 'defaults: { mode: wildcard, challenge: dns-01 }\ndomains:');
+    const { domains } = await (await write(`${text}  - { name: example.com, dnsAccount: dns }`)).load();
+    expect(domains).toHaveLength(1);
+    expect(await mistakesOf(`${text}  - { name: example.com }`)).toEqual([
+      expect.stringContaining('domains.0: dns-01 needs a DNS account'),
     ]);
   });
 

@@ -1,6 +1,7 @@
 import { type AgentError, isAgentError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { Domain, Host, Instant } from '../types.ts';
+import { checkDomain } from './domain-rules.ts';
 import { resolveDomain, saidOf, strayReferences } from './domain-wish.ts';
 import { planLineages, type StoredWish, type WishEdit } from './lineage-plan.ts';
 import { changeWishes, type ReconcileNeeds, readWish } from './reconcile.ts';
@@ -129,7 +130,9 @@ function editOfUnnamed({ name }: Domain, { settings, clock }: LookNeeds): FileEd
     if (domain === undefined) return {};
     if (domain.origin.kind === 'file') return leftTheFile(domain, hosts, clock.now());
     const now = resolveDomain(name, saidOf(domain), settings());
-    return { domain: isEqual(domain, now) ? undefined : now };
+    if (isEqual(domain, now)) return {};
+    checkDomain(now, settings());
+    return { domain: now };
   };
   return { name, edit };
 }

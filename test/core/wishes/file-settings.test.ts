@@ -3,7 +3,7 @@ import { AgentError } from '../../../src/core/errors.ts';
 import { editRenewal } from '../../../src/core/records.ts';
 import type { Domain, DomainWish } from '../../../src/core/types.ts';
 import { resolveDomain } from '../../../src/core/wishes/domain-wish.ts';
-import { adoptFile, type FileWish } from '../../../src/core/wishes/file-wishes.ts';
+import { adoptFile, type FileWish, misfits } from '../../../src/core/wishes/file-wishes.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { eachWorld } from '../each-world.ts';
 import { failing } from '../gate.ts';
@@ -106,6 +106,18 @@ describe('a domain of a command', () => {
     await adopt(wish(['www.example.com']));
     expect(await stored()).toEqual(before);
     expect(world.log.join()).toMatch(/cannot follow the configuration file.*runtime\.test/);
+  });
+
+  it('that would want two certificates under one name by the defaults does not order in turns', async () => {
+    await add({ challenge: 'http-01' });
+    await world.live(minute);
+    world.settings.defaults = { ...world.settings.defaults, keyTypes: ['p256', 'p384'] };
+    for (let reload = 0; reload < 3; reload++) {
+      await adopt();
+      await world.live(minute);
+    }
+    expect(world.first.orders).toHaveLength(1);
+    expect(await misfits([], world.needs)).toMatchObject([{ domain: 'runtime.test' }]);
   });
 
   it('that a store kept without what was said stays as it is', async () => {
