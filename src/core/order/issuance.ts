@@ -61,15 +61,19 @@ const passing: readonly ErrorCode[] = [
 /** Maybe the answer is a faulty one, maybe the order. */
 const nonsense: readonly ErrorCode[] = ['acme.response', 'order.certificate', 'bug'];
 
-/** The issuance under way, unless it is for another wish, at another issuer, of another account, or too old to go on with. */
+/**
+ * The issuance under way, unless it is for another wish, without a name that is not left out any more, at another issuer,
+ * of another account, or too old to go on with.
+ */
 export async function resumable(
-  { lineage, issuer, fence, open: stored }: IssueRequest,
+  { lineage, issuer, fence, open: stored, state: { leftOut } }: IssueRequest,
   { accountUrl }: AcmeSession,
   needs: IssuanceNeeds,
 ): Promise<Issuance | undefined> {
   if (stored === undefined) return undefined;
   const same =
     sameNames(stored.wanted.names, lineage.wanted.names) &&
+    lineage.wanted.names.every((name) => stored.names.includes(name) || leftOut?.[name] !== undefined) &&
     stored.wanted.keyType === lineage.wanted.keyType &&
     stored.wanted.challenge === lineage.wanted.challenge &&
     stored.issuer === issuer &&

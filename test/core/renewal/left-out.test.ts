@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import type { NewOrder } from '../../../src/core/ports.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { failing } from '../gate.ts';
 import { day, hour, minute } from '../given.ts';
 import { startWorlds, type World, type Worlds } from '../world.ts';
 
@@ -207,5 +208,22 @@ describe('a name that is left out, and a forced wish', () => {
     await world.live(3 * hour);
     const fewer = ['a.example.com', 'c.example.com'];
     expect(asked).toEqual([names, fewer, fewer, fewer, fewer]);
+  });
+
+  it('is on the next certificate when all is mended, though an order without it was under way', async () => {
+    await wantGroup(true);
+    await world.live(hour);
+    refuse('a.example.com');
+    const down = failing(new AgentError('acme.server', 'the CA answers 500'));
+    world.gate.always('first.finalize', down);
+    await world.ask(true, undefined, group);
+    await world.live(10 * hour);
+    // A look in between, at which the certificate that is held has all names.
+    await world.renew(group);
+    refuse();
+    world.gate.always('first.finalize', undefined);
+    await world.live(5 * day);
+    expect(await held()).toEqual(names);
+    expect((await world.store.renewals.get(group)).failures).toBe(0);
   });
 });
