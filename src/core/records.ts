@@ -1,6 +1,6 @@
 import { isAgentError } from './errors.ts';
 import type { Change, Ports } from './ports.ts';
-import type { Deployment, LineageId, RenewalState } from './types.ts';
+import type { Deployment, Instant, LineageId, RenewalState } from './types.ts';
 
 /** The state of a lineage about which nothing is known. */
 export function freshRenewal(lineage: LineageId): RenewalState {
@@ -13,6 +13,15 @@ export function freshDeployment(target: string, lineage: LineageId): Deployment 
 
 export function deploymentId(target: string, lineage: LineageId): string {
   return `${target}|${lineage}`;
+}
+
+/** Due entries of the deployments of a lineage to these targets. */
+export function deployAt(
+  targets: readonly string[],
+  lineage: LineageId,
+  at: Instant,
+): readonly { readonly job: 'deploy'; readonly id: string; readonly at: Instant }[] {
+  return targets.map((target) => ({ job: 'deploy', id: deploymentId(target, lineage), at }));
 }
 
 export function parseDeploymentId(id: string): { target: string; lineage: LineageId } {

@@ -2,6 +2,7 @@ import { AgentError, toAgentError } from '../core/errors.ts';
 import { acquireInTime, lineageLock } from '../core/locks.ts';
 import { keyClassOf } from '../core/policies.ts';
 import type { Fence, Lock, Ports } from '../core/ports.ts';
+import { deploymentId } from '../core/records.ts';
 import { takeOver } from '../core/renewal/take-over.ts';
 import type { Certificate, Lineage } from '../core/types.ts';
 import { type Place, placeOf } from '../core/wishes/import-place.ts';
@@ -152,7 +153,7 @@ async function bringIn(chosen: readonly Chosen[], needs: ImportCertificateNeeds)
   }
   for (const wake of woken) await wake();
   const { deploy } = place.domain;
-  const ids = deploy.flatMap((target) => chosen.map((one) => `${target}|${one.place.lineage}`));
+  const ids = deploy.flatMap((target) => chosen.map((one) => deploymentId(target, one.place.lineage)));
   await needs.jobs.wake('deploy', ids);
 }
 

@@ -1,5 +1,5 @@
 import type { Issued } from '../order/issue.ts';
-import { deploymentId, editRenewal } from '../records.ts';
+import { deployAt, deploymentId, editRenewal } from '../records.ts';
 import type { Certificate, DueEntry, NewEvent, RenewalState } from '../types.ts';
 import { acquired } from './acquired.ts';
 import { isHurried } from './advice.ts';
@@ -27,11 +27,6 @@ export async function storeIssued(
       hurriedAt: isEarly ? at : undefined,
       paused: withoutPauses(state.paused, [certificate.issuer]),
     };
-    const deploy = domain.deploy.map((target) => ({
-      job: 'deploy' as const,
-      id: deploymentId(target, lineage.id),
-      at,
-    }));
     const events = successEvents(held, { certificate, reason, isWhole: next.leftOut === undefined });
     return {
       fence,
@@ -43,7 +38,7 @@ export async function storeIssued(
       due: [
         { job: 'issue', id: lineage.id, at },
         { job: 'remind', id: lineage.id, at: undefined },
-        ...deploy,
+        ...deployAt(domain.deploy, lineage.id, at),
       ],
       events,
       durable: true,
@@ -82,7 +77,7 @@ async function deploysNow(
   { wishes, clock }: OutcomeNeeds,
 ): Promise<readonly DueEntry[]> {
   const targets = (await wishes.domain(name))?.deploy ?? [];
-  return targets.map((target) => ({ job: 'deploy', id: deploymentId(target, lineage), at: clock.now() }));
+  return deployAt(targets, lineage, clock.now());
 }
 
 function successEvents(

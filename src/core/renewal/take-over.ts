@@ -1,5 +1,5 @@
 import type { Fence, Ports } from '../ports.ts';
-import { deploymentId, editRenewal } from '../records.ts';
+import { deployAt, editRenewal } from '../records.ts';
 import type { Bundle, Lineage, NewEvent, Settings } from '../types.ts';
 import { acquired } from './acquired.ts';
 import { dueOfLineage } from './next-action.ts';
@@ -35,16 +35,11 @@ export async function takeOver(given: TakeOver, needs: TakeOverNeeds): Promise<v
       lineage: lineage.id,
       facts,
     };
-    const deploys = deploy.map((target) => ({
-      job: 'deploy' as const,
-      id: deploymentId(target, lineage.id),
-      at: now,
-    }));
     return {
       fence,
       generation,
       putRenewals: [state],
-      due: [...dueOfLineage({ lineage, certificate, state, now }), ...deploys],
+      due: [...dueOfLineage({ lineage, certificate, state, now }), ...deployAt(deploy, lineage.id, now)],
       events: [event, ...told],
       durable: true,
     };

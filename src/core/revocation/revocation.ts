@@ -2,9 +2,9 @@ import { believable, nextAttempt } from '../backoff.ts';
 import { servedUntil } from '../deploy/fallback.ts';
 import { type AgentError, isAgentError, toAgentError } from '../errors.ts';
 import type { Change, Fence, Ports } from '../ports.ts';
-import { deploymentId, editRenewal } from '../records.ts';
+import { deployAt, editRenewal } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
-import type { Bundle, Certificate, Domain, Instant, Lineage, RenewalState, Revoking } from '../types.ts';
+import type { Bundle, Certificate, Domain, Lineage, RenewalState, Revoking } from '../types.ts';
 import { isHeld, lateAt, revocationItem } from './revoking.ts';
 
 export type RevocationNeeds = Pick<
@@ -136,11 +136,10 @@ async function close(
 export function yieldingDeployments(
   { lineage, domain, certificate }: Pick<Doomed, 'lineage' | 'domain' | 'certificate'>,
   { revokedAt }: RenewalState,
-): readonly { readonly job: 'deploy'; readonly id: string; readonly at: Instant }[] {
+): ReturnType<typeof deployAt> {
   if (certificate === undefined || lineage.unwantedSince !== undefined) return [];
   const at = servedUntil(certificate, revokedAt);
-  const targets = domain?.deploy ?? [];
-  return targets.map((target) => ({ job: 'deploy', id: deploymentId(target, lineage.id), at }));
+  return deployAt(domain?.deploy ?? [], lineage.id, at);
 }
 
 /** The CA did not take it: on a ladder of its own, and whoever asked is told now. */
