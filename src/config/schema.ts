@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
 import { Secret } from '../core/secret.ts';
+import { domainModes, keyTypes } from '../core/wishes/domain-wish.ts';
 import { secretText } from '../plugin/fields.ts';
 import { buypassIsGone, isBuypass, isPreset, refusedPreset } from './presets.ts';
 
@@ -92,14 +93,11 @@ const redis = z
 
 /** What a domain and `defaults` have in common. */
 const domainFields = {
-  mode: z.enum(['auto', 'wildcard', 'individual', 'custom']).optional(),
+  mode: z.enum(domainModes).optional(),
   issuers: list.min(1).optional(),
   challenge: z.enum([...answeredChallenges, ...experimentalChallenges]).optional(),
   dnsAccount: text.optional(),
-  keyTypes: z
-    .array(z.enum(['p256', 'p384', 'rsa2048', 'rsa3072', 'rsa4096']))
-    .min(1)
-    .optional(),
+  keyTypes: z.array(z.enum(keyTypes)).min(1).optional(),
   profile: profile.optional(),
   partial: z.boolean().optional(),
   reuseKey: z.boolean().optional(),

@@ -3,14 +3,14 @@ import { answeredChallenges, experimentalChallenges } from '../core/challenges.t
 import { AgentError } from '../core/errors.ts';
 import type { Domain, DomainWish, ProfileWish } from '../core/types.ts';
 import { checkDomain, checkReferences } from '../core/wishes/domain-rules.ts';
-import { resolveDomain } from '../core/wishes/domain-wish.ts';
+import { domainModes, keyTypes, resolveDomain } from '../core/wishes/domain-wish.ts';
 import type { OperationNeeds } from './define.ts';
 import { configuredName } from './fields.ts';
 
 /** What a command may say about a domain; absent: as the defaults of the file say at `add`, unchanged at `set`. */
 export const settable = {
   mode: z
-    .enum(['auto', 'wildcard', 'individual', 'custom'])
+    .enum(domainModes)
     .optional()
     .describe('Which certificates: one wildcard, one for each host, only named groups, or what fits (auto)'),
   issuers: z.array(configuredName).min(1).optional().describe('Configured issuers, the preferred one first'),
@@ -20,7 +20,7 @@ export const settable = {
     .describe('How the CA checks the names'),
   dnsAccount: configuredName.optional().describe('Configured DNS account that holds the zone'),
   keyTypes: z
-    .array(z.enum(['p256', 'p384', 'rsa2048', 'rsa3072', 'rsa4096']))
+    .array(z.enum(keyTypes))
     .min(1)
     .optional()
     .describe('Key types; one elliptic and one RSA for two certificates'),

@@ -1,4 +1,4 @@
-import type { Domain, DomainDefaults, DomainWish, Settings } from '../types.ts';
+import type { Domain, DomainDefaults, DomainMode, DomainWish, KeyType, Settings } from '../types.ts';
 
 const sayable = {
   mode: true,
@@ -16,6 +16,20 @@ const sayable = {
 
 /** Fields in which a domain may differ from the defaults. */
 export const domainFields = Object.keys(sayable) as readonly (keyof DomainDefaults)[];
+
+export const domainModes = [
+  'auto',
+  'wildcard',
+  'individual',
+  'custom',
+] as const satisfies readonly DomainMode[];
+export const keyTypes = [
+  'p256',
+  'p384',
+  'rsa2048',
+  'rsa3072',
+  'rsa4096',
+] as const satisfies readonly KeyType[];
 
 /** Names in one field of a domain that the configuration file has to define. */
 export interface Reference {
