@@ -94,6 +94,7 @@ export function createAcme(
 
   return {
     session: async (name, signal) => session(find(name), signal),
+    hasSession: (name) => byName.get(name)?.session !== undefined,
     revoke: async (name, request, signal) => {
       const issuer = find(name);
       await revoke({ ...issuer, session: () => session(issuer, signal) }, request, signal);

@@ -80,6 +80,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     settings: () => configured.loaded.settings,
     acme: {
       session: (issuer, signal) => configured.acme.session(issuer, signal),
+      hasSession: (issuer) => configured.acme.hasSession(issuer),
       renewalInfo: (issuer, certId, signal) => configured.acme.renewalInfo(issuer, certId, signal),
       revoke: (issuer, request, signal) => configured.acme.revoke(issuer, request, signal),
     },

@@ -540,6 +540,8 @@ export interface Acme {
   renewalInfo(issuer: string, certId: string, signal: AbortSignal): Promise<RenewalInfo | undefined>;
   /** Directory fetched and account found or made on first use; one flight at a time. Throws `order.issuer` if unknown. */
   session(issuer: string, signal: AbortSignal): Promise<AcmeSession>;
+  /** To open a session asks nothing of the CA any more. */
+  hasSession(issuer: string): boolean;
   /**
    * RFC 8555 §7.6, signed by our account; where that is not the one that ordered it, or is no more, by the key of the
    * certificate. One that is revoked already counts as done.

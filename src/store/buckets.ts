@@ -63,20 +63,25 @@ for i, key in ipairs(KEYS) do
     refused = refused or ms > 0
     answer[i] = string.format('%.0f', math.ceil(ms))
     if b.settle > 0 then b.young = b.young + cost else b.tokens = b.tokens - cost end
+    b.kept = b.kept or cost > 0
   elseif what == 'give' then
     if instant >= b.turn then b.young = math.max(0, b.young - cost)
     elseif instant >= b.turn - b.settle then b.old = math.max(0, b.old - cost) end
+    b.kept = true
   elseif what == 'drain' then
     b.tokens = math.min(b.tokens, b.young + b.old + 1 - (instant - now) * b.rate / 1000)
+    b.kept = true
   elseif what == 'fill' then
-    b.tokens, b.young, b.old = b.capacity, 0, 0
+    b.tokens, b.young, b.old, b.kept = b.capacity, 0, 0, true
   else
     local ms = math.ceil(wait(b, math.max(cost, least)))
     answer[i] = string.format('%.17g %.0f', b.tokens - b.young - b.old, ms)
   end
 end
-if what ~= 'read' and not refused then
-  for key, b in pairs(buckets) do save(key, b) end
+if not refused then
+  for key, b in pairs(buckets) do
+    if b.kept then save(key, b) end
+  end
 end
 return answer
 `);

@@ -74,9 +74,9 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
     clock: ownClock,
     log,
     pki: gateSome('pki', createPki(), gate, ['generateKey']),
-    acme:
-      parts.acme ??
-      gate.wrap('acme', {
+    acme: parts.acme ?? {
+      hasSession: () => false,
+      ...gate.wrap('acme', {
         session: async (issuer: string) => {
           const session = sessions.get(issuer);
           if (session === undefined) throw new AgentError('order.issuer', `no issuer ${issuer}`);
@@ -87,6 +87,7 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
         revoke: async (issuer: string, request: RevocationRequest) =>
           cas[issuer === 'first' ? 'first' : 'second'].revoke(request),
       }),
+    },
     budget: gate.wrap(
       'budget',
       createBudget(parts.limited, { buckets: store.buckets, clock: ownClock, log }),

@@ -60,12 +60,13 @@ export async function startWiredWorlds(): Promise<WiredWorlds> {
         { version: 'test' },
       );
       keep({ stop: () => acme.close() });
-      return gate.wrap('acme', {
+      const asking = gate.wrap('acme', {
         session: async (issuer: string, signal: AbortSignal) =>
           gateSome(issuer, await acme.session(issuer, signal), gate, sessionCalls),
         renewalInfo: acme.renewalInfo,
         revoke: acme.revoke,
       });
+      return { ...asking, hasSession: acme.hasSession };
     });
     const wire = (name: string) => {
       const found = wires.get(name);

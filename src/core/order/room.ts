@@ -11,14 +11,14 @@ type RoomNeeds = Pick<Ports, 'budget'>;
 export type Spent = Pick<Admission & { readonly admitted: true }, 'spent' | 'spentOnOrder' | 'isProbe'>;
 
 /**
- * Throws as long as the CA asked to be left alone, before anything is asked there: of a session, or about the order under
- * way. An urgent order is left to its admission, which lets one through a day.
+ * Throws as long as the CA asked to be left alone, before it is asked for a session or about the order under way. A new
+ * order hears of that at its admission, and so does an urgent one, of which it lets one through a day.
  */
 export async function leaveAlone(
   { issuer, open, urgent }: IssueRequest,
-  { budget }: RoomNeeds,
+  { budget, acme }: RoomNeeds & Pick<Ports, 'acme'>,
 ): Promise<void> {
-  if (urgent) return;
+  if (urgent || (open === undefined && acme.hasSession(issuer))) return;
   const hold = await budget.hold(issuer, open?.issuer === issuer && open.orderUrl !== undefined);
   if (hold === undefined) return;
   throw noRoom(issuer, limitText(hold), hold.readyAt);

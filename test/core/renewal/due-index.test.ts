@@ -101,7 +101,8 @@ async function take(world: CheapWorld, one: Step): Promise<void> {
 
 /** What must stand in the due index once all that is due now was done. */
 async function check(world: CheapWorld): Promise<void> {
-  await world.work();
+  // What one tick makes due at once comes with the next.
+  for (let tick = 0; tick < 5 && (await world.work()).length > 0; tick++);
   const now = world.clock.now();
   const lineages = (await world.store.certificates.lineages()).filter(({ source }) => source === 'acme');
   for (const lineage of lineages) {

@@ -36,7 +36,7 @@ describe('a change of wishes that meets a job at its writing', () => {
     const done = changeWishes('example.com', () => ({ putHosts, request }), world.needs);
     await world.run(done);
     expect(await world.store.wishes.host('new.example.com')).toBeDefined();
-    expect(await world.store.renewals.get(www)).toMatchObject({ failures: 7, requested: { force: false } });
+    expect(await world.store.renewals.get(www)).toMatchObject({ failures: 7, requested: { force: true } });
     expect((await done).wanted).toHaveLength(2);
   });
 });
