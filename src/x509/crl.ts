@@ -57,11 +57,17 @@ function toDer(bytes: Uint8Array): Uint8Array {
 }
 
 function readSigned(der: Uint8Array, expected: CrlExpected): ReadCrl {
-  const [tbs, algorithm, signature] = children(readDer(der));
-  if (tbs?.tag !== tag.sequence || algorithm === undefined || signature?.tag !== tag.bitString)
+  const whole = readDer(der);
+  const [tbs, algorithm, signature] = children(whole);
+  if (
+    whole.tag !== tag.sequence ||
+    tbs?.tag !== tag.sequence ||
+    algorithm === undefined ||
+    signature?.tag !== tag.bitString
+  )
     throw new RangeError('not a CertificateList');
   const list = readList(tbs);
-  checkSigner({ tbs, algorithm, signature, issuer: list.issuer.whole }, expected);
+  checkSigner({ tbs, algorithm, signature, list }, expected);
   checkScope(list.extensions, expected.url);
   if (list.thisUpdate > expected.now + skewMs)
     throw refuse(expected.url, `is dated ${new Date(list.thisUpdate).toISOString()}, which is to come`);
@@ -71,6 +77,7 @@ function readSigned(der: Uint8Array, expected: CrlExpected): ReadCrl {
 }
 
 interface List {
+  readonly algorithm: DerNode;
   readonly issuer: DerNode;
   readonly thisUpdate: Instant;
   readonly nextUpdate: Instant | undefined;
@@ -81,13 +88,15 @@ interface List {
 /** RFC 5280 §5.1.2. */
 function readList(tbs: DerNode): List {
   const fields = children(tbs);
-  const [, issuer, thisUpdate, ...rest] = fields[0]?.tag === tag.integer ? fields.slice(1) : fields;
-  if (issuer?.tag !== tag.sequence || thisUpdate === undefined) throw new RangeError('not a TBSCertList');
+  const [algorithm, issuer, thisUpdate, ...rest] = fields[0]?.tag === tag.integer ? fields.slice(1) : fields;
+  if (algorithm === undefined || issuer?.tag !== tag.sequence || thisUpdate === undefined)
+    throw new RangeError('not a TBSCertList');
   const isTime = (node: DerNode | undefined) =>
     node?.tag === tag.utcTime || node?.tag === tag.generalizedTime;
   const wrapped = rest.find((node) => node.tag === 0xa0);
   const [next] = rest;
   return {
+    algorithm,
     issuer,
     thisUpdate: readTime(thisUpdate),
     nextUpdate: next !== undefined && isTime(next) ? readTime(next) : undefined,
@@ -100,12 +109,14 @@ interface Signed {
   readonly tbs: DerNode;
   readonly algorithm: DerNode;
   readonly signature: DerNode;
-  readonly issuer: Buffer;
+  readonly list: List;
 }
 
-function checkSigner({ tbs, algorithm, signature, issuer }: Signed, { url, issuerDer }: CrlExpected): void {
+function checkSigner({ tbs, algorithm, signature, list }: Signed, { url, issuerDer }: CrlExpected): void {
   const authority = readCertificate(issuerDer);
-  if (!issuer.equals(authority.subject)) throw refuse(url, 'is not that of the CA that issued');
+  // RFC 5280 §5.1.1.2.
+  if (!algorithm.whole.equals(list.algorithm.whole)) throw refuse(url, 'names two ways of signing');
+  if (!list.issuer.whole.equals(authority.subject)) throw refuse(url, 'is not that of the CA that issued');
   const signedBy = readSignatureAlgorithm(algorithm);
   if (signedBy === undefined) throw refuse(url, 'is signed in a way that is not known here');
   if (!isSigned({ bytes: tbs.whole, signature }, signedBy, authority.spkiDer))

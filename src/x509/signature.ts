@@ -47,7 +47,8 @@ export function isSigned(
     const key = createPublicKey({ key: spkiDer, format: 'der', type: 'spki' });
     const padding = constants.RSA_PKCS1_PSS_PADDING;
     const way = saltLength === undefined ? key : { key, padding, saltLength };
-    return verify(hash, bytes, way, signature.body.subarray(1));
+    // A signature is whole octets: no bit of the last one is unused.
+    return signature.body[0] === 0 && verify(hash, bytes, way, signature.body.subarray(1));
   } catch {
     // OpenSSL throws for a signature that does not even have the form of one.
     return false;

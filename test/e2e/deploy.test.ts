@@ -48,7 +48,9 @@ it('an agent that is killed between placing and reloading reloads after its rest
   expect(before).toBeLessThan(hosts.length);
   const next = keep(await site.start());
   await until('all are observed', () => before + deployments(next.output()) === hosts.length, 60_000);
-  expect(reloads()).toHaveLength(2);
+  // The killed one's, one for what stood there, and at most one more for what was looked at while that ran.
+  expect(reloads().length).toBeGreaterThanOrEqual(2);
+  expect(reloads().length).toBeLessThanOrEqual(3);
   expect(reloads().at(-1)).toBe(hosts.length);
 });
 

@@ -90,23 +90,12 @@ describe('a list of revoked certificates that openssl made', () => {
 
   test('is refused when any of its bits is another one', () => {
     const der = derOf(makeCrl(ca, { revoked }));
-    let refused = 0;
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: der.length * 8 - 1 }), (bit) => {
-        const changed = Buffer.from(der);
-        changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
-        const read = () => readCrl(changed, expected);
-        // What stands between the signed part and the signature (the algorithm) is named twice.
-        try {
-          expect(read().revoked).toHaveLength(2);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'acme.response' });
-          refused++;
-        }
-      }),
-      { numRuns: 400 },
-    );
-    expect(refused).toBeGreaterThan(340);
+    for (let bit = 0; bit < der.length * 8; bit++) {
+      const changed = Buffer.from(der);
+      changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      const refused = expect.objectContaining({ code: 'acme.response' });
+      expect(() => readCrl(changed, expected), `bit ${bit}`).toThrow(refused);
+    }
   });
 
   test('is refused when it ends early, or is something else altogether', () => {
