@@ -1,15 +1,8 @@
-import type {
-  Admission,
-  BucketLevel,
-  Budget,
-  LimitLevel,
-  OrderIntent,
-  Outlook,
-  Ports,
-} from '../core/ports.ts';
+import type { Admission, BucketLevel, Budget, LimitLevel, OrderIntent, Ports } from '../core/ports.ts';
 import { limitText } from '../core/renewal/limit-words.ts';
 import type { BucketTake, Instant } from '../core/types.ts';
 import { type Charge, charge, chargesOf, hold, holdsOn, type LimitedIssuer, limitsOn } from './charges.ts';
+import { outlooks } from './outlook.ts';
 import { type RefusedLimit, refusedLimit } from './refused-limit.ts';
 
 export type BudgetNeeds = Pick<Ports, 'buckets' | 'clock' | 'log'>;
@@ -66,7 +59,13 @@ export function createBudget(issuers: readonly LimitedIssuer[], needs: BudgetNee
       ]);
       return levelsOf([...new Map(all.map((one) => [one.take.key, one])).values()], needs);
     },
-    foresee: (intent) => outlook(chargesFor(intent), needs),
+    async foresee(intents) {
+      const orders = intents.map(chargesFor);
+      const charges = [...new Map(orders.flat().map((one) => [one.take.key, one])).values()];
+      const levels = await readAll(charges, needs);
+      const byKey = new Map(charges.map(({ take }, index) => [take.key, levels[index]]));
+      return outlooks(orders, byKey, clock.now());
+    },
   };
 }
 
@@ -140,18 +139,21 @@ function textOf({ name, about, limit }: Charge): string {
 }
 
 /** A hold that is over is none. */
-async function levelsOf(
+async function levelsOf(charges: readonly Charge[], needs: BudgetNeeds): Promise<readonly LimitLevel[]> {
+  const levels = await readAll(charges, needs);
+  const none = { tokens: 0, readyAt: needs.clock.now() };
+  const found = charges.map((one, index) => levelOf(one, levels[index] ?? none));
+  return found.filter(({ count, left }) => count !== undefined || left === 0);
+}
+
+async function readAll(
   charges: readonly Charge[],
   { buckets, clock }: BudgetNeeds,
-): Promise<readonly LimitLevel[]> {
-  const now = clock.now();
-  const found: LimitLevel[] = [];
-  for (let from = 0; from < charges.length; from += chunk) {
-    const part = charges.slice(from, from + chunk);
-    const levels = await buckets.levels(takesOf(part), now);
-    found.push(...part.map((one, index) => levelOf(one, levels[index] ?? { tokens: 0, readyAt: now })));
-  }
-  return found.filter(({ count, left }) => count !== undefined || left === 0);
+): Promise<readonly BucketLevel[]> {
+  const found: BucketLevel[] = [];
+  for (let from = 0; from < charges.length; from += chunk)
+    found.push(...(await buckets.levels(takesOf(charges.slice(from, from + chunk)), clock.now())));
+  return found;
 }
 
 function levelOf({ name, about, limit }: Charge, { tokens, readyAt }: BucketLevel): LimitLevel {
@@ -162,10 +164,4 @@ function levelOf({ name, about, limit }: Charge, { tokens, readyAt }: BucketLeve
 /** The one in the way that takes longest. */
 function last(levels: readonly LimitLevel[]): LimitLevel | undefined {
   return levels.filter(({ left }) => left === 0).toSorted((a, b) => b.readyAt - a.readyAt)[0];
-}
-
-async function outlook(charges: readonly Charge[], needs: BudgetNeeds): Promise<Outlook> {
-  const inTheWay = last(await levelsOf(charges, needs));
-  if (inTheWay === undefined) return { readyAt: needs.clock.now() };
-  return { readyAt: inTheWay.readyAt, limit: limitText(inTheWay) };
 }

@@ -75,7 +75,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       taken: (issuer, names) => configured.budget.taken(issuer, names),
       hold: (issuer, isUnderWay) => configured.budget.hold(issuer, isUnderWay),
       levels: (issuer, orders) => configured.budget.levels(issuer, orders),
-      foresee: (intent) => configured.budget.foresee(intent),
+      foresee: (intents) => configured.budget.foresee(intents),
     },
     settings: () => configured.loaded.settings,
     acme: {

@@ -141,14 +141,15 @@ const renderings = new Map<string, Rendering<unknown>>([
     text: ({ taskId, lineages, plan = [], asOf }) => {
       if (lineages === 0) return 'nothing to renew: no certificate is due, failing or not as wanted\n';
       if (taskId !== undefined) return `${counted(lineages, 'certificate')} to renew as ${followUp(taskId)}`;
-      const steps = plan.map(({ lineage, expiresAt, reason }, index) => [
+      const steps = plan.map(({ lineage, expiresAt, reason, readyAt, limit }, index) => [
         String(index + 1),
         lineage,
         expiresAt === undefined ? '-' : relative(expiresAt, asOf),
         reason,
+        limit === undefined ? 'now' : `${relative(readyAt, asOf)}: ${limit}`,
       ]);
       const sum = `${counted(lineages, 'certificate')} would be renewed in this order; nothing was changed\n`;
-      return `${table(['', 'CERTIFICATE', 'EXPIRES', 'REASON'], steps)}${sum}`;
+      return `${table(['', 'CERTIFICATE', 'EXPIRES', 'REASON', 'ORDER'], steps)}${sum}`;
     },
     ids: ({ taskId, plan = [] }) => (taskId === undefined ? plan.map(({ lineage }) => lineage) : [taskId]),
   }),

@@ -630,8 +630,11 @@ export interface Budget {
   hold(issuer: string, isUnderWay: boolean): Promise<LimitLevel | undefined>;
   /** What is left of each limit that orders of these names meet at an issuer, and what it is left alone with; changes nothing. */
   levels(issuer: string, orders: readonly (readonly string[])[]): Promise<readonly LimitLevel[]>;
-  /** When such an order could go; `limit` where one is in its way now. Changes nothing. */
-  foresee(intent: OrderIntent): Promise<Outlook>;
+  /**
+   * When each of these orders could go, in turn, as if those before it had gone as soon as they could; `limit` where one
+   * is in its way. Changes nothing.
+   */
+  foresee(intents: readonly OrderIntent[]): Promise<readonly Outlook[]>;
 }
 
 /** One limit of a CA as our ledger has it, or a hold. */

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { AgentError, isAgentError } from '../core/errors.ts';
-import { parseName, refusal, sameNames } from '../core/names.ts';
-import type { LimitLevel, OrderIntent, Outlook } from '../core/ports.ts';
-import { configuredIssuers } from '../core/renewal/failover.ts';
+import { parseName, refusal } from '../core/names.ts';
+import type { LimitLevel, Outlook } from '../core/ports.ts';
 import type { Instant, Lineage } from '../core/types.ts';
-import { type Held, heldOf } from './certificates.ts';
+import { heldOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { certificateName, configuredName } from './fields.ts';
+import { intentOf, type Wish, wishOf } from './intent.ts';
 import { findLineages } from './lineages.ts';
 import { listed } from './words.ts';
 
@@ -30,13 +30,6 @@ export interface BudgetAnswer {
   readonly issuers: readonly IssuerBudget[];
   /** Of the names asked about; without names, of the orders that wait. */
   readonly orders: readonly NextOrder[];
-}
-
-/** Names of one certificate, held or to be. */
-interface Wish {
-  readonly names: readonly string[];
-  readonly issuers: readonly string[];
-  readonly held?: Held | undefined;
 }
 
 export const budget = defineOperation({
@@ -104,12 +97,7 @@ async function allWishes(needs: OperationNeeds): Promise<readonly Wish[]> {
 }
 
 async function heldWishes(lineages: readonly Lineage[], needs: OperationNeeds): Promise<readonly Wish[]> {
-  const held = await heldOf(lineages, needs);
-  return held.map((one) => ({
-    names: one.lineage.wanted.names,
-    issuers: configuredIssuers(one.lineage, needs.settings()),
-    held: one,
-  }));
+  return (await heldOf(lineages, needs)).map((held) => wishOf(held, needs.settings()));
 }
 
 async function limitsAt(
@@ -129,23 +117,10 @@ async function foreseen(
   const orders: NextOrder[] = [];
   for (const wish of wishes)
     for (const issuer of wish.issuers.filter((one) => issuers.includes(one))) {
-      const outlook = await ledger.foresee(intentOf(wish, issuer, clock.now()));
+      const [outlook = { readyAt: clock.now() }] = await ledger.foresee([
+        intentOf(wish, issuer, clock.now()),
+      ]);
       orders.push({ lineage: wish.held?.lineage.id, names: wish.names, issuer, ...outlook });
     }
   return orders;
-}
-
-/** As the next order will present itself to the CA. */
-function intentOf({ names, held }: Wish, issuer: string, now: Instant): OrderIntent {
-  const { certificate, state } = held ?? {};
-  const isOwn = certificate?.issuer === issuer;
-  const { window } = state ?? {};
-  const isInside = window !== undefined && now >= window.start && now < window.end;
-  return {
-    issuer,
-    names,
-    isAdvised: isOwn && certificate.ariCertId !== undefined && isInside,
-    lastIssuedAt: isOwn && sameNames(certificate.names, names) ? certificate.issuedAt : undefined,
-    urgent: false,
-  };
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
 import type { AnyOperation, ParsedCommand } from './define.ts';
 import { shown } from './fields.ts';
 import { findOperation, operations } from './index.ts';
-import { counted, listed, nearest } from './words.ts';
+import { counted, listed } from './words.ts';
 
 const mostBytes = 65_536;
 const mostIssues = 5;

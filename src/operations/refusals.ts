@@ -1,8 +1,9 @@
 import { AgentError } from '../core/errors.ts';
 import { isUnder, isWildcard, parentOf } from '../core/names.ts';
+import { nearest } from '../core/nearest.ts';
 import type { Domain, Origin } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
-import { listed, nearest } from './words.ts';
+import { listed } from './words.ts';
 
 /** Throws `command.conflict` if the configuration file owns the record. */
 export function refuseFileOwned(name: string, origin: Origin): void {

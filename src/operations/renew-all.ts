@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import { acquireInTime } from '../core/locks.ts';
-import type { Lock } from '../core/ports.ts';
+import type { Lock, Outlook } from '../core/ports.ts';
 import type { Instant, Task } from '../core/types.ts';
 import { heldOf } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { domainName } from './fields.ts';
+import { intentOf, wishOf } from './intent.ts';
 import { refuseUnknown } from './refusals.ts';
 import { commandEvent } from './renew.ts';
 import { closeOrphans, newTask, resumeRequests, startRequests, taskIdOf } from './requests.ts';
@@ -17,8 +18,8 @@ export interface WaveAnswer {
   readonly taskId?: string | undefined;
   /** How many certificates the wave renews. */
   readonly lineages: number;
-  /** Only of a dry run: what would be done, in order. */
-  readonly plan?: readonly WaveStep[] | undefined;
+  /** Only of a dry run: what would be done, in order, and when by the limits of the CAs. */
+  readonly plan?: readonly (WaveStep & Outlook)[] | undefined;
   readonly asOf: Instant;
 }
 
@@ -43,12 +44,12 @@ export const renewAll = defineOperation({
   input: z.strictObject({
     domain: domainName.optional().describe('Only certificates of this domain'),
     force: z.boolean().optional().describe('Also those for which nothing is due'),
-    dryRun: z.boolean().optional().describe('Only show what would be renewed, and in which order'),
+    dryRun: z.boolean().optional().describe('Only show what would be renewed, in which order and when'),
   }),
   run: async (input, needs, caller): Promise<WaveAnswer> => {
     await refuseUnknown(input.domain, needs);
     if (input.dryRun === true) {
-      const plan = (await planOf(input, needs)).map(({ step }) => step);
+      const plan = await foreseen(await planOf(input, needs), needs);
       return { lineages: plan.length, plan, asOf: needs.clock.now() };
     }
     const lock = await waveLock(needs);
@@ -83,6 +84,19 @@ async function startWave(input: WaveInput, needs: OperationNeeds, caller: Caller
 async function planOf({ domain, force = false }: WaveInput, needs: OperationNeeds) {
   const held = await heldOf(await needs.certificates.lineages(domain), needs);
   return planWave(held, { force, now: needs.clock.now() });
+}
+
+/** By the first issuer of each; another one may have room sooner. */
+async function foreseen(
+  plan: Awaited<ReturnType<typeof planOf>>,
+  { budget, settings, clock }: OperationNeeds,
+): Promise<readonly (WaveStep & Outlook)[]> {
+  const intents = plan.map(({ held }) => {
+    const wish = wishOf(held, settings());
+    return intentOf(wish, wish.issuers[0] ?? '', clock.now());
+  });
+  const outlooks = await budget.foresee(intents);
+  return plan.map(({ step }, index) => ({ ...step, ...(outlooks[index] ?? { readyAt: clock.now() }) }));
 }
 
 function waveLock(needs: OperationNeeds): Promise<Lock> {

@@ -1,6 +1,6 @@
+import { nearest } from '../core/nearest.ts';
 import type { OperationNeeds } from './define.ts';
 import { domainFor, likelyDomain } from './refusals.ts';
-import { nearest } from './words.ts';
 
 /** Why there is no certificate for a name at all. */
 export interface WhyUnknown {

@@ -56,25 +56,3 @@ export function withAdvice(failure: Failure | undefined): Failure | undefined {
   const usual = code in errorTable ? errorTable[code as ErrorCode].advice : undefined;
   return { ...failure, advice: advice ?? usual };
 }
-
-/** The nearest of `known` that a person may have meant by `name`; undefined: nothing is near. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const scored = known.map((candidate) => ({ candidate, distance: distance(name, candidate) }));
-  const best = scored.toSorted((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= Math.max(2, name.length / 4) ? best.candidate : undefined;
-}
-
-/** Edits between two texts (Levenshtein); texts of very different length are told apart by that alone. */
-function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 64) return Math.abs(a.length - b.length);
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, replaced));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
-}

@@ -241,16 +241,32 @@ describe('a clock that is wrong', () => {
 
 describe('the outlook', () => {
   it('tells what is left and when the next may go, and changes nothing', async () => {
-    expect(await budget.foresee(order())).toEqual({ readyAt: start });
+    expect(await budget.foresee([order()])).toEqual([{ readyAt: start }]);
     await admitted(5, () => order());
     for (let look = 0; look < 2; look++)
-      expect(await budget.foresee(order())).toEqual({
-        readyAt: start + settledMs + (7 * day) / 5,
-        limit: 'certificates for exactly these names (5 in 7 days)',
-      });
-    expect(await budget.foresee(order({ isAdvised: true }))).toEqual({ readyAt: start });
+      expect(await budget.foresee([order()])).toEqual([
+        {
+          readyAt: start + settledMs + (7 * day) / 5,
+          limit: 'certificates for exactly these names (5 in 7 days)',
+        },
+      ]);
+    expect(await budget.foresee([order({ isAdvised: true })])).toEqual([{ readyAt: start }]);
     expect(await budget.levels('unknown', [['www.example.com']])).toEqual([]);
     expect(await budget.levels('nobody', [['www.example.com']])).toEqual([]);
+  });
+});
+
+describe('the outlook of a wave', () => {
+  it('has each order wait for those before it', async () => {
+    const wave = Array.from({ length: 302 }, (_, index) => order({ names: host(0, `d${index}.test`) }));
+    const limit = 'orders of the account (300 in 3 hours)';
+    const outlooks = await budget.foresee(wave);
+    expect(outlooks.slice(0, 300)).toEqual(wave.slice(0, 300).map(() => ({ readyAt: start })));
+    const apart = (3 * hour) / 300;
+    expect(outlooks.slice(300)).toEqual([
+      { readyAt: start + apart, limit },
+      { readyAt: start + 2 * apart, limit },
+    ]);
   });
 });
 

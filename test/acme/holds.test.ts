@@ -70,7 +70,7 @@ describe('a CA that asked to be left alone', () => {
       expect(await budget.admit(intent)).toEqual(waits);
     for (const issuer of ['other', 'unknown'])
       expect(await budget.admit(order({ issuer }))).toMatchObject({ admitted: true });
-    expect(await budget.foresee(order())).toEqual({ readyAt: waits.readyAt, limit: waits.limit });
+    expect(await budget.foresee([order()])).toEqual([{ readyAt: waits.readyAt, limit: waits.limit }]);
     now += 3 * hour;
     expect(await budget.admit(order())).toMatchObject({ admitted: true, isProbe: false });
   });

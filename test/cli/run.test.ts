@@ -58,9 +58,9 @@ test('a dry run of renew-all is its plan', async () => {
   const { stdout } = await cli(['renew-all', '--dry-run'], { answer: { lineages: 2, plan, asOf: now } });
   expect(stdout).toBe(
     [
-      '   CERTIFICATE       EXPIRES    REASON',
-      '1  a.test/a.test/ec  in 9 days  due',
-      '2  b.test/b.test/ec  -          missing',
+      '   CERTIFICATE       EXPIRES    REASON   ORDER',
+      '1  a.test/a.test/ec  in 9 days  due      now',
+      '2  b.test/b.test/ec  -          missing  now',
       '2 certificates would be renewed in this order; nothing was changed',
       '',
     ].join('\n'),

@@ -8,6 +8,7 @@ import type { Budget } from '../../src/core/ports.ts';
 import { budget as operation } from '../../src/operations/budget.ts';
 import type { OperationNeeds } from '../../src/operations/define.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
+import { renewAll } from '../../src/operations/renew-all.ts';
 import { bench, day, start, useBench } from './fixture.ts';
 
 const a = 'example.com/a.example.com/ec';
@@ -115,4 +116,17 @@ describe('budget', () => {
       '',
     ]);
   });
+});
+
+test('a dry run of renew-all tells when each order may go by the limits', async () => {
+  for (let times = 0; times < 5; times++) await order('a.example.com');
+  const { plan } = await renewAll.run({ dryRun: true }, needs, {});
+  expect(plan?.map(({ names, readyAt, limit }) => ({ names, readyAt, limit }))).toEqual([
+    {
+      names: ['a.example.com'],
+      readyAt: start + 2 * hour + (7 * day) / 5,
+      limit: 'certificates for exactly these names (5 in 7 days)',
+    },
+    { names: ['b.example.com'], readyAt: start, limit: undefined },
+  ]);
 });
