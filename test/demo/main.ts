@@ -30,11 +30,13 @@ try {
   await world.stop();
 }
 
-async function story({ pebble, site, mails }: World, port: number): Promise<void> {
+async function story({ pebble, site, redis, mails }: World, port: number): Promise<void> {
   const root = await pebble.rootPem();
   const look = (name: string) => lookAt(port, name, root);
 
-  say('1. Starting the agent: one process, with its own Redis');
+  say(
+    `1. Starting the agent: one process, with ${redis === undefined ? 'its own Redis' : 'the Redis given by URL'}`,
+  );
   agent = await site.start();
 
   say('2. Waiting for certificates: one host by HTTP-01, an apex with its wildcard by DNS-01');

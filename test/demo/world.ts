@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
 import { SMTPServer } from 'smtp-server';
 import { type AgentSite, agentSite } from '../support/agent.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
@@ -7,6 +9,8 @@ import { freePort } from '../support/ports.ts';
 export interface World {
   readonly pebble: TestPebble;
   readonly site: AgentSite;
+  /** URL of a Redis that was there before; absent: the agent has its own. */
+  readonly redis: string | undefined;
   readonly mails: readonly string[];
   stop(): Promise<void>;
 }
@@ -15,26 +19,46 @@ export const healthy = ['www.blog.test', 'shop.test', 'any.shop.test'];
 export const broken = 'www.broken.test';
 
 export async function createWorld(): Promise<World> {
-  const httpPort = await freePort();
-  const pebble = await startPebble({ httpPort, retryAfter: { authz: 1, order: 1 } });
+  const { ACME_AGENT_TEST_PEBBLE_URL: pebbleUrl, ACME_AGENT_TEST_REDIS_URL: redisUrl } = process.env;
+  const own = async () => ({ httpPort: await freePort(), retryAfter: { authz: 1, order: 1 } });
+  const pebble = await startPebble(pebbleUrl === undefined ? await own() : {});
   await pebble.dns?.setServfail(broken);
   const mail = await startMailServer();
   const site = await agentSite({}, 'demo');
-  site.configure(configOf({ pebble, httpPort, mailPort: mail.port, folder: site.folder }));
+  const redis = redisUrl === undefined ? undefined : { url: redisUrl, prefix: randomPrefix() };
+  site.configure(configOf({ pebble, redis, mailPort: mail.port, folder: site.folder }));
   const stop = async () => {
-    await Promise.all([pebble.stop(), mail.stop()]);
+    await pebble.dns?.clearServfail(broken);
+    await Promise.all([pebble.stop(), mail.stop(), redis && removeKeys(redis)]);
   };
-  return { pebble, site, mails: mail.mails, stop };
+  return { pebble, site, redis: redis?.url, mails: mail.mails, stop };
+}
+
+function randomPrefix(): string {
+  return `{acme-demo-${randomBytes(4).toString('hex')}}`;
+}
+
+/** A Redis that was there before is left as it was. */
+async function removeKeys({ url, prefix }: { url: string; prefix: string }): Promise<void> {
+  const client = new Redis(url);
+  try {
+    for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1000 }))
+      if (keys.length > 0) await client.unlink(...keys);
+  } finally {
+    client.disconnect();
+  }
 }
 
 interface Places {
   readonly pebble: TestPebble;
-  readonly httpPort: number;
+  /** Absent: the agent starts its own. */
+  readonly redis: { readonly url: string; readonly prefix: string } | undefined;
   readonly mailPort: number;
   readonly folder: string;
 }
 
-function configOf({ pebble, httpPort, mailPort, folder }: Places): object {
+function configOf({ pebble, redis, mailPort, folder }: Places): object {
+  const { httpPort } = pebble;
   const everywhere = {
     issuers: ['pebble'],
     deploy: ['web'],
@@ -42,6 +66,7 @@ function configOf({ pebble, httpPort, mailPort, folder }: Places): object {
     contacts: ['operator@blog.test'],
   };
   return {
+    ...(redis !== undefined && { redis }),
     log: { level: 'info' },
     http01: { port: httpPort, address: '127.0.0.1' },
     issuers: {

@@ -35,7 +35,10 @@ const tasks = {
     servers: [],
     command: (args) => [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args],
   },
-  demo: { servers: ['redis', 'pebble'], command: (args) => [join(root, 'dist/test/demo/main.js'), ...args] },
+  demo: {
+    servers: ['redis', 'pebble', '--or-at-url'],
+    command: (args) => [join(root, 'dist/test/demo/main.js'), ...args],
+  },
   bench: { servers: ['redis', 'pebble'], command: benchCommand },
 };
 

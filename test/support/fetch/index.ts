@@ -43,20 +43,26 @@ const manifestFile = join(folder, 'manifest.json');
 /** Start scripts of the servers that were fetched; for the PATH of programs that look there. */
 export const serverBin = join(folder, 'bin');
 
-/** A server that somebody else runs; then no program is needed for it. */
+/** A server that somebody else runs. */
 const urlVariables: Readonly<Partial<Record<Recipe['name'], string>>> = {
   redis: 'ACME_AGENT_TEST_REDIS_URL',
   pebble: 'ACME_AGENT_TEST_PEBBLE_URL',
 };
 
+export interface FetchOptions {
+  readonly wanted?: readonly Recipe['name'][] | undefined;
+  /** A running one named in the environment will do: the caller starts, stops and breaks none. */
+  readonly orAtUrl?: boolean | undefined;
+}
+
 /**
- * Makes sure that the servers of the tests and the demo can be started: named by URL in the environment, else on PATH
- * and good enough, else installed (root, where the system has a good one), else unpacked below `.cache`, which needs
- * no rights. Safe to run at any time and twice at once. Rejects when one is missing that is not optional.
+ * Makes sure that the servers of the tests and the demo can be started: on PATH and good enough, else installed (root,
+ * where the system has a good one), else unpacked below `.cache`, which needs no rights. Safe to run at any time and
+ * twice at once. Rejects when one is missing that is not optional.
  */
 export async function fetchServers(
   say: (line: string) => void,
-  wanted: readonly Recipe['name'][] = ['redis', 'pebble', 'bind', 'valkey'],
+  { wanted = ['redis', 'pebble', 'bind', 'valkey'], orAtUrl = false }: FetchOptions = {},
 ): Promise<void> {
   await withLock(join(folder, 'lock'), say, async () => {
     const known = readManifest();
@@ -66,7 +72,14 @@ export async function fetchServers(
     for (const recipe of recipes.filter(({ name }) => wanted.includes(name))) {
       const names = Object.keys(recipe.programs);
       for (const name of names) delete missing[name];
-      const failure = await provide(recipe, found, say);
+      const variable = orAtUrl ? urlVariables[recipe.name] : undefined;
+      if (variable !== undefined && process.env[variable] !== undefined) {
+        say(`${recipe.name}: the one at $${variable}`);
+        continue;
+      }
+      const reason = await provide(recipe, found, say);
+      const url = variable === undefined ? '' : `, or set ${variable} to the URL of a running one`;
+      const failure = reason === undefined ? undefined : `${reason}${url}.`;
       if (failure === undefined) continue;
       for (const name of names) {
         delete found[name];
@@ -119,16 +132,9 @@ async function provide(
   found: Found,
   say: (line: string) => void,
 ): Promise<string | undefined> {
-  const variable = urlVariables[recipe.name];
-  const atUrl = variable !== undefined && process.env[variable] !== undefined;
-  if (atUrl) {
-    // Who has one running is not made to fetch another; one that is here all the same serves tests that need their own.
-    say(`${recipe.name}: the one at $${variable}`);
-  }
   const reasons: string[] = [];
   if (await accept(recipe, findOnPath, found, reasons)) return undefined;
   if (await accept(recipe, inBin, found, reasons)) return undefined;
-  if (atUrl) return undefined;
   if (recipe.systemInstall && process.getuid?.() === 0 && findOnPath('apt-get') !== undefined) {
     say(`${recipe.name}: installing ${recipe.packages.join(', ')} with apt-get`);
     await installAsRoot(recipe.packages).catch((error: unknown) => reasons.push(words(error)));
@@ -137,8 +143,7 @@ async function provide(
   if (await unpackPrivately({ recipe, found, reasons, say })) return undefined;
   const first = Object.keys(hopeless).find((reason) => reasons.includes(reason));
   const before = first === undefined ? '' : `${hopeless[first]}, or `;
-  const url = variable === undefined ? '' : `, or set ${variable} to the URL of a running one`;
-  return `${recipe.name}: none that the tests can use (${[...new Set(reasons)].join('; ')}). Remedy: ${before}${recipe.remedy}${url}.`;
+  return `${recipe.name}: none that can be used (${[...new Set(reasons)].join('; ')}). Remedy: ${before}${recipe.remedy}`;
 }
 
 /** True when every program of the recipe was found by `find` and passed its probe. */
