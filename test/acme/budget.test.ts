@@ -8,8 +8,8 @@ import { AgentError } from '../../src/core/errors.ts';
 import type { Admission, Budget, OrderIntent } from '../../src/core/ports.ts';
 import { secret } from '../../src/core/secret.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
+import { type AnyRedis, anyRedis } from '../support/any-redis.ts';
 import { createMemoryLog } from '../support/memory.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -18,20 +18,19 @@ const day = 24 * hour;
 const settledMs = 2 * hour;
 const start = Date.UTC(2026, 10, 20);
 
-let redis: TestRedis;
+let redis: AnyRedis;
 let store: Store;
-let opened = 0;
 let now: number;
 let budget: Budget;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await anyRedis();
 });
 beforeEach(async () => {
   now = start;
   store = await openStore({
     redis: { url: redis.url },
-    prefix: `{budget${opened++}}`,
+    prefix: redis.prefix(),
     masterKeys: [secret<Uint8Array>(randomBytes(32))],
     clock: systemClock,
     log: createMemoryLog(),

@@ -9,8 +9,8 @@ import type { ChallengeType, Domain, DueJob, Event, LineageId, Settings } from '
 import type { Again } from '../../src/core/wait.ts';
 import { changeWishes } from '../../src/core/wishes/reconcile.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
+import { type AnyRedis, anyRedis } from '../support/any-redis.ts';
 import { createMemoryLog } from '../support/memory.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createNeeds, type WorldNeeds } from './gated-ports.ts';
 import { aDomain, aHost, settings, t0 } from './given.ts';
@@ -81,11 +81,11 @@ export interface Worlds {
 
 /** One Redis for a file, one store in it a test. */
 export async function startWorlds(): Promise<Worlds> {
-  const redis = await startRedis();
+  const redis = await anyRedis();
   const opened: World[] = [];
   return {
     open: async (connect) => {
-      const world = await openWorld(redis, `{world${opened.length}}`, connect);
+      const world = await openWorld(redis, redis.prefix(), connect);
       opened.push(world);
       return world;
     },
@@ -96,7 +96,7 @@ export async function startWorlds(): Promise<Worlds> {
   };
 }
 
-async function openWorld(redis: TestRedis, prefix: string, connect?: Connect): Promise<World> {
+async function openWorld(redis: AnyRedis, prefix: string, connect?: Connect): Promise<World> {
   const base = createBase();
   const { clock, log } = base;
   const masterKeys = [secret<Uint8Array>(randomBytes(32))];
@@ -236,11 +236,11 @@ async function ask(
   });
 }
 
-async function keysOf(redis: TestRedis, pattern: string): Promise<readonly string[]> {
+async function keysOf(redis: AnyRedis, pattern: string): Promise<readonly string[]> {
   return (await redis.cli('KEYS', pattern)) as readonly string[];
 }
 
-async function dropKeys(redis: TestRedis, pattern: string): Promise<void> {
+async function dropKeys(redis: AnyRedis, pattern: string): Promise<void> {
   const keys = await keysOf(redis, pattern);
   if (keys.length > 0) await redis.cli('DEL', ...keys);
 }

@@ -16,7 +16,13 @@ test.concurrent.each([
   const demo = await startProcess({
     name: 'demo',
     command: [process.execPath, join(projectRoot, 'dist/test/demo/main.js')],
-    env: { ACME_AGENT_TEST_RUN: undefined, TMPDIR: temporary },
+    env: {
+      ACME_AGENT_TEST_RUN: undefined,
+      // With servers of its own, which have to end with it.
+      ACME_AGENT_TEST_REDIS_URL: undefined,
+      ACME_AGENT_TEST_PEBBLE_URL: undefined,
+      TMPDIR: temporary,
+    },
   });
   await until(
     `it says "${line}"`,

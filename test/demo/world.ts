@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { SMTPServer } from 'smtp-server';
 import { type AgentSite, agentSite } from '../support/agent.ts';
+import { removeKeys } from '../support/any-redis.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 
@@ -29,7 +30,7 @@ export async function createWorld(): Promise<World> {
   site.configure(configOf({ pebble, redis, mailPort: mail.port, folder: site.folder }));
   const stop = async () => {
     await pebble.dns?.clearServfail(broken);
-    await Promise.all([pebble.stop(), mail.stop(), redis && removeKeys(redis)]);
+    await Promise.all([pebble.stop(), mail.stop(), redis && clean(redis)]);
   };
   return { pebble, site, redis: redis?.url, mails: mail.mails, stop };
 }
@@ -39,14 +40,9 @@ function randomPrefix(): string {
 }
 
 /** A Redis that was there before is left as it was. */
-async function removeKeys({ url, prefix }: { url: string; prefix: string }): Promise<void> {
+async function clean({ url, prefix }: { url: string; prefix: string }): Promise<void> {
   const client = new Redis(url);
-  try {
-    for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1000 }))
-      if (keys.length > 0) await client.unlink(...keys);
-  } finally {
-    client.disconnect();
-  }
+  await removeKeys(client, prefix).finally(() => client.disconnect());
 }
 
 interface Places {

@@ -7,8 +7,8 @@ import { systemClock } from '../../src/clock.ts';
 import { secret } from '../../src/core/secret.ts';
 import type { DueJob } from '../../src/core/types.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
+import { type AnyRedis, anyRedis } from '../support/any-redis.ts';
 import { createMemoryLog } from '../support/memory.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 
 /** Queues and a worker on a real store, with handlers that a test writes. */
 export interface Shop {
@@ -28,9 +28,8 @@ export interface Shops {
 
 /** One Redis a file, one store and one set of queues a test; all ends with the file. */
 export function startShops(): Shops {
-  const redis: Promise<TestRedis> = startRedis();
+  const redis: Promise<AnyRedis> = anyRedis();
   const stops: (() => Promise<unknown>)[] = [];
-  let count = 0;
 
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop();
@@ -38,11 +37,11 @@ export function startShops(): Shops {
   });
 
   async function open(): Promise<Shop> {
-    const { url } = await redis;
+    const { url, prefix } = await redis;
     const log = createMemoryLog();
     const store = await openStore({
       redis: { url },
-      prefix: `{shop${count++}}`,
+      prefix: prefix(),
       masterKeys: [secret<Uint8Array>(randomBytes(32))],
       clock: systemClock,
       log,

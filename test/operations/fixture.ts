@@ -22,8 +22,8 @@ import type { Caller, Operation, OperationNeeds } from '../../src/operations/def
 import { openStore, type Store } from '../../src/store/index.ts';
 import { generateKey } from '../../src/x509/key.ts';
 import { createScriptedPreflight, type ScriptedPreflight } from '../core/scripted-preflight.ts';
+import { type AnyRedis, anyRedis } from '../support/any-redis.ts';
 import { createMemoryLog } from '../support/memory.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 
 export const day = 86_400_000;
 export const start = Date.UTC(2026, 10, 20, 12);
@@ -70,12 +70,12 @@ export let bench: Bench;
 /** One Redis for the test file, and in it a store of its own for each test. */
 export function useBench(): void {
   const opened: Bench[] = [];
-  let redis: TestRedis;
+  let redis: AnyRedis;
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await anyRedis();
   });
   beforeEach(async () => {
-    bench = await openBench(redis, opened.length);
+    bench = await openBench(redis);
     opened.push(bench);
   });
   afterAll(async () => {
@@ -84,7 +84,7 @@ export function useBench(): void {
   });
 }
 
-async function openBench(redis: TestRedis, number: number): Promise<Bench> {
+async function openBench(redis: AnyRedis): Promise<Bench> {
   const woken: { job: DueJob; ids: readonly string[] }[] = [];
   const clock = { ...systemClock, now: () => made.now };
   const log = createMemoryLog();
@@ -92,7 +92,7 @@ async function openBench(redis: TestRedis, number: number): Promise<Bench> {
   const made = { now: start, preflight: createScriptedPreflight() };
   const store = await openStore({
     redis: { url: redis.url },
-    prefix: `{bench${number}}`,
+    prefix: redis.prefix(),
     masterKeys: [secret<Uint8Array>(randomBytes(32))],
     clock,
     log,
