@@ -40,21 +40,22 @@ export async function tryPort(place: Place, purpose: Purpose): Promise<void> {
 function portError(error: NodeJS.ErrnoException, { port, address }: Place, purpose: Purpose): AgentError {
   const place = `port ${port} of ${address ?? 'all addresses'}`;
   const facts = { port, address, errno: error.code };
-  return new AgentError('config.port', `cannot listen on ${place}: ${remedy(error, purpose)}`, {
-    facts,
-    cause: error,
-  });
+  const advice = remedy(error.code, purpose);
+  const message = `cannot listen on ${place}: ${advice ?? reason(error)}`;
+  return new AgentError('config.port', message, { facts, advice, cause: error });
 }
 
-function remedy(error: NodeJS.ErrnoException, { usualPort, instead }: Purpose): string {
-  switch (error.code) {
+function remedy(code: string | undefined, { usualPort, instead }: Purpose): string | undefined {
+  switch (code) {
     case 'EADDRINUSE':
       return `another program has it; stop that one, or ${instead}`;
     case 'EACCES':
       return `this user may not open ports below 1024; allow it with "setcap cap_net_bind_service=+ep" on the node binary, AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, or authbind, or choose a higher port and forward ${usualPort} to it`;
-    case 'EADDRNOTAVAIL':
-      return 'this machine has no such address';
     default:
-      return error.message;
+      return undefined;
   }
+}
+
+function reason({ code, message }: NodeJS.ErrnoException): string {
+  return code === 'EADDRNOTAVAIL' ? 'this machine has no such address' : message;
 }

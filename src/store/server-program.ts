@@ -16,10 +16,10 @@ export async function findServer(configured: string | undefined, path: string): 
       const program = join(folder, name);
       if (await isProgram(program)) return program;
     }
-  throw new AgentError(
-    'store.noServer',
-    `neither redis-server nor valkey-server is on the PATH; install one: ${await installCommand()}`,
-  );
+  const advice = `install one: ${await installCommand()}`;
+  throw new AgentError('store.noServer', `neither redis-server nor valkey-server is on the PATH; ${advice}`, {
+    advice,
+  });
 }
 
 async function isProgram(path: string): Promise<boolean> {

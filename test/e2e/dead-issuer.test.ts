@@ -34,7 +34,7 @@ describe.concurrent('a dead issuer', () => {
   it('holds nobody up for ever when there is no other: the breaker lets one through now and then', async (test) => {
     const keep = keepFor(test);
     const [host = ''] = hostNames(1);
-    const pebble = keep(await startPebble());
+    const pebble = keep(await startPebble({ nonceReject: 0 }));
     const first = keep(await proxyBefore(pebble));
     const fault = breakOrders(first, unavailable);
     const site = await hostsSite({ pebble, proxy: first, hosts: [host] });

@@ -146,7 +146,7 @@ export function breakOrders(proxy: TestProxy, answer: FakeAnswer): { mend(): voi
   };
 }
 
-/** Calls for an order, whatever the answer. */
+/** Calls for an order, whatever the answer: who counts them has a CA that rejects no nonces. */
 export function asked({ calls }: TestProxy): number {
   return calls.filter(({ kind }) => kind === 'newOrder').length;
 }

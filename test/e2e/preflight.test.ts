@@ -31,7 +31,7 @@ interface World {
 
 /** Two CAs, each with a name of its own, that validate on the port where this agent looks, too. */
 async function lookingAgent(config: object = {}): Promise<World> {
-  const pebble = keep(await startPebble({}));
+  const pebble = keep(await startPebble({ nonceReject: 0 }));
   const [first, second] = [await namedCa(pebble, 'first.test'), await namedCa(pebble, 'second.test')];
   const validation = { httpPort: pebble.httpPort };
   const site = await agentSite({});

@@ -20,7 +20,7 @@ export async function twoIssuers(
   hosts: readonly string[],
   config: object = {},
 ): Promise<TwoIssuers> {
-  const pebble = keep(await startPebble());
+  const pebble = keep(await startPebble({ nonceReject: 0 }));
   const [first, second] = [keep(await proxyBefore(pebble)), keep(await proxyBefore(pebble))];
   const issuers = { first: issuerAt(pebble, first), second: issuerAt(pebble, second) };
   const defaults = { issuers: ['first', 'second'] };
