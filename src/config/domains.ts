@@ -110,6 +110,10 @@ function checkName(
   { reader, entries }: { readonly reader: Reader; readonly entries: readonly Entry[] },
 ): void {
   const place = [...path, 'name'];
+  if (domain.name === '') {
+    if (!reader.keys(path).includes('name')) reader.report(place, 'is missing: write text');
+    return;
+  }
   const reason = refusal(domain.name);
   const twin = entries.find((entry) => entry.domain.name === domain.name);
   if (reason !== undefined) reader.report(place, `is not a domain name: ${reason}`);
@@ -151,7 +155,7 @@ function readHosts(
     if (complaint !== undefined) reader.report(place, complaint);
     else if (owners.has(name))
       reader.report(place, `the host ${name} stands under ${owners.get(name)} already: remove one`);
-    else owners.set(name, domain.name);
+    else owners.set(name, domain.name === '' ? 'another domain' : domain.name);
     return [{ name, domain: domain.name, origin: { kind: 'file', line: reader.lineOf(place) }, addedAt: 0 }];
   });
 }

@@ -1,7 +1,7 @@
 import type { IssuerConfig, ProxyUrl } from './config.ts';
 import { isPreset, presets } from './presets.ts';
 import type { Reader } from './reader.ts';
-import { issuer } from './schema.ts';
+import { disagreed, issuer } from './schema.ts';
 
 /** `proxyUrl`: for the CAs that have none of their own. */
 export function readIssuers(reader: Reader, proxyUrl: ProxyUrl | undefined): readonly IssuerConfig[] {
@@ -18,16 +18,14 @@ function readIssuer(name: string, reader: Reader, proxyUrl: ProxyUrl | undefined
   const path = ['issuers', name];
   const part = reader.read(issuer, path);
   if (part === undefined) return undefined;
+  const said = reader.keys(path);
   const directoryUrl = directoryOf(name, part, reader);
-  if (
-    part.eab === undefined &&
-    part.preset !== undefined &&
-    isPreset(part.preset) &&
-    presets[part.preset].needsEab
-  )
+  const { preset } = part;
+  if (!said.includes('agreeToTerms')) reader.report([...path, 'agreeToTerms'], disagreed);
+  if (!said.includes('eab') && preset !== undefined && isPreset(preset) && presets[preset].needsEab)
     reader.report(
       path,
-      `${part.preset} opens accounts only with external account binding: add eab with keyId and hmacKey`,
+      `${preset} opens accounts only with external account binding: add eab with keyId and hmacKey`,
     );
   return {
     name,

@@ -13,7 +13,8 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 export interface Reader {
   /**
    * The part at `path` without the keys in `omit`. Where a secret is wanted and `{ env: NAME }` or `{ file: PATH }` stands,
-   * the value is put in; elsewhere these are mistakes, for what is no secret may be shown. Of a part with mistakes the sound rest comes back if the schema takes it, else undefined.
+   * the value is put in; elsewhere these are mistakes, for what is no secret may be shown. Of a part with mistakes the
+   * sound rest comes back, unless what is missing at its top leaves none.
    */
   read<T>(schema: z.ZodType<T>, path: Path, omit?: readonly string[]): T | undefined;
   /** Keys of the mapping at `path`, as written; none if it is absent or no mapping. */
@@ -82,7 +83,7 @@ export function createReader({ document, mistakes, folder, env }: Source): Reade
     }
   }
 
-  /** Reports the issues, then tries again without the places that have them. */
+  /** Reports the issues, and goes on without the places that have them. */
   function salvage<T>(
     schema: z.ZodType<T>,
     content: unknown,
@@ -92,9 +93,7 @@ export function createReader({ document, mistakes, folder, env }: Source): Reade
     const isReported = (problem: Problem) => found.unresolved.some((place) => same(place, problem.path));
     for (const { path, sentence } of problems.filter((problem) => !isReported(problem)))
       report([...found.path, ...path], sentence);
-    const sound = problems.reduce((rest, problem) => pruned(rest, problem.path), content);
-    const again = schema.safeParse(sound, { error: sentenceOf });
-    return again.success ? again.data : undefined;
+    return soundRest(schema, content, problems);
   }
 
   return {
@@ -157,14 +156,33 @@ function replaced(value: unknown, path: Path, inner: unknown): unknown {
   return { ...record, [key]: replaced(record[String(key)], rest, inner) };
 }
 
-/** Without the key that `path` leads to; a list with a bad entry goes whole, so that no index moves. */
+/**
+ * What the schema takes of `content` without the places that have problems, and without those that have none but by the
+ * loss of others; undefined: nothing.
+ */
+function soundRest<T>(schema: z.ZodType<T>, content: unknown, problems: readonly Problem[]): T | undefined {
+  const rest = problems.reduce((smaller, { path }) => pruned(smaller, path), content);
+  if (rest === undefined || rest === content) return undefined;
+  const result = schema.safeParse(rest, { error: sentenceOf });
+  return result.success ? result.data : soundRest(schema, rest, problemsOf(result.error.issues, []));
+}
+
+/**
+ * Without the key that `path` leads to, or the part in which it is missing. A list with a bad entry goes whole, so that
+ * no index moves. undefined: nothing is left.
+ */
 function pruned(value: unknown, path: Path): unknown {
   const index = path.findIndex((key) => typeof key === 'number');
-  const [...keys] = index === -1 ? path : path.slice(0, index);
-  const last = keys.pop();
-  if (last === undefined) return value;
-  const parent = at(value, keys);
-  return parent === undefined ? value : replaced(value, keys, without(parent, [String(last)]));
+  const place = index === -1 ? path : path.slice(0, index);
+  const last = place.at(-1);
+  if (last === undefined) return undefined;
+  const parentPath = place.slice(0, -1);
+  const parent = at(value, parentPath);
+  // It may have gone with another place.
+  if (typeof parent !== 'object' || parent === null) return value;
+  return Object.hasOwn(parent, last)
+    ? replaced(value, parentPath, without(parent, [String(last)]))
+    : pruned(value, parentPath);
 }
 
 function same(a: Path, b: Path): boolean {

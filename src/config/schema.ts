@@ -193,6 +193,9 @@ const limit = z.union(
   { error: 'must be { count: 300, per: 3h } (s, m, h or d), or off' },
 );
 
+/** Of an issuer that does not say that somebody agreed to the CA's terms. */
+export const disagreed = "must be true: read the CA's terms of service, then agree to them here";
+
 const limits = z.union(
   [
     off,
@@ -209,6 +212,7 @@ const limits = z.union(
   },
 );
 
+/** `agreeToTerms` must be said; that it is not keeps nothing else from being read. */
 export const issuer = z.strictObject({
   preset: text.refine(isPreset, { error: ({ input }) => refusedPreset(String(input)) }).optional(),
   directory: z
@@ -232,9 +236,7 @@ export const issuer = z.strictObject({
   replaceDeactivatedAccount: z.boolean().optional(),
   limits: limits.optional(),
   validation: z.strictObject({ httpPort: port.optional(), httpsPort: port.optional() }).optional(),
-  agreeToTerms: z.literal(true, {
-    error: "must be true: read the CA's terms of service, then agree to them here",
-  }),
+  agreeToTerms: z.literal(true, { error: disagreed }).optional(),
 });
 
 export const dnsAccount = z.looseObject({
@@ -243,7 +245,8 @@ export const dnsAccount = z.looseObject({
   nameservers: z.array(dnsServer).default([]),
 });
 
-export const domain = z.strictObject({ name: text, hosts: list.default([]), ...domainFields });
+/** `name` must be said; that it is not keeps nothing else from being read. */
+export const domain = z.strictObject({ name: text.default(''), hosts: list.default([]), ...domainFields });
 
 export type RedisPart = z.infer<typeof redis>;
 export type DomainPart = z.infer<typeof domain>;

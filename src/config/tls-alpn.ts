@@ -12,7 +12,7 @@ export function readTlsAlpn01(
   const { port, address, forward, proxyProtocol } = part;
   if (port === http01.port)
     reader.report(['tlsAlpn01', 'port'], `http01 has the port ${port} already: choose another one`);
-  if (forward === undefined && proxyProtocol)
+  if (proxyProtocol && !reader.keys(['tlsAlpn01']).includes('forward'))
     reader.report(['tlsAlpn01', 'proxyProtocol'], 'says how to pass connections on: add "forward"');
   if (forward !== undefined) {
     const place = ['tlsAlpn01', 'forward'];

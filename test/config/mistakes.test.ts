@@ -31,6 +31,46 @@ domains:
   ]);
 });
 
+test('what keeps a part from being read hides no other mistake of it', async () => {
+  expect(
+    await mistakesOf(`redis:
+  cluster: [a]
+  tls: { ca: gone.pem }
+issuers:
+  a: { trust: gone.pem }
+  b: { preset: zerossl, eab: { keyId: k }, trust: gone.pem, agreeToTerms: true }
+  c: { preset: google, agreeToTerms: false }
+dnsPersist: {}
+tlsAlpn01: { forward: 7, proxyProtocol: true, port: 80 }
+domains:
+  - hosts: [bad_name.example.com]
+    issuers: [d]
+    deploy: [nowhere]
+  - { name: 7, profile: {}, notify: [nobody], issuers: [a] }
+`),
+  ).toEqual([
+    '2: redis.cluster.0: must be host:port or a mapping with host and port',
+    expect.stringMatching(/^3: redis\.tls\.ca: the file .*\/gone\.pem is not there$/),
+    '5: issuers.a: give a preset (letsencrypt, zerossl, google, sslcom) or the directory URL of a CA',
+    "5: issuers.a.agreeToTerms: must be true: read the CA's terms of service, then agree to them here",
+    expect.stringMatching(/^5: issuers\.a\.trust: the file .*\/gone\.pem is not there$/),
+    '6: issuers.b.eab.hmacKey: is missing: write text, { env: NAME } or { file: PATH }',
+    expect.stringMatching(/^6: issuers\.b\.trust: the file .*\/gone\.pem is not there$/),
+    "7: issuers.c.agreeToTerms: must be true: read the CA's terms of service, then agree to them here",
+    '7: issuers.c: google opens accounts only with external account binding: add eab with keyId and hmacKey',
+    '8: dnsPersist.days: is missing: write a number',
+    '9: tlsAlpn01.forward: must be text: put it in quotes',
+    '9: tlsAlpn01.port: http01 has the port 80 already: choose another one',
+    '11: domains.0.name: is missing: write text',
+    '11: domains.0.hosts.0: is not a host name: it has an underscore, which certificates cannot hold',
+    '12: domains.0.issuers.0: there is no issuer "d" in issuers, did you mean "a"?',
+    '13: domains.0.deploy.0: there is no deploy target "nowhere" in deployTargets',
+    '14: domains.1.name: must be text: put it in quotes',
+    '14: domains.1.profile.name: is missing: write text',
+    '14: domains.1.notify.0: there is no notifier "nobody" in notifiers',
+  ]);
+});
+
 test('the error has a code of its own and begins each line with the file', async () => {
   const file = await write('nonsense: 1\n');
   const error = file.load();
