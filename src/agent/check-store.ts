@@ -6,11 +6,10 @@ import { isAgentError } from '../core/errors.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { LivingAgent } from '../store/agents.ts';
-import { createCrypt, keyName } from '../store/crypt.ts';
 import { examineStore, type StoreReport } from '../store/examine.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { type CheckItem, failed, items, passed, warned } from './check-item.ts';
-import { findMasterKey, missingMasterKey, tryKeyFile } from './master-key.ts';
+import { findMasterKey, missingMasterKey, shortName, tryKeyFile } from './master-key.ts';
 import { findEmbeddedServer, findRedis, isEmbedded, toStore } from './open.ts';
 
 interface Needs {
@@ -77,9 +76,11 @@ function missing(source: KeySource, keyItems: readonly CheckItem[]): readonly Ch
 }
 
 function masterKeyWords(source: KeySource, key: Secret<Uint8Array> | undefined): string {
-  const name = key === undefined ? '' : `key ${keyName(createCrypt([key]).keyCheck)}`;
+  const name = key === undefined ? '' : `key ${shortName(key)}`;
   if ('value' in source) return `in the environment, ${name}`;
-  return key === undefined ? `${source.file} will be made at the first start` : `${source.file}, ${name}`;
+  return key === undefined
+    ? `${source.file} is not there; a new key will be made at the first start`
+    : `${source.file}, ${name}`;
 }
 
 async function embeddedWords(loaded: LoadedConfig, needs: Needs): Promise<string> {

@@ -4,8 +4,10 @@ import { access, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { AgentError } from '../core/errors.ts';
+import type { Log } from '../core/ports.ts';
 import { type Secret, secret } from '../core/secret.ts';
 import { makeFolder, nearestExisting } from '../folder.ts';
+import { createCrypt, keyName } from '../store/crypt.ts';
 
 /**
  * The 32 bytes that seal every private key in the store: from the environment or a file, as hex or base64. A file that
@@ -13,13 +15,22 @@ import { makeFolder, nearestExisting } from '../folder.ts';
  */
 export async function readMasterKey(
   source: Config['masterKey'],
-  storeExists: () => Promise<boolean>,
+  { storeExists, log }: { readonly storeExists: () => Promise<boolean>; readonly log: Log },
 ): Promise<Secret<Uint8Array>> {
   if ('value' in source) return decodeVariable(source.value);
-  const key = await readKeyFile(source.file);
+  const { file } = source;
+  const key = await readKeyFile(file);
   if (key !== undefined) return key;
-  if (await storeExists()) throw missingMasterKey(source.file);
-  return makeKeyFile(source.file);
+  if (await storeExists()) throw missingMasterKey(file);
+  const made = await makeKeyFile(file);
+  // The path may have been mistyped, and whoever has no copy of it when the machine is lost has lost all keys.
+  log.warn({ file, key: shortName(made) }, 'a new master key was made; keep a copy of it on another machine');
+  return made;
+}
+
+/** By which people tell keys apart. */
+export function shortName(key: Secret<Uint8Array>): string {
+  return keyName(createCrypt([key]).keyCheck);
 }
 
 /** The key that is there; undefined: its file has not been made yet. Makes nothing. */

@@ -127,7 +127,10 @@ async function storeOptions(
   const { dataDir, masterKey } = loaded.config;
   const options = { ...toStore(loaded, redis), acceptEmptyStore, clock, log };
   const isKnown = acceptEmptyStore !== true && (await knownStoreId(dataDir)) !== undefined;
-  const key = await readMasterKey(masterKey, async () => isKnown || storeExists(options));
+  const key = await readMasterKey(masterKey, {
+    storeExists: async () => isKnown || storeExists(options),
+    log,
+  });
   return { ...options, masterKeys: [key] };
 }
 

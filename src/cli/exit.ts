@@ -11,16 +11,18 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 export const exitTable: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.ok, 'done'],
   [exitCodes.failed, 'failed; the message says why'],
-  [exitCodes.usage, 'the configuration file or the command line is wrong'],
+  [exitCodes.usage, 'the command line or the configuration file is wrong, or what they name cannot be had'],
   [exitCodes.unreachable, 'the agent is not running, or its store cannot be reached'],
   [exitCodes.refused, 'the agent refused the command, or knows no such thing'],
   [exitCodes.unfinished, 'done in part: the task that was waited for, or the import, left something undone'],
 ];
 
 const unreachable = new Set(['store.notRunning', 'store.unavailable']);
+/** What the configuration names, or stands there for when it names none. */
+const named = new Set(['store.masterKey', 'store.noServer']);
 
 export function exitCodeOf({ code }: AgentError): ExitCode {
-  if (code.startsWith('config.')) return exitCodes.usage;
+  if (code.startsWith('config.') || named.has(code)) return exitCodes.usage;
   if (code.startsWith('command.')) return exitCodes.refused;
   return unreachable.has(code) ? exitCodes.unreachable : exitCodes.failed;
 }

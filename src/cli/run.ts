@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/config.ts';
-import { toAgentError } from '../core/errors.ts';
+import { type AgentError, toAgentError } from '../core/errors.ts';
 import type { Task } from '../core/types.ts';
 import { parseInput } from '../operations/command.ts';
 import type { AnyOperation, OperationsClient } from '../operations/define.ts';
@@ -70,20 +70,27 @@ async function withClient(
   );
 }
 
+export interface ReportedOptions extends GlobalOptions {
+  /** Tells what was thrown; default: as text. */
+  readonly tell?: ((error: AgentError) => void) | undefined;
+}
+
 /** Runs `work` with the configuration; what it throws is printed, with the stack only at log level debug. */
 export async function reported(
   world: World,
   work: (loaded: LoadedConfig) => Promise<ExitCode>,
-  { config }: GlobalOptions,
+  { config, tell }: ReportedOptions,
 ): Promise<ExitCode> {
   let debug = false;
   try {
     const loaded = await world.load(config);
     debug = loaded.config.log.level === 'debug';
     return await work(loaded);
-  } catch (error) {
-    world.terminal.err(errorText(error, { debug }));
-    return exitCodeOf(toAgentError(error));
+  } catch (thrown) {
+    const error = toAgentError(thrown);
+    if (tell === undefined) world.terminal.err(errorText(thrown, { debug }));
+    else tell(error);
+    return exitCodeOf(error);
   }
 }
 

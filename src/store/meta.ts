@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AgentError } from '../core/errors.ts';
-import type { Crypt } from './crypt.ts';
+import { type Crypt, keyName } from './crypt.ts';
 import type { Keys } from './keys.ts';
 import type { Link } from './redis.ts';
 import { defineScript, runScript } from './script.ts';
@@ -99,6 +99,9 @@ function requireOurs(
       'store.schema',
       `the store at ${address} has schema ${meta.schema}, this version of acme-agent works with ${schemaVersion}`,
     );
-  if (crypt?.knows(meta.masterKeyCheck) === false)
-    throw new AgentError('store.masterKey', `the store at ${address} was made with another master key`);
+  if (crypt?.knows(meta.masterKeyCheck) === false) {
+    const [wanted, given] = [keyName(meta.masterKeyCheck), keyName(crypt.keyCheck)];
+    const message = `the store at ${address} was made with the master key ${wanted}, this one is ${given}`;
+    throw new AgentError('store.masterKey', message);
+  }
 }

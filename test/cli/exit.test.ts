@@ -47,6 +47,8 @@ test.each<[ErrorCode, number]>([
   ['config.port', 2],
   ['store.notRunning', 3],
   ['store.unavailable', 3],
+  ['store.masterKey', 2],
+  ['store.noServer', 2],
   ['store.lost', 1],
   ['command.conflict', 4],
   ['command.notFound', 4],

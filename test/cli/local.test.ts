@@ -37,6 +37,25 @@ test('check as JSON says whether all is well', async () => {
   expect(JSON.parse(stdout)).toEqual({ ok: false, items });
 });
 
+test('check as JSON answers also for a file with mistakes, one item for each', async () => {
+  const config = 'dataDir: 7\nrole: [worker]';
+  const { code, stdout, stderr } = await cli(['check', '--json'], { config });
+  expect([code, stderr]).toEqual([2, '']);
+  expect(JSON.parse(stdout)).toEqual({
+    ok: false,
+    items: ['2: dataDir: must be text: put it in quotes', '3: role: unknown key, did you mean "roles"?'].map(
+      (mistake) => ({
+        name: 'configuration',
+        level: 'failed',
+        message: expect.stringMatching(
+          new RegExp(`^/.*acme-agent\\.yaml:${mistake.replace(/[?[\]]/g, '.')}$`),
+        ),
+        advice: expect.stringContaining('Correct the configuration file'),
+      }),
+    ),
+  });
+});
+
 test('backup and restore hand the file on', async () => {
   const files: unknown[] = [];
   const agent = {

@@ -55,7 +55,7 @@ describe('acme-agent check', () => {
     expect(said).toEqual({
       configuration: `ok ${site.configFile}, 1 domain, 1 issuer`,
       'data directory': `ok ${site.folder}/data will be made at the first start`,
-      'master key': `ok ${site.folder}/data/master.key will be made at the first start`,
+      'master key': `ok ${site.folder}/data/master.key is not there; a new key will be made at the first start`,
       redis: expect.stringMatching(
         /^ok not running; "acme-agent start" will start \/.*-server \d+\.\d+\.\d+, which then evicts nothing and syncs every write$/,
       ),
