@@ -18,7 +18,9 @@ function about(host: string, facts: WhyCertificate, now: Instant): readonly stri
   const isBehind = wanted !== undefined && targets.some(({ shows }) => shows !== 'same');
   return [
     headline(host, facts, now),
-    `Certificate ${facts.lineage}.`,
+    isStandIn(facts)
+      ? `It stands in for certificate ${facts.lineage}, which is not served anywhere.`
+      : `Certificate ${facts.lineage}.`,
     ...(isBehind ? [`To be served: ${described(wanted, now)}.`] : []),
     ...targets.flatMap((one) => atTarget(one, now)),
     ...revocations(facts, now),
@@ -33,6 +35,12 @@ function about(host: string, facts: WhyCertificate, now: Instant): readonly stri
   ];
 }
 
+/** Whether the fallback is all that visitors get, as far as it was seen. */
+function isStandIn({ wanted, targets }: WhyCertificate): boolean {
+  if (targets.length === 0) return wanted?.source === 'self-signed';
+  return targets.every(({ source }) => source === 'self-signed');
+}
+
 /** What visitors get, as far as it was seen. */
 function headline(host: string, { wanted, targets }: WhyCertificate, now: Instant): string {
   const [first] = targets;
@@ -43,7 +51,7 @@ function headline(host: string, { wanted, targets }: WhyCertificate, now: Instan
   const sights = new Set(targets.map(({ seen, source }) => seen?.fingerprint ?? source));
   if (sights.size > 1) return `${host} is not served the same everywhere; this is what its targets show.`;
   if (first.shows === 'nothing')
-    return `${host} is served nothing yet, not even a self-signed certificate: no deploy target was seen to show one.`;
+    return `${host} is served nothing yet, not even the self-signed fallback: no deploy target was seen to show one.`;
   return `${host} is served ${seenWords(first, now)}.`;
 }
 
@@ -52,7 +60,7 @@ function seenWords({ seen, source }: TargetView, now: Instant): string {
   return source === 'self-signed' ? selfSigned : 'an earlier certificate, which is no longer held here';
 }
 
-const selfSigned = 'a self-signed certificate, which browsers warn of';
+const selfSigned = 'the self-signed fallback, which browsers warn of';
 
 function described({ source, issuer, issuerName, notAfter }: ShownFacts, now: Instant): string {
   const expiry = `${notAfter > now ? 'valid until' : 'EXPIRED since'} ${when(notAfter, now)}`;
@@ -95,7 +103,7 @@ function sight(view: TargetView, now: Instant): string {
 const reloadFailed = 'the new one lies there, but the reload failed';
 
 function former({ source, seen }: TargetView, now: Instant): string {
-  if (source === 'self-signed') return 'the self-signed one';
+  if (source === 'self-signed') return 'the self-signed fallback';
   return seen === undefined || seen.notAfter > now ? 'an earlier one' : 'an EXPIRED one';
 }
 

@@ -54,8 +54,8 @@ test('a host that fails: the stand-in, the attempts, the error with its advice, 
   await bench.seen(a, fallback);
   const answer = await bench.run(why, { host: 'a.example.com' });
   expect(answer.lines).toEqual([
-    'a.example.com is served a self-signed certificate, which browsers warn of, valid until 2027-02-08 12:00:00 UTC (in 80 days).',
-    `Certificate ${a}.`,
+    'a.example.com is served the self-signed fallback, which browsers warn of, valid until 2027-02-08 12:00:00 UTC (in 80 days).',
+    `It stands in for certificate ${a}, which is not served anywhere.`,
     'At files: in place, last seen now.',
     'There is no trusted one: 3 attempts failed since 2026-11-20 10:00:00 UTC (2 hours ago).',
     'Last error, 1 minute ago at letsencrypt: b.example.com: no AAAA record.',
@@ -137,7 +137,7 @@ test('the advice of the CA on when to renew, and its reason', async () => {
 test('a new host whose order is under way, and whose target shows nothing yet', async () => {
   await holdOrder(a, { startedAt: start - 4000 });
   expect(await lines('a.example.com')).toEqual([
-    'a.example.com is served nothing yet, not even a self-signed certificate: no deploy target was seen to show one.',
+    'a.example.com is served nothing yet, not even the self-signed fallback: no deploy target was seen to show one.',
     `Certificate ${a}.`,
     'At files: nothing was seen there yet.',
     '  Next deployment: as soon as a worker is free.',
@@ -161,10 +161,10 @@ describe('what the targets were seen to show', () => {
     await bench.seen(a, fallback, failed('deploy.target', 'files: /srv/tls is full'));
     await dueAt(start + 10 * minute);
     expect((await lines('a.example.com')).slice(0, 7)).toEqual([
-      'a.example.com is served a self-signed certificate, which browsers warn of, valid until 2027-02-08 12:00:00 UTC (in 80 days).',
-      `Certificate ${a}.`,
+      'a.example.com is served the self-signed fallback, which browsers warn of, valid until 2027-02-08 12:00:00 UTC (in 80 days).',
+      `It stands in for certificate ${a}, which is not served anywhere.`,
       'To be served: a certificate of letsencrypt (R11), valid until 2027-01-19 12:00:00 UTC (in 60 days).',
-      'At files: still the self-signed one, last seen now.',
+      'At files: still the self-signed fallback, last seen now.',
       '  2 deployments failed, the last 1 minute ago: files: /srv/tls is full.',
       '  What to do: Check the deploy target: its path, rights and disk space.',
       '  Next deployment: at 2026-11-20 12:10:00 UTC (in 10 minutes).',
