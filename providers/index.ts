@@ -1,8 +1,17 @@
 import type { DnsProviderDefinition } from '../src/plugin/define.ts';
 import { challtestsrv } from './challtestsrv.ts';
+import { cloudflare } from './cloudflare.ts';
+import { desec } from './desec.ts';
 import { exec } from './exec.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
 
 /** The DNS providers that come with the agent. */
-export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [route53, rfc2136, exec, challtestsrv];
+export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
+  route53,
+  rfc2136,
+  cloudflare,
+  desec,
+  exec,
+  challtestsrv,
+];

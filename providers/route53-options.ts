@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ProviderTraits } from '../src/core/provider.ts';
 import { secretText } from '../src/plugin/fields.ts';
-import { quoteTxt } from './quoting.ts';
+import { quoteTxt } from '../src/plugin/quoting.ts';
 import { maxCharacters, maxRecords } from './route53-sets.ts';
 
 export const options = z

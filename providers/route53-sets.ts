@@ -1,6 +1,6 @@
 import { AgentError } from '../src/core/errors.ts';
 import type { ChangeOutcome, TxtChange } from '../src/core/provider.ts';
-import { quoteTxt, unquoteTxt } from './quoting.ts';
+import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
 
 /** A TXT record set as Route 53 lists it. */
 export interface TxtSet {

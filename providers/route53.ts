@@ -5,7 +5,7 @@ import { isUnder } from '../src/core/names.ts';
 import type { DnsProvider, TxtRecord, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { unquoteTxt } from './quoting.ts';
+import { unquoteTxt } from '../src/plugin/quoting.ts';
 import { toProviderError } from './route53-errors.ts';
 import { createRequestHandler } from './route53-http.ts';
 import { options, policy, type Route53Options, traits } from './route53-options.ts';

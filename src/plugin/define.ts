@@ -19,6 +19,8 @@ interface PluginFacts<Options> {
 export interface DnsProviderDefinition<Options> extends PluginFacts<Options> {
   readonly kind: 'dns';
   readonly traits: ProviderTraits;
+  /** The vendor's page where credentials are made. */
+  readonly credentials?: string | undefined;
   /** Least rights, ready to paste at the vendor. */
   readonly leastPrivilege?: string | undefined;
   /** Called once an account; makes no request. */

@@ -14,3 +14,28 @@ export function secretText(): z.ZodType<Secret<string>> {
 export function readSecretFile(path: string): string {
   return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
 }
+
+/** The option `baseUrl` of a vendor's API. */
+export function baseUrlOption(url: string): z.ZodType<string> {
+  return z
+    .url()
+    .default(url)
+    .describe('Another URL of the API.')
+    .overwrite((text) => text.replace(/\/+$/, ''));
+}
+
+/** The option `ttl`: what the vendor takes, and what is best for values that are soon removed. */
+export function ttlOption({ min, preferred, max = 86_400 }: TtlRange): z.ZodType<number> {
+  return z
+    .int()
+    .min(min)
+    .max(max)
+    .default(preferred)
+    .describe('Seconds; of records made, not of those changed.');
+}
+
+interface TtlRange {
+  readonly min: number;
+  readonly preferred: number;
+  readonly max?: number | undefined;
+}

@@ -24,4 +24,26 @@ export {
   defineNotifier,
   type NotifierDefinition,
 } from './define.ts';
-export { secretText } from './fields.ts';
+export { each, outcomeOf } from './each.ts';
+export { baseUrlOption, secretText, ttlOption } from './fields.ts';
+export { nextLink, nextNumber, type Page, readPages } from './pages.ts';
+export { quoteTxt, unquoteTxt } from './quoting.ts';
+export {
+  createRecordBatches,
+  createRecords,
+  type HeldRecord,
+  listEachName,
+  type RecordBatch,
+  type RecordCalls,
+  type RemovedRecord,
+} from './records.ts';
+export { createSets, type SetCalls, type SetChange, type TxtForm, type TxtSet } from './sets.ts';
+export {
+  createVendorApi,
+  type VendorAnswer,
+  type VendorApi,
+  type VendorApiOptions,
+  type VendorFault,
+} from './vendor-api.ts';
+export type { OutgoingRequest, VendorRequest } from './vendor-request.ts';
+export { absoluteName, findZoneByName, longestZone, relativeName, zoneCandidates } from './zones.ts';

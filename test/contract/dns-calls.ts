@@ -1,31 +1,29 @@
-import { expect } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import type { DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../../src/core/provider.ts';
+import { fly } from '../../src/dns/flight.ts';
+import { createLimits } from '../../src/dns/limits.ts';
+import { createVendor } from '../../src/dns/vendor.ts';
+import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
+import { hastyClock } from '../support/plugin-context.ts';
 
-const signal = new AbortController().signal;
+const never = new AbortController().signal;
 
-/** As the engine does: never more at once than the traits allow. Fails with the first refused change. */
+/**
+ * As the engine does, by the engine's own parts: never more at once than the traits allow, again after haste and
+ * conflicts. Its limits apart: the tests have no day. Fails with the first refused change.
+ */
 export async function applyChunked(
   provider: DnsProvider,
   zone: ZoneRef,
   changes: readonly TxtChange[],
 ): Promise<void> {
-  const { maxChanges, maxCost = Number.POSITIVE_INFINITY, costOf = () => 0 } = provider.traits.batch;
-  let chunk: TxtChange[] = [];
-  let cost = 0;
-  const flush = async () => {
-    if (chunk.length === 0) return;
-    const { outcomes } = await provider.apply(zone, chunk, signal);
-    expect(outcomes).toHaveLength(chunk.length);
-    for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
-    chunk = [];
-    cost = 0;
-  };
-  for (const change of changes) {
-    if (chunk.length === maxChanges || cost + costOf(change) > maxCost) await flush();
-    chunk.push(change);
-    cost += costOf(change);
-  }
-  await flush();
+  const limits = createLimits({ buckets: createMemoryStore().buckets, clock: systemClock });
+  const vendor = createVendor({ limits, clock: hastyClock, log: createMemoryLog() });
+  const call = { account: 'test', zone: zone.name, changes: 0, rate: [] };
+  const landings = await fly(changes, provider.traits.batch, (chunk) =>
+    vendor.call(call, (signal) => provider.apply(zone, chunk, signal), never),
+  );
+  for (const landing of landings) if (!landing.ok) throw landing.error;
 }
 
 /** All tests use one name at a time, so that any serialisation means one after another. */

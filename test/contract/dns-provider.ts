@@ -27,7 +27,7 @@ export interface ProviderUnderTest {
   /** A change that the server refuses for its name. */
   readonly refused?: TxtChange | undefined;
   /** The next call is refused as coming too soon. */
-  readonly throttleOnce?: (() => void) | undefined;
+  readonly throttleOnce?: ((retryAfterSeconds?: number) => void) | undefined;
   /** The next change is made, but its answer does not arrive. */
   readonly loseAnswerOnce?: (() => void) | undefined;
   /** The next change gets no answer before `release`; `reached` resolves when the server has it. */
@@ -38,11 +38,14 @@ export interface ProviderUnderTest {
   readonly isPublished?: ((name: string, value: string) => Promise<boolean>) | undefined;
 }
 
+/** Of the suite: what a server or a provider may not have. */
+export type Part = keyof ProviderUnderTest | 'listTxt' | 'findZone';
+
 export interface Subject {
   readonly traits: ProviderTraits;
   setup(): Promise<ProviderUnderTest>;
   /** Optional parts of `ProviderUnderTest` that the server cannot have, each with the reason. */
-  readonly notApplicable: Readonly<Partial<Record<keyof ProviderUnderTest | 'listTxt' | 'findZone', string>>>;
+  readonly notApplicable: Readonly<Partial<Record<Part, string>>>;
 }
 
 const signal = new AbortController().signal;
@@ -65,18 +68,15 @@ export function describeProvider(name: string, { traits, setup, notApplicable }:
       expect(await subject.snapshot()).toBe(before);
     });
 
+    const ttl = Math.max(traits.ttl.preferred, traits.ttl.min);
     const at = (label: string) => `_acme-challenge.${label}.${subject.zone.name}`;
-    const add = (owner: string, value: string): TxtChange => ({ op: 'add', name: owner, value, ttl: 60 });
+    const add = (owner: string, value: string): TxtChange => ({ op: 'add', name: owner, value, ttl });
     const remove = (owner: string, value: string): TxtChange => ({ ...add(owner, value), op: 'remove' });
     const apply = (changes: readonly TxtChange[], provider = subject.provider) =>
       applyChunked(provider, subject.zone, changes);
 
     /** A test of a part that some servers lack; those must say why. */
-    function itWith(
-      part: keyof ProviderUnderTest | 'listTxt' | 'findZone',
-      title: string,
-      run: () => Promise<void>,
-    ) {
+    function itWith(part: Part, title: string, run: () => Promise<void>) {
       const reason = notApplicable[part];
       if (reason === undefined) return it(title, run);
       it(`does not apply: ${title} (${reason})`, () => {

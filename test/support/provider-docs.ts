@@ -48,7 +48,7 @@ export function renderProviders(definitions: readonly DnsProviderDefinition<unkn
   const contents = definitions.map(({ name, title }) => `- [\`${name}\`](#${name}) — ${title}`);
   return [
     '# DNS providers',
-    'Written from the definitions in this folder: change those, then run `npx vitest run test/providers/readme.test.ts -u`.',
+    'Written from the definitions in this folder: change those, then run `npx vitest run test/providers/readme.test.ts -u`. How to add one: `src/README.md`.',
     contents.join('\n'),
     ...definitions.map(renderProvider),
   ]
@@ -57,7 +57,7 @@ export function renderProviders(definitions: readonly DnsProviderDefinition<unkn
 }
 
 function renderProvider(definition: DnsProviderDefinition<unknown>): string {
-  const { name, title, docs, traits, leastPrivilege, notes = [] } = definition;
+  const { name, title, docs, credentials, traits, leastPrivilege, notes = [] } = definition;
   const rows = rowsOf(
     z.toJSONSchema(definition.options, { io: 'input', unrepresentable: 'any' }) as OptionSchema,
   );
@@ -72,6 +72,7 @@ function renderProvider(definition: DnsProviderDefinition<unknown>): string {
     docs === undefined ? title : `${title} ([documentation](${docs}))`,
     renderTraits(traits),
     renderTable([['option', 'value', 'default', 'what it is'], ...cells]),
+    ...(credentials === undefined ? [] : [`Credentials are made at <${credentials}>.`]),
     ...(leastPrivilege === undefined ? [] : [`Least rights:\n\n\`\`\`\n${leastPrivilege}\n\`\`\``]),
     ...(notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join('\n')]),
   ].join('\n\n');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { quoteTxt, unquoteTxt } from '../../providers/quoting.ts';
+import { quoteTxt, unquoteTxt } from '../../src/plugin/quoting.ts';
 
 it.each([
   ['', '""'],

@@ -1,0 +1,113 @@
+import { isAgentError } from '../core/errors.ts';
+import type { ChangeOutcome, DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../core/provider.ts';
+import { each, outcomeOf } from './each.ts';
+
+/** All TXT values of one name as the vendor has them. */
+export interface TxtSet {
+  readonly name: string;
+  readonly ttl: number;
+  /** In the vendor's writing, exactly as it was read. */
+  readonly values: readonly string[];
+  /** What the vendor compares, where it can: an etag. */
+  readonly version?: string | undefined;
+}
+
+export interface SetChange {
+  readonly name: string;
+  /** As it was read; undefined: there was none. */
+  readonly before: TxtSet | undefined;
+  /** As it shall be; undefined: there shall be none. */
+  readonly after: Pick<TxtSet, 'name' | 'ttl' | 'values'> | undefined;
+}
+
+/** How the vendor writes a value. */
+export interface TxtForm {
+  write(value: string): string;
+  read(text: string): string;
+}
+
+export interface SetCalls {
+  readonly form: TxtForm;
+  /**
+   * zone: one call writes all sets, all or none · name: one call a set.
+   */
+  readonly scope: 'zone' | 'name';
+  /** Sets at these names; all of the zone when `names` is undefined. More than asked for does no harm. */
+  read(zone: ZoneRef, names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly TxtSet[]>;
+  /**
+   * The vendor's ticket, if it gives one. `provider.conflict`: a set is not as it was read any more; all is read and tried
+   * again a few times.
+   */
+  write(zone: ZoneRef, changes: readonly SetChange[], signal: AbortSignal): Promise<string | undefined>;
+}
+
+const conflictRetries = 3;
+
+/**
+ * `apply` for vendors that only know whole sets (traits `rrset-replace` and `rrset-cas`): what stands at a name is read and
+ * written back with the changes made to it, the values of others as they were, with their TTL.
+ */
+export function createSets(
+  calls: SetCalls,
+  { serialize }: ProviderTraits,
+): Required<Pick<DnsProvider, 'apply' | 'listTxt'>> {
+  async function change(zone: ZoneRef, changes: readonly TxtChange[], signal: AbortSignal) {
+    for (let attempt = 0; ; attempt++) {
+      const names = [...new Set(changes.map(({ name }) => name))];
+      const plan = planSets(await calls.read(zone, names, signal), changes, calls.form);
+      if (plan.length === 0) return undefined;
+      try {
+        return await calls.write(zone, plan, signal);
+      } catch (error) {
+        if (!isAgentError(error, 'provider.conflict') || attempt === conflictRetries) throw error;
+      }
+    }
+  }
+
+  return {
+    async apply(zone, changes, signal) {
+      if (calls.scope === 'zone') {
+        const ticket = await change(zone, changes, signal);
+        return { outcomes: changes.map(() => ({ ok: true })), ticket };
+      }
+      const names = [...new Set(changes.map(({ name }) => name))].map((name) => ({ name }));
+      const byName = new Map<string, ChangeOutcome>();
+      await each(names, serialize, async ({ name }) => {
+        const own = changes.filter((one) => one.name === name);
+        byName.set(name, await outcomeOf(change(zone, own, signal).then(() => undefined)));
+      });
+      return { outcomes: changes.map(({ name }) => byName.get(name) ?? { ok: true }) };
+    },
+    async listTxt(zone, names, signal) {
+      const sets = await calls.read(zone, names, signal);
+      return sets
+        .filter(({ name }) => names === undefined || names.includes(name))
+        .flatMap(({ name, ttl, values }) =>
+          values.map((text) => ({ name, ttl, value: calls.form.read(text) })),
+        );
+    },
+  };
+}
+
+/** What is to be written so that all changes are made; sets that are so already are left out. */
+export function planSets(
+  held: readonly TxtSet[],
+  changes: readonly TxtChange[],
+  form: TxtForm,
+): readonly SetChange[] {
+  return [...new Set(changes.map(({ name }) => name))].flatMap((name) => {
+    const before = held.find((set) => set.name === name);
+    const own = changes.filter((change) => change.name === name);
+    const texts = before?.values ?? [];
+    const values = own.reduce((list, change) => changed(list, change, form), texts);
+    if (values.length === texts.length && values.every((text, index) => text === texts[index])) return [];
+    const ttl = before?.ttl ?? own.find(({ op }) => op === 'add')?.ttl ?? 0;
+    return [{ name, before, after: values.length === 0 ? undefined : { name, ttl, values } }];
+  });
+}
+
+function changed(texts: readonly string[], { op, value }: TxtChange, form: TxtForm): readonly string[] {
+  const others = texts.filter((text) => form.read(text) !== value);
+  if (op === 'remove') return others;
+  return others.length < texts.length ? texts : [...texts, form.write(value)];
+}

@@ -1,0 +1,37 @@
+import { isUnder, parentOf } from '../core/names.ts';
+import type { ZoneRef } from '../core/provider.ts';
+
+/** `name` and the names above it that can be zones of an account, longest first. */
+export function zoneCandidates(name: string): readonly string[] {
+  const found: string[] = [];
+  for (let at: string | undefined = name; at?.includes('.'); at = parentOf(at)) found.push(at);
+  return found;
+}
+
+/** For vendors that can be asked for one zone: the first that there is, from the longest. One call a label at most. */
+export async function findZoneByName(
+  name: string,
+  ask: (candidate: string) => Promise<ZoneRef | undefined>,
+): Promise<ZoneRef | undefined> {
+  for (const candidate of zoneCandidates(name)) {
+    const zone = await ask(candidate);
+    if (zone !== undefined) return zone;
+  }
+  return undefined;
+}
+
+/** For vendors that list all of an account. */
+export function longestZone<Zone extends ZoneRef>(name: string, zones: readonly Zone[]): Zone | undefined {
+  return zones.filter((zone) => isUnder(name, zone.name)).sort((a, b) => b.name.length - a.name.length)[0];
+}
+
+/** The name as vendors write it below its zone; the apex is `apex`, at most vendors "" or "@". */
+export function relativeName(name: string, zone: string, apex: string): string {
+  return name === zone ? apex : name.slice(0, -zone.length - 1);
+}
+
+/** The other way round. */
+export function absoluteName(relative: string, zone: string): string {
+  const plain = relative.toLowerCase().replace(/\.$/, '');
+  return plain === '' || plain === '@' ? zone : `${plain}.${zone}`;
+}

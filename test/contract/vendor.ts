@@ -1,0 +1,102 @@
+import type { DnsProvider, ZoneRef } from '../../src/core/provider.ts';
+import type { DnsProviderDefinition } from '../../src/plugin/define.ts';
+import { createPluginContext, hastyClock } from '../support/plugin-context.ts';
+import { type Front, startVendor, type VendorOptions, type VendorServer } from '../support/vendors/server.ts';
+import type { VendorZone } from '../support/vendors/world.ts';
+import { describeProvider, type Part, type ProviderUnderTest, type Subject } from './dns-provider.ts';
+
+/** A provider and the stand-in for its vendor. */
+export interface VendorCase {
+  // biome-ignore lint/suspicious/noExplicitAny: of any options, as each definition parses its own
+  readonly definition: DnsProviderDefinition<any>;
+  readonly front: Front;
+  /** Options of an account in the configuration file, `baseUrl` apart. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** The same with wrong credentials; undefined: the vendor has none. */
+  readonly wrongOptions: Readonly<Record<string, unknown>> | undefined;
+  /** The reference that `findZone` gives; default: the name and the vendor's id. */
+  zoneRef?(zone: VendorZone): ZoneRef;
+  /** What a request for a zone that is not there is told as; default `dns.zoneNotFound`. */
+  readonly missingCode?: string | undefined;
+  readonly server?: VendorOptions | undefined;
+  /** Parts of the suite that this vendor cannot have, each with the reason. */
+  readonly notApplicable?: Readonly<Partial<Record<Part, string>>> | undefined;
+}
+
+/** The provider at a running stand-in. Pauses are short. */
+export async function providerAt(
+  { definition, options }: Pick<VendorCase, 'definition' | 'options'>,
+  server: Pick<VendorServer, 'url'>,
+  context = createPluginContext(definition.name, hastyClock),
+): Promise<DnsProvider> {
+  return definition.create(definition.options.parse({ baseUrl: server.url, ...options }), context);
+}
+
+/** The whole suite for a vendor's provider, at its stand-in. */
+export function describeVendor(vendor: VendorCase): void {
+  describeProvider(vendor.definition.name, subjectOf(vendor));
+}
+
+function subjectOf(vendor: VendorCase): Subject {
+  const { traits } = vendor.definition;
+  return {
+    traits,
+    setup: () => setup(vendor),
+    notApplicable: {
+      ...(traits.propagation.signal !== 'api' && {
+        isPublished: 'the API does not tell when a change is served (trait propagation.signal)',
+      }),
+      ...(vendor.wrongOptions === undefined && { withWrongCredentials: 'it has no credentials' }),
+      ...vendor.notApplicable,
+    },
+  };
+}
+
+async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
+  const { definition, wrongOptions, missingCode = 'dns.zoneNotFound' } = vendor;
+  const { traits } = definition;
+  const minTtl = traits.ttl.min;
+  const publishDelayMs = traits.propagation.signal === 'api' ? 200 : 0;
+  const server = await startVendor(vendor.front, { minTtl, publishDelayMs, ...vendor.server });
+  const { store, zones } = server.world;
+  const zoneRef = vendor.zoneRef ?? (({ name, id }: VendorZone): ZoneRef => ({ name, id }));
+  const [first = { name: '', id: '', number: 0 }] = zones;
+  const zone = zoneRef(first);
+  const missing = zoneRef({ name: 'nowhere.test', id: 'f'.repeat(32), number: 9999 });
+  const [provider, again] = [await providerAt(vendor, server), await providerAt(vendor, server)];
+  const wrong =
+    wrongOptions === undefined ? undefined : await providerAt({ definition, options: wrongOptions }, server);
+  const setOf = (name: string) => server.world.txt(zone.name).find((set) => set.name === name);
+  const refused = `_acme-challenge.refused.${zone.name}`;
+  return {
+    provider,
+    zone,
+    again: () => again,
+    txt: async (name) => store.txt(name),
+    async addForeign(name, value) {
+      const held = setOf(name);
+      const values = [...(held?.values ?? []), value];
+      server.world.writeTxt(zone.name, { name, ttl: held?.ttl ?? 3600, values });
+    },
+    async removeForeign(name, value) {
+      const held = setOf(name);
+      if (held === undefined) return;
+      const values = held.values.filter((other) => other !== value);
+      server.world.writeTxt(zone.name, { ...held, values });
+    },
+    snapshot: async () => JSON.stringify(store.held(zone.name)),
+    stop: server.stop,
+    delegated: { name: '_acme-challenge.www.sub.example.test', zone: 'sub.example.test' },
+    missing: { zone: missing, code: missingCode },
+    withWrongCredentials: wrong === undefined ? undefined : () => wrong,
+    calls: () => server.calls.length,
+    refused: { op: 'add', name: refused, value: 'digest', ttl: minTtl },
+    throttleOnce: (retryAfterSeconds) => server.throttleNext(retryAfterSeconds),
+    loseAnswerOnce: server.loseNext,
+    hangOnce: server.hangNext,
+    ttl: async (name) => setOf(name)?.ttl,
+    ...(traits.propagation.signal === 'api' && {
+      isPublished: async (name, value) => store.published(name, 'TXT')?.values.includes(value) === true,
+    }),
+  };
+}
