@@ -37,6 +37,7 @@ export {
   type RecordCalls,
   type RemovedRecord,
 } from './records.ts';
+export { createSession, type Opened, type Session } from './session.ts';
 export { createSets, type SetCalls, type SetChange, type TxtForm, type TxtSet } from './sets.ts';
 export {
   createVendorApi,

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { AgentError, type ErrorCode, isAgentError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { PluginContext } from './context.ts';
+import type { Session } from './session.ts';
 import { bodyOf, type OutgoingRequest, urlOf, type VendorRequest } from './vendor-request.ts';
 import { cleanWords, parseJson, secretParts, wordsOf } from './vendor-words.ts';
 
@@ -31,6 +32,8 @@ export interface VendorApiOptions {
     request: OutgoingRequest,
     signal: AbortSignal,
   ): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
+  /** Where `auth` takes them from one: it is opened anew, once, when the vendor does not take it any more. */
+  readonly session?: Pick<Session<unknown>, 'drop'> | undefined;
   /** What must never be repeated, beside the headers above. */
   readonly secrets?: readonly Secret<string>[] | undefined;
   /** Asked about each answer that a request does not accept, and about those with a status of success. */
@@ -59,6 +62,17 @@ export function createVendorApi(
   const { vendor } = options;
 
   async function send(request: VendorRequest, signal: AbortSignal): Promise<VendorAnswer> {
+    const startedAt = clock.now();
+    try {
+      return await sendOnce(request, signal);
+    } catch (error) {
+      const ended = isAgentError(error, 'provider.auth') && options.session?.drop(startedAt) === true;
+      if (!ended) throw error;
+      return sendOnce(request, signal);
+    }
+  }
+
+  async function sendOnce(request: VendorRequest, signal: AbortSignal): Promise<VendorAnswer> {
     const { content, type } = bodyOf(request);
     const url = urlOf(options.baseUrl, request, vendor);
     const method = request.method ?? (content === undefined ? 'GET' : 'POST');
@@ -71,10 +85,9 @@ export function createVendorApi(
         signal.throwIfAborted();
         throw unreachable(error, vendor, request);
       });
-    const { status } = response;
     const text = response.text();
-    const answer = { status, headers: response.headers, text, body: parseJson(text) };
-    if (request.accept?.includes(status) === true) return answer;
+    const answer = { status: response.status, headers: response.headers, text, body: parseJson(text) };
+    if (request.accept?.includes(answer.status) === true) return answer;
     const fault = options.fault?.(answer);
     const code = fault?.code ?? codeOf(answer, request);
     if (code === undefined) return answer;

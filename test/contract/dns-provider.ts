@@ -28,6 +28,10 @@ export interface ProviderUnderTest {
   readonly refused?: TxtChange | undefined;
   /** The next call is refused as coming too soon. */
   readonly throttleOnce?: ((retryAfterSeconds?: number) => void) | undefined;
+  /** The account loses all its rights, and gets them back with `restore`; the code expected meanwhile. */
+  readonly denyRights?: (() => { readonly code: string; restore(): void }) | undefined;
+  /** The next call meets a fault of the server, before anything is done. */
+  readonly failOnce?: (() => void) | undefined;
   /** The next change is made, but its answer does not arrive. */
   readonly loseAnswerOnce?: (() => void) | undefined;
   /** The next change gets no answer before `release`; `reached` resolves when the server has it. */

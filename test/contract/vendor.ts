@@ -18,6 +18,8 @@ export interface VendorCase {
   zoneRef?(zone: VendorZone): ZoneRef;
   /** What a request for a zone that is not there is told as; default `dns.zoneNotFound`. */
   readonly missingCode?: string | undefined;
+  /** What a request that the account has no right to is told as; default `provider.forbidden`. */
+  readonly rightsCode?: string | undefined;
   readonly server?: VendorOptions | undefined;
   /** Parts of the suite that this vendor cannot have, each with the reason. */
   readonly notApplicable?: Readonly<Partial<Record<Part, string>>> | undefined;
@@ -92,6 +94,11 @@ async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
     calls: () => server.calls.length,
     refused: { op: 'add', name: refused, value: 'digest', ttl: minTtl },
     throttleOnce: (retryAfterSeconds) => server.throttleNext(retryAfterSeconds),
+    denyRights: () => {
+      server.deny(true);
+      return { code: vendor.rightsCode ?? 'provider.forbidden', restore: () => server.deny(false) };
+    },
+    failOnce: () => server.failNext(),
     loseAnswerOnce: server.loseNext,
     hangOnce: server.hangNext,
     ttl: async (name) => setOf(name)?.ttl,

@@ -20,6 +20,7 @@ export const cloudflareFront: Front = {
   isAuthorized: ({ headers }) => headers.authorization === `Bearer ${token}`,
   refusal(why) {
     if (why === 'credentials') return refuse(403, 9109, 'Invalid access token');
+    if (why === 'rights') return refuse(403, 10000, 'Authentication error');
     if (why === 'haste') return refuse(429, 971, 'Please wait and consider throttling your request speed');
     return { status: 502, text: '<html><h1>502 Bad Gateway</h1></html>' };
   },

@@ -19,6 +19,8 @@ export const desecFront: Front = {
   isAuthorized: ({ headers }) => headers.authorization === `Token ${token}`,
   refusal(why) {
     if (why === 'credentials') return { status: 401, json: { detail: 'Invalid token.' } };
+    if (why === 'rights')
+      return { status: 403, json: { detail: 'You do not have permission to perform this action.' } };
     if (why === 'haste') return { status: 429, json: { detail: 'Request was throttled.' } };
     return { status: 500, text: 'Server Error' };
   },

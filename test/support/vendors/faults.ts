@@ -6,6 +6,8 @@ export interface Faults {
   throttleNext(retryAfterSeconds?: number): void;
   /** A fault of the server before anything is done. */
   failNext(times?: number): void;
+  /** From now on, or no more: whoever is known has no right to anything. */
+  deny(denied: boolean): void;
   /** The next request that writes is done, but its answer does not arrive. */
   loseNext(): void;
   /** The next request that writes waits, before anything is done, until `release`; `reached` resolves when it is there. */
@@ -20,8 +22,14 @@ interface Fault {
   readonly held?: Promise<void> | undefined;
 }
 
-export function createFaults(share: number): Faults & { take(writes: boolean): Fault | undefined } {
+interface Taking {
+  take(writes: boolean): Fault | undefined;
+  denies(): boolean;
+}
+
+export function createFaults(share: number): Faults & Taking {
   const faults: Fault[] = [];
+  let denied = false;
   let seed = 1;
   /** The same in each run. */
   const random = () => {
@@ -33,6 +41,10 @@ export function createFaults(share: number): Faults & { take(writes: boolean): F
     failNext(times = 1) {
       for (let count = 0; count < times; count++) faults.push({ why: 'fault', writes: false });
     },
+    deny(now) {
+      denied = now;
+    },
+    denies: () => denied,
     loseNext: () => void faults.push({ why: 'lost', writes: true }),
     hangNext() {
       const [reached, released] = [deferred(), deferred()];

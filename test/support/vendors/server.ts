@@ -42,8 +42,11 @@ export interface Front {
   routes(world: World): readonly Route[];
   /** Of the credentials in headers, query or body. */
   isAuthorized(request: Incoming): boolean;
-  /** As the vendor refuses anybody, somebody too fast (without Retry-After), and everybody in its bad moments. */
-  refusal(why: 'credentials' | 'haste' | 'fault'): Answer;
+  /**
+   * In the vendor's words and form. credentials: nobody it knows · rights: known, but may not do this · haste: too many
+   * requests (without Retry-After) · fault: one of its bad moments.
+   */
+  refusal(why: 'credentials' | 'rights' | 'haste' | 'fault'): Answer;
 }
 
 export interface VendorOptions extends WorldOptions {
@@ -85,6 +88,7 @@ export async function startVendor(front: Front, options: VendorOptions): Promise
     if (fault?.why === 'haste') return inHaste(front, fault.retryAfterSeconds);
     if (fault?.why === 'fault') return front.refusal('fault');
     if (!front.isAuthorized(request)) return front.refusal('credentials');
+    if (faults.denies()) return front.refusal('rights');
     if (hit === undefined) return { status: 404, text: 'no such path' };
     const real = await hit.route.run({ ...request, params: hit.params });
     return fault?.why === 'lost' ? 'lost' : real;

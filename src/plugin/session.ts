@@ -1,0 +1,57 @@
+import type { Clock } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
+import { orAborted } from '../core/wait.ts';
+
+export interface Opened<T> {
+  readonly value: T;
+  /** From then on it is not used any more. */
+  readonly goodUntil: Instant;
+}
+
+/** A token or login that is good for a while: for an API that takes no lasting credentials with each request. */
+export interface Session<T> {
+  /** As long as it is good the same; opened once for all who ask meanwhile. */
+  get(signal: AbortSignal): Promise<T>;
+  /** Forgets one that was opened before this instant, since the vendor does not take it any more. false: there is none. */
+  drop(openedBefore: Instant): boolean;
+}
+
+export function createSession<T>(
+  open: (signal: AbortSignal) => Promise<Opened<T>>,
+  { now }: Pick<Clock, 'now'>,
+): Session<T> {
+  let held: (Opened<T> & { readonly openedAt: Instant }) | undefined;
+  let opening: { readonly opened: Promise<T>; readonly signal: AbortSignal } | undefined;
+
+  async function openNow(signal: AbortSignal): Promise<T> {
+    try {
+      held = { ...(await open(signal)), openedAt: now() };
+      return held.value;
+    } finally {
+      opening = undefined;
+    }
+  }
+
+  async function get(signal: AbortSignal): Promise<T> {
+    for (;;) {
+      if (held !== undefined && now() < held.goodUntil) return held.value;
+      const flight = opening ?? { opened: openNow(signal), signal };
+      opening = flight;
+      try {
+        return await orAborted(flight.opened, signal);
+      } catch (error) {
+        // Somebody else gave up who had begun it.
+        if (signal.aborted || !flight.signal.aborted) throw error;
+      }
+    }
+  }
+
+  return {
+    get,
+    drop(openedBefore) {
+      if (held === undefined || held.openedAt >= openedBefore) return false;
+      held = undefined;
+      return true;
+    },
+  };
+}
