@@ -1,24 +1,16 @@
 // Runs before anything is installed: needs nothing but Node. Each step is skipped when its result is there already.
-//   node test/support/bootstrap.mjs test [vitest arguments] | demo [arguments] | bench NAME [arguments]
+//   node test/support/bootstrap.mjs build | test [vitest arguments] | demo [arguments] | bench NAME [arguments]
 
 import { spawn } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir, constants as os } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { buildOnce } from './bootstrap/build.mjs';
+import { createTurns } from './bootstrap/turns.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const cache = join(root, '.cache');
-const lockFile = join(cache, 'bootstrap.lock');
 
 /** Written for the reader of a terminal; without a stack. */
 class SetupError extends Error {}
@@ -30,7 +22,16 @@ let stoppedBy;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal));
 watchParent();
 
+const turns = createTurns(cache, {
+  say,
+  refuse: (file) => {
+    throw new SetupError(`cannot write ${file}. Remedy: give this user the right to write to the checkout.`);
+  },
+});
+
+/** Without a command: only what comes before it. */
 const tasks = {
+  build: {},
   test: {
     servers: [],
     command: (args) => [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args],
@@ -47,12 +48,14 @@ try {
   const task = tasks[name];
   if (task === undefined) throw new SetupError(`usage: bootstrap.mjs ${Object.keys(tasks).join(' | ')}`);
   checkNode();
-  await alone(async () => {
+  await turns.alone(async () => {
     await installPackages();
-    await build();
+    await buildOnce({ root, cache, settle: turns.settle, compile });
+    if (task.command === undefined) return;
     await fetchServers(task.servers);
+    turns.enter(name === 'test' ? 'npm test' : `npm run ${name}`);
   });
-  process.exitCode = await run(process.execPath, task.command(args));
+  if (task.command !== undefined) process.exitCode = await run(process.execPath, task.command(args));
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   if (stoppedBy === undefined) say(error.message);
@@ -131,7 +134,7 @@ function npmCache() {
   }
 }
 
-async function build() {
+async function compile() {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const code = await runStep(process.execPath, [compiler, '--project', root]);
   if (code !== 0)
@@ -160,49 +163,6 @@ function benchCommand([name = '', ...args]) {
   throw new SetupError(
     `usage: npm run bench -- NAME, where NAME is one of: ${names.join(', ') || '(none yet)'}`,
   );
-}
-
-/** Two of us at once would install and build into the same folders. */
-async function alone(work) {
-  mkdirSync(cache, { recursive: true });
-  for (let told = false; !takeLock(); told = true) {
-    if (!told) say('waiting for another run that sets this checkout up');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  const release = () => rmSync(lockFile, { force: true });
-  process.once('exit', release);
-  try {
-    await work();
-  } finally {
-    process.off('exit', release);
-    release();
-  }
-}
-
-function takeLock() {
-  try {
-    writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error.code !== 'EEXIST') {
-      throw new SetupError(
-        `cannot write ${lockFile}. Remedy: give this user the right to write to the checkout.`,
-      );
-    }
-  }
-  if (!holderLives()) rmSync(lockFile, { force: true });
-  return false;
-}
-
-function holderLives() {
-  try {
-    const text = readFileSync(lockFile, 'utf8');
-    if (text !== '') process.kill(Number(text), 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
-    return error.code === 'EPERM';
-  }
 }
 
 /** Resolves with the exit code; signals that reach us reach it as well. */
