@@ -3,6 +3,7 @@ import { challtestsrv } from './challtestsrv.ts';
 import { cloudflare } from './cloudflare.ts';
 import { desec } from './desec.ts';
 import { exec } from './exec.ts';
+import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
 
@@ -10,6 +11,7 @@ import { route53 } from './route53.ts';
 export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   route53,
   rfc2136,
+  powerdns,
   cloudflare,
   desec,
   exec,
