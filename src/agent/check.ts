@@ -15,8 +15,6 @@ import { type Configured, type ConfiguredNeeds, configure } from './configured.t
 import { tryDataDir } from './data-dir.ts';
 import { createStoreless } from './storeless.ts';
 
-export type { CheckItem } from './check-item.ts';
-
 const checkMs = 20_000;
 
 /**

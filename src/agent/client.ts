@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createCommandClient, createQueues } from '../../jobs/queue.ts';
+import type { CommandClient } from '../../jobs/queue.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { readEnvironment } from '../config/load.ts';
@@ -7,7 +7,7 @@ import { AgentError, type ErrorCode, errorTable, isAgentError } from '../core/er
 import type { Clock, Ports } from '../core/ports.ts';
 import { createLog } from '../log.ts';
 import type { Operation, OperationsClient } from '../operations/define.ts';
-import { budgetOf } from './configured.ts';
+import { budgetOf } from './budget.ts';
 import { openOthersStore } from './open.ts';
 
 const answerMs = 60_000;
@@ -20,6 +20,7 @@ const leftToAgent = async () => {
 };
 const accountChanges = { rollover: leftToAgent, deactivate: leftToAgent };
 const preflight = { look: leftToAgent };
+const jobs = { wake: leftToAgent };
 
 /** For a process beside the agent: reads run here on the store, writes go through the command queue. */
 export async function openClient(loaded: LoadedConfig): Promise<OperationsClient> {
@@ -27,14 +28,15 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
   const log = createLog({ level: 'error' });
   const { store } = await openOthersStore(loaded, { environment: readEnvironment(), clock, log });
   const queue = { connect: () => store.createConnection('wait'), prefix: store.queuePrefix, log };
-  const queues = createQueues(queue);
-  let commands: ReturnType<typeof createCommandClient> | undefined;
+  let commands: CommandClient | undefined;
   const budget = budgetOf(loaded, { buckets: store.buckets, clock, log });
   const settings = () => loaded.settings;
-  const needs = { ...store, budget, preflight, accountChanges, jobs: queues, settings, clock, log };
+  const needs = { ...store, budget, preflight, accountChanges, jobs, settings, clock, log };
 
   async function run<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output> {
     if (operation.kind === 'read') return operation.run(operation.input.parse(input), needs, {});
+    // Reads are quicker without it.
+    const { createCommandClient } = await import('../../jobs/queue.ts');
     commands ??= createCommandClient(queue);
     const answer = await commands
       .send(operation.name, { v: 1, input, requestedBy: 'cli', idempotencyKey: randomUUID() }, answerMs)
@@ -45,7 +47,7 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
   }
 
   async function close(): Promise<void> {
-    await Promise.all([commands?.close(), queues.close()]);
+    await commands?.close();
     await store.close();
   }
 

@@ -1,7 +1,5 @@
-import { createBudget } from '../acme/budget.ts';
 import { createCrls } from '../acme/crl.ts';
 import { type AcmeLayer, createAcme } from '../acme/index.ts';
-import { limitsOf } from '../acme/limits.ts';
 import { createDns01Solver, createDnsAccount01Solver } from '../challenge/dns01.ts';
 import { createDnsPersist01Solver } from '../challenge/dnspersist01.ts';
 import { createHttp01Solver } from '../challenge/http01.ts';
@@ -14,6 +12,7 @@ import type { PluginState } from '../core/plugin.ts';
 import type { Budget, Crls, Ports, Preflight, Solvers } from '../core/ports.ts';
 import { createDns, createResolver, type Dns } from '../dns/index.ts';
 import { createHttp } from '../http.ts';
+import { budgetOf } from './budget.ts';
 import { createPlugins, type Plugins } from './plugins.ts';
 import { preflightOf } from './preflight.ts';
 import { version } from './version.ts';
@@ -72,19 +71,6 @@ export async function configure(loaded: LoadedConfig, needs: ConfiguredNeeds): P
     await Promise.all([acme.close(), http.close()]);
   };
   return { ...plugins, loaded, acme, budget, crls, dns, preflight, solvers, close };
-}
-
-/** The ledger of the CAs' limits, as the file and the CAs name them. */
-export function budgetOf(
-  { config }: Pick<LoadedConfig, 'config'>,
-  needs: Pick<Ports, 'buckets' | 'clock' | 'log'>,
-): Budget {
-  const issuers = config.issuers.map(({ name, directoryUrl, limits }) => ({
-    name,
-    directoryUrl,
-    limits: limitsOf(directoryUrl, limits),
-  }));
-  return createBudget(issuers, needs);
 }
 
 function toIssuer(issuer: LoadedConfig['config']['issuers'][number]) {

@@ -139,7 +139,7 @@ describe.concurrent('a store that was lost', () => {
       await redis.cli('FLUSHALL');
       const stranger = await siteOn(keep, options);
       const refused = await stranger.run('restore', file);
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('master key') });
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('master key') });
       expect(await redis.cli('DBSIZE')).toBe(0);
     };
     await comesBack(keep, { redis: options, lose });
