@@ -13,16 +13,14 @@ import {
   hostsSite,
   issued,
   issuerAt,
-  keepUntilEnd,
+  keepFor,
   proxyBefore,
 } from './given.ts';
-
-const keep = keepUntilEnd();
 
 const hosts = hostNames(1);
 const [host = ''] = hosts;
 
-describe('while an agent runs', () => {
+describe.concurrent('while an agent runs', () => {
   let pebble: TestPebble;
   let site: AgentSite;
   let agent: ServerProcess;
@@ -79,7 +77,8 @@ describe('while an agent runs', () => {
   });
 });
 
-describe('what fails around a running agent is said, and costs no order', () => {
+// The first waits for the retries of an agent that does not reach its CA.
+describe.concurrent('what fails around a running agent is said, and costs no order', () => {
   const web = (site: AgentSite, more: object) => ({
     web: { target: 'files', path: join(site.folder, 'certificates'), ...more },
   });
@@ -93,7 +92,8 @@ describe('what fails around a running agent is said, and costs no order', () => 
     };
   }
 
-  it('a CA that is down: the fallback is served, and the certificate comes when the CA is back', async () => {
+  it('a CA that is down: the fallback is served, and the certificate comes when the CA is back', async (test) => {
+    const keep = keepFor(test);
     const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await proxyBefore(pebble));
     const away = {
@@ -123,7 +123,8 @@ describe('what fails around a running agent is said, and costs no order', () => 
     expect(proxy.counts(), mended.output()).toMatchObject({ newOrder: 1, finalize: 1 });
   }, 180_000);
 
-  it('a reload program that is missing: the files are there, and one order is all the CA sees', async () => {
+  it('a reload program that is missing: the files are there, and one order is all the CA sees', async (test) => {
+    const keep = keepFor(test);
     const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await proxyBefore(pebble));
     const site = await agentSite({});
@@ -140,7 +141,8 @@ describe('what fails around a running agent is said, and costs no order', () => 
     expect(stdout).toMatch(/FAILED {2}deploy target web: the program no-such-program of the reload/);
   }, 120_000);
 
-  it('a deploy path that is a file: said with the remedy, and one order is all the CA sees', async () => {
+  it('a deploy path that is a file: said with the remedy, and one order is all the CA sees', async (test) => {
+    const keep = keepFor(test);
     const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await proxyBefore(pebble));
     const site = await agentSite({});
