@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { conformanceMatrix } from './test/setup/conformance.ts';
 import { LongestFirst } from './test/setup/order.ts';
 import { namedSkips } from './test/setup/skips.ts';
 
@@ -13,6 +14,7 @@ export default defineConfig({
     reporters: [
       'default',
       namedSkips,
+      ...(process.env.ACME_AGENT_CONFORMANCE === undefined ? [] : [conformanceMatrix]),
       ...(resultsFile === undefined ? [] : [['json', { outputFile: resultsFile }] as const]),
     ],
     pool: 'forks',

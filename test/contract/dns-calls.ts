@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { systemClock } from '../../src/clock.ts';
 import type { DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../../src/core/provider.ts';
 import { fly } from '../../src/dns/flight.ts';
@@ -7,6 +8,7 @@ import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
 import { hastyClock } from '../support/plugin-context.ts';
 
 const never = new AbortController().signal;
+setMaxListeners(0, never);
 
 /**
  * As the engine does, by the engine's own parts: never more at once than the traits allow, again after haste and

@@ -3,7 +3,9 @@ import type { DnsProviderDefinition } from '../../src/plugin/define.ts';
 import { createPluginContext, hastyClock } from '../support/plugin-context.ts';
 import { type Front, startVendor, type VendorOptions, type VendorServer } from '../support/vendors/server.ts';
 import type { VendorZone } from '../support/vendors/world.ts';
-import { describeProvider, type Part, type ProviderUnderTest, type Subject } from './dns-provider.ts';
+import type { RrSet } from '../support/zone-store.ts';
+import { describeProvider } from './dns-provider.ts';
+import type { LargeAccount, Part, ProviderUnderTest, Subject } from './subject.ts';
 
 /** A provider and the stand-in for its vendor. */
 export interface VendorCase {
@@ -21,6 +23,8 @@ export interface VendorCase {
   /** What a request that the account has no right to is told as; default `provider.forbidden`. */
   readonly rightsCode?: string | undefined;
   readonly server?: VendorOptions | undefined;
+  /** `npm test` runs the slow points as well: for one provider of each write model. */
+  readonly slow?: boolean | undefined;
   /** Parts of the suite that this vendor cannot have, each with the reason. */
   readonly notApplicable?: Readonly<Partial<Record<Part, string>>> | undefined;
 }
@@ -43,11 +47,9 @@ function subjectOf(vendor: VendorCase): Subject {
   const { traits } = vendor.definition;
   return {
     traits,
+    slow: vendor.slow,
     setup: () => setup(vendor),
     notApplicable: {
-      ...(traits.propagation.signal !== 'api' && {
-        isPublished: 'the API does not tell when a change is served (trait propagation.signal)',
-      }),
       ...(vendor.wrongOptions === undefined && { withWrongCredentials: 'it has no credentials' }),
       ...vendor.notApplicable,
     },
@@ -59,7 +61,8 @@ async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
   const { traits } = definition;
   const minTtl = traits.ttl.min;
   const publishDelayMs = traits.propagation.signal === 'api' ? 200 : 0;
-  const server = await startVendor(vendor.front, { minTtl, publishDelayMs, ...vendor.server });
+  const records = standing('example.test');
+  const server = await startVendor(vendor.front, { minTtl, publishDelayMs, records, ...vendor.server });
   const { store, zones } = server.world;
   const zoneRef = vendor.zoneRef ?? (({ name, id }: VendorZone): ZoneRef => ({ name, id }));
   const [first = { name: '', id: '', number: 0 }] = zones;
@@ -102,8 +105,68 @@ async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
     loseAnswerOnce: server.loseNext,
     hangOnce: server.hangNext,
     ttl: async (name) => setOf(name)?.ttl,
+    large: () => openLarge(vendor),
+    dns: `${server.dns.address}:${server.dns.port}`,
+    aliases,
     ...(traits.propagation.signal === 'api' && {
       isPublished: async (name, value) => store.published(name, 'TXT')?.values.includes(value) === true,
     }),
+  };
+}
+
+const aliases = {
+  first: '_acme-challenge.delegated.example.test',
+  end: 'proofs.sub.example.test',
+  loop: '_acme-challenge.loop.example.test',
+};
+
+/** What the zone has before anybody changes it. */
+function standing(zone: string): readonly RrSet[] {
+  const set = (label: string, type: RrSet['type'], value: string): RrSet => {
+    return { name: `${label}.${zone}`, type, ttl: 300, values: [value] };
+  };
+  return [
+    set('_acme-challenge.delegated', 'CNAME', `second.${zone}`),
+    set('second', 'CNAME', `third.${zone}`),
+    set('third', 'CNAME', `proofs.sub.${zone}`),
+    set('_acme-challenge.loop', 'CNAME', `back.${zone}`),
+    set('back', 'CNAME', `_acme-challenge.loop.${zone}`),
+    set('_acme-challenge.foreign', 'A', '192.0.2.1'),
+    set('www', 'A', '192.0.2.2'),
+  ];
+}
+
+/** Names of zones that begin and end alike. The one that is changed comes last, and so does what is looked for in it. */
+async function openLarge(vendor: VendorCase): Promise<LargeAccount> {
+  const zones = [
+    'large.example.test',
+    'zone-1.test',
+    ...Array.from({ length: 115 }, (_, index) => `zone-${index + 2}.test`),
+    'xexample.test',
+    'large.test',
+    'example.test',
+  ];
+  const values = 1500;
+  const records = Array.from({ length: values }, (_, index) => ({
+    name: `_acme-challenge.host-${index}.example.test`,
+    type: 'TXT' as const,
+    ttl: 3600,
+    values: [`text ${index}`],
+  }));
+  const minTtl = vendor.definition.traits.ttl.min;
+  const server = await startVendor(vendor.front, { minTtl, ...vendor.server, zones, records });
+  const last = server.world.zones.at(-1) ?? { name: '', id: '', number: 0 };
+  return {
+    provider: await providerAt(vendor, server),
+    zone: vendor.zoneRef?.(last) ?? { name: last.name, id: last.id },
+    held: ['zone-11.test', 'zone-1.test', 'xexample.test', 'large.example.test', 'example.test'].map(
+      (zone) => ({
+        name: `_acme-challenge.www.${zone}`,
+        zone,
+      }),
+    ),
+    values,
+    txt: async (name) => server.world.store.txt(name),
+    stop: server.stop,
   };
 }

@@ -2,7 +2,8 @@ import { describe } from 'vitest';
 import { challtestsrv } from '../../providers/challtestsrv.ts';
 import { systemClock } from '../../src/clock.ts';
 import { query } from '../../src/dns/wire.ts';
-import { describeProvider, type ProviderUnderTest } from '../contract/dns-provider.ts';
+import { describeProvider } from '../contract/dns-provider.ts';
+import type { ProviderUnderTest } from '../contract/subject.ts';
 import { hasServer } from '../support/fetch/index.ts';
 import { startChalltestsrv } from '../support/pebble.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
@@ -16,7 +17,13 @@ describe.skipIf(!hasServer('pebble-challtestsrv'))("with Pebble's challenge test
       missing: 'it has no zones',
       withWrongCredentials: 'it has no credentials',
       refused: 'it takes every name',
+      calls: 'it does not count them',
+      denyRights: 'it has no credentials',
       throttleOnce: 'it has no limits',
+      failOnce: 'it always answers',
+      large: 'it has no zones',
+      dns: 'it has no zones, and its DNS server no SOA',
+      aliases: 'it has no zones',
       loseAnswerOnce: 'it always answers',
       hangOnce: 'it always answers',
       ttl: 'it keeps no TTLs',

@@ -7,6 +7,7 @@ const vendor = {
   front: cloudflareFront,
   options: { apiToken: token },
   wrongOptions: { apiToken: 'wrong-token' },
+  slow: true,
 };
 
 describeVendor(vendor);

@@ -8,6 +8,7 @@ const vendor = {
   options: { token },
   wrongOptions: { token: 'wrong-token' },
   zoneRef: ({ name }: { name: string }) => ({ name }),
+  slow: true,
 };
 
 describeVendor(vendor);

@@ -2,7 +2,8 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { exec } from '../../providers/exec.ts';
-import { describeProvider, type ProviderUnderTest } from '../contract/dns-provider.ts';
+import { describeProvider } from '../contract/dns-provider.ts';
+import type { ProviderUnderTest } from '../contract/subject.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import { until } from '../support/process.ts';
 import { testFolder } from '../support/run-folder.ts';
@@ -36,9 +37,13 @@ describeProvider('exec', {
     missing: 'its protocol knows no zones',
     withWrongCredentials: 'its protocol does not tell why a program failed',
     refused: 'it makes one change a call',
+    denyRights: 'its protocol does not tell why a program failed',
     throttleOnce: 'its protocol does not tell why a program failed',
+    failOnce: 'its protocol does not tell why a program failed',
     ttl: 'its protocol has no TTLs',
-    isPublished: 'its protocol does not tell',
+    large: 'its protocol cannot list',
+    dns: 'no DNS server stands behind the program',
+    aliases: 'no DNS server stands behind the program',
   },
 });
 

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { route53 } from '../../providers/route53.ts';
 import { systemClock } from '../../src/clock.ts';
 import { query } from '../../src/dns/wire.ts';
-import { describeProvider, type ProviderUnderTest } from '../contract/dns-provider.ts';
+import { describeProvider } from '../contract/dns-provider.ts';
+import type { LargeAccount, ProviderUnderTest } from '../contract/subject.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import { until } from '../support/process.ts';
 import { type Route53, type Route53Options, startRoute53 } from '../support/route53.ts';
@@ -196,7 +197,17 @@ async function create(emulator: Route53, more: object = {}, context = createPlug
 }
 
 async function setup(): Promise<ProviderUnderTest> {
-  const emulator = await startRoute53({ zones, insyncMs: 300 });
+  const alias = (name: string, target: string) =>
+    ({ name: `${name}.example.test`, type: 'CNAME', ttl: 60, values: [`${target}.example.test`] }) as const;
+  const records = [
+    alias('_acme-challenge.delegated', 'second'),
+    alias('second', 'third'),
+    alias('third', 'proofs.sub'),
+    alias('_acme-challenge.loop', 'back'),
+    alias('back', '_acme-challenge.loop'),
+  ];
+  const own = zones.map((one) => (one === zone ? { ...zone, records } : one));
+  const emulator = await startRoute53({ zones: own, insyncMs: 300 });
   const { zoneStore, calls, dnsAddress } = emulator;
   const [provider, again] = [await create(emulator), await create(emulator)];
   const wrong = await create(emulator, { accessKeyId: 'AKIDWRONG' });
@@ -220,14 +231,52 @@ async function setup(): Promise<ProviderUnderTest> {
     withWrongCredentials: () => wrong,
     calls: () => Object.values(calls).reduce((sum, count) => sum + count, 0),
     refused: { ...add, name: '_acme-challenge.elsewhere.test' },
+    denyRights() {
+      emulator.inject({ operation: 'list', status: 403, code: 'AccessDenied' });
+      return { code: 'provider.forbidden', restore: () => {} };
+    },
+    failOnce: () => emulator.inject({ operation: 'change', status: 503, code: 'ServiceUnavailable' }),
     throttleOnce: () => emulator.inject({ operation: 'change', status: 400, code: 'Throttling' }),
     loseAnswerOnce: () => emulator.inject({ operation: 'change', ...lose }),
     hangOnce: () => emulator.hold('change'),
+    large: openLarge,
+    dns: `${dnsAddress.address}:${dnsAddress.port}`,
+    aliases: {
+      first: '_acme-challenge.delegated.example.test',
+      end: 'proofs.sub.example.test',
+      loop: '_acme-challenge.loop.example.test',
+    },
     ttl: async (name) => zoneStore.held(zone.name).find((set) => set.name === name)?.ttl,
     async isPublished(name, value) {
       const options = { clock: systemClock, signal };
       const { answers } = await query(dnsAddress, { name, type: 'TXT' }, options);
       return answers.some((record) => record.type === 'TXT' && record.value === value);
     },
+  };
+}
+
+async function openLarge(): Promise<LargeAccount> {
+  const values = 1500;
+  const records = Array.from({ length: values }, (_, index) => ({
+    name: `_acme-challenge.host-${index}.zone-99.test`,
+    type: 'TXT' as const,
+    ttl: 60,
+    values: [`text ${index}`],
+  }));
+  const last = { name: 'zone-99.test', id: 'ZLAST' };
+  const others = Array.from({ length: 120 }, (_, index) => ({ name: `zone-${index}.test` }));
+  const emulator = await startRoute53({
+    zones: [...others.filter(({ name }) => name !== last.name), { ...last, records }],
+  });
+  return {
+    provider: await create(emulator),
+    zone: last,
+    held: [last.name, 'zone-9.test', 'zone-119.test'].map((name) => ({
+      name: `_acme-challenge.www.${name}`,
+      zone: name,
+    })),
+    values,
+    txt: async (name) => emulator.zoneStore.txt(name),
+    stop: emulator.stop,
   };
 }

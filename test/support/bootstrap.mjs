@@ -1,5 +1,9 @@
 // Runs before anything is installed: needs nothing but Node. Each step is skipped when its result is there already.
 //   node test/support/bootstrap.mjs build | test [vitest arguments] | demo [arguments] | bench NAME [arguments]
+=======
+//   node test/support/bootstrap.mjs test [vitest arguments] | demo [arguments] | bench NAME [arguments] |
+//     conformance [vitest arguments]
+>>>>>>> 86a1cbf (test(contract): the points that every DNS provider is held to, and the matrix that npm run conformance writes)
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -41,6 +45,15 @@ const tasks = {
     command: (args) => [join(root, 'dist/test/demo/main.js'), ...args],
   },
   bench: { servers: ['redis', 'pebble'], command: benchCommand },
+  conformance: {
+    servers: [],
+    environment: { ACME_AGENT_CONFORMANCE: '1' },
+    command: (args) => [
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      ...(args.length === 0 ? ['test/providers', '--exclude', 'test/providers/readme.test.ts'] : args),
+    ],
+  },
 };
 
 try {
@@ -55,7 +68,9 @@ try {
     await fetchServers(task.servers);
     turns.enter(name === 'test' ? 'npm test' : `npm run ${name}`);
   });
-  if (task.command !== undefined) process.exitCode = await run(process.execPath, task.command(args));
+<<<<<<< HEAD
+  if (task.command !== undefined) process.exitCode = await run(process.execPath, task.command(args)); |
+//     conformance [vitest arguments]
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   if (stoppedBy === undefined) say(error.message);

@@ -43,14 +43,18 @@ interface Row {
   readonly required: boolean;
 }
 
-/** `providers/README.md`, from the definitions. */
-export function renderProviders(definitions: readonly DnsProviderDefinition<unknown>[]): string {
+/** `providers/README.md`, from the definitions and the matrix of the last conformance run. */
+export function renderProviders(
+  definitions: readonly DnsProviderDefinition<unknown>[],
+  matrix: string,
+): string {
   const contents = definitions.map(({ name, title }) => `- [\`${name}\`](#${name}) — ${title}`);
   return [
     '# DNS providers',
-    'Written from the definitions in this folder: change those, then run `npx vitest run test/providers/readme.test.ts -u`. How to add one: `src/README.md`.',
+    'Written from the definitions in this folder: change those, then run `npm run conformance -- test/providers/NAME.test.ts`. How to add one: `src/README.md`.',
     contents.join('\n'),
     ...definitions.map(renderProvider),
+    matrix,
   ]
     .join('\n\n')
     .concat('\n');
@@ -79,9 +83,9 @@ function renderProvider(definition: DnsProviderDefinition<unknown>): string {
 }
 
 /** With columns of even width, as the formatter wants them. */
-function renderTable([head = [], ...body]: readonly (readonly string[])[]): string {
+export function renderTable([head = [], ...body]: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) =>
-    Math.max(cell.length, ...body.map((row) => row[column]?.length ?? 0)),
+    Math.max(3, cell.length, ...body.map((row) => row[column]?.length ?? 0)),
   );
   const line = (row: readonly string[]) =>
     `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
