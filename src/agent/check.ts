@@ -6,6 +6,7 @@ import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import { inTime } from '../core/wait.ts';
 import { createLog } from '../log.ts';
+import { createMetrics } from '../metrics.ts';
 import { counted } from '../operations/words.ts';
 import { type CheckItem, failed, items, passed, type Said } from './check-item.ts';
 import { checkListeners } from './check-listeners.ts';
@@ -22,11 +23,9 @@ const checkMs = 20_000;
  * nothing. Never rejects.
  */
 export async function checkAgent(loaded: LoadedConfig): Promise<readonly CheckItem[]> {
-  const needs = {
-    clock: systemClock,
-    log: createLog({ level: 'error' }),
-    environment: readEnvironment(),
-  };
+  const clock = systemClock;
+  const log = createLog({ level: 'error' });
+  const needs = { clock, log, metrics: createMetrics({ clock, log }), environment: readEnvironment() };
   const { path, config, domains, settings } = loaded;
   const counts = [counted(domains.length, 'domain'), counted(settings.issuers.length, 'issuer')];
   const file = passed('configuration', `${path}, ${counts.join(', ')}`);

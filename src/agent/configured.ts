@@ -31,7 +31,7 @@ export interface Configured extends Plugins {
 
 export type ConfiguredNeeds = Pick<
   Ports,
-  'accounts' | 'locks' | 'buckets' | 'journal' | 'tokens' | 'tlsAnswers' | 'clock' | 'log'
+  'accounts' | 'locks' | 'buckets' | 'journal' | 'tokens' | 'tlsAnswers' | 'metrics' | 'clock' | 'log'
 > & {
   readonly environment: Environment;
   readonly pluginState: (owner: string) => PluginState;

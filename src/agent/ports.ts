@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
 import { fanOutId } from '../core/notice/notify.ts';
-import type { Change, Clock, Jobs, Log, Ports } from '../core/ports.ts';
+import type { Change, Clock, Jobs, Log, Metrics, Ports } from '../core/ports.ts';
 import { secret } from '../core/secret.ts';
 import type { Settings } from '../core/types.ts';
 import type { Store } from '../store/index.ts';
@@ -24,6 +24,7 @@ export interface PortsNeeds {
   readonly store: Store;
   readonly jobs: Jobs;
   readonly environment: Environment;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,19 +35,22 @@ const fanOutMs = 250;
 const retireMs = 15 * 60_000;
 
 export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Promise<AgentPorts> {
-  const { store, jobs, environment, clock, log } = needs;
+  const { store, jobs, environment, metrics, clock, log } = needs;
   const pluginState = (owner: string) => ({
     get: async (key: string) => (await store.pluginStates.get(owner, key))?.reveal(),
     set: (key: string, value: string) => store.pluginStates.set(owner, key, secret(value)),
   });
-  const prepare = (from: LoadedConfig) => configure(from, { ...store, environment, pluginState, clock, log });
+  const prepare = (from: LoadedConfig) =>
+    configure(from, { ...store, environment, pluginState, metrics, clock, log });
   let configured = await prepare(loaded);
   const retired = new Set<Configured>();
   const fanOut = createFanOut(jobs, { clock, log });
 
   async function commit(change: Change): Promise<void> {
+    const { events = [] } = change;
     await store.changes.commit(change);
-    if ((change.events ?? []).length > 0) fanOut.soon();
+    for (const { type } of events) metrics.count('events_total', { type });
+    if (events.length > 0) fanOut.soon();
   }
 
   function use(next: Configured): void {
@@ -63,6 +67,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     ...store,
     changes: { commit },
     jobs,
+    metrics,
     clock,
     log,
     pki: createPki(),

@@ -8,12 +8,16 @@ import { dueIndexChore } from '../core/renewal/due-index.ts';
 import { inTime } from '../core/wait.ts';
 import { adoptFile } from '../core/wishes/file-wishes.ts';
 import { tryPort } from '../edge/listen.ts';
+import { createMetricsListener, type MetricsListener, metricsPurpose } from '../edge/metrics.ts';
 import { port80Purpose } from '../edge/port80.ts';
 import { tlsAlpnPurpose } from '../edge/tls-alpn.ts';
 import { createLog } from '../log.ts';
+import { createMetrics } from '../metrics.ts';
 import { nameAgent } from './agent-id.ts';
 import { createAgreement } from './agreement.ts';
+import { placeOf } from './check-listeners.ts';
 import { prepareDataDir, tryDataDir } from './data-dir.ts';
+import { addGauges } from './gauges.ts';
 import { isEmbedded, type OpenNeeds, openOwnStore, tryOwnStore } from './open.ts';
 import { type AgentPorts, createPorts } from './ports.ts';
 import { createReload } from './reload.ts';
@@ -61,8 +65,12 @@ export async function startAgent(loaded: LoadedConfig, options: StartOptions = {
     const connect = () => store.createConnection('fail');
     const queues = createQueues({ connect, prefix: store.queuePrefix, log });
     keep({ stop: () => queues.close() });
-    const ports = await createPorts(loaded, { store, jobs: queues, environment, clock, log });
+    const metrics = createMetrics({ clock, log });
+    const ports = await createPorts(loaded, { store, jobs: queues, environment, metrics, clock, log });
     keep({ stop: () => ports.close() });
+    addGauges(metrics, { ...ports, queues });
+    const readings = await listenForReaders(loaded, { text: metrics.text, log });
+    if (readings !== undefined) keep({ stop: () => readings.close() });
     const { ping, address } = store;
     keep(watchStore({ ping, address, notifiers: () => ports.notifiers, clock, log }));
     const work = await startRoles({ roles, store, queues, ports, keep });
@@ -85,9 +93,21 @@ async function preflight(loaded: LoadedConfig, roles: readonly string[], needs: 
   const { config } = loaded;
   await tryDataDir(config.dataDir);
   await tryOwnStore(loaded, { ...needs, log: createLog({ level: 'error' }) });
+  if (config.metrics !== undefined) await tryPort(placeOf(config.metrics), metricsPurpose);
   if (!roles.includes('edge')) return;
   await tryPort(config.http01, port80Purpose);
   if (config.tlsAlpn01 !== undefined) await tryPort(config.tlsAlpn01, tlsAlpnPurpose);
+}
+
+/** Where the file wants it. */
+async function listenForReaders(
+  { config: { metrics: endpoint } }: LoadedConfig,
+  needs: Parameters<typeof createMetricsListener>[1],
+): Promise<MetricsListener | undefined> {
+  if (endpoint === undefined) return undefined;
+  const listener = createMetricsListener(placeOf(endpoint), needs);
+  await listener.listen();
+  return listener;
 }
 
 /** In a store that begins anew the targets are read once, before anything works: what they still have is not ordered. */

@@ -21,6 +21,8 @@ export interface Config {
   readonly doh?: readonly string[] | undefined;
   readonly network: { readonly allowPrivate: readonly string[]; readonly proxyUrl?: ProxyUrl | undefined };
   readonly roles: readonly ('scheduler' | 'worker' | 'edge')[];
+  /** Where `/metrics` is answered, on a loopback address; absent: nowhere. */
+  readonly metrics?: Endpoint | undefined;
   /** Jobs at a time, by queue. */
   readonly concurrency: Readonly<Record<'commands' | 'issuance' | 'deploy' | 'notify' | 'upkeep', number>>;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };

@@ -111,6 +111,7 @@ function readConfig(part: FilePart, around: Around): Config {
     doh: part.doh,
     network: { allowPrivate, proxyUrl: proxy },
     roles: part.roles,
+    metrics: part.metrics?.listen,
     concurrency: part.concurrency,
     log: part.log,
   };

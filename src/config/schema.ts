@@ -42,6 +42,11 @@ const endpoint = z.union([
   z.strictObject({ host: text, port }),
 ]);
 
+/** Without a password, so for this machine alone. */
+const loopback = endpoint.refine(({ host }) => isLoopback(host), {
+  error: 'must be a loopback address with a port, like 127.0.0.1:9464: whoever reaches it can read it',
+});
+
 /** File names; `servername` where the server's certificate is not for the name or address it is reached by. */
 const redisTls = z
   .strictObject({
@@ -168,6 +173,7 @@ export const file = z.strictObject({
       upkeep: z.int().min(1).max(16).default(2),
     })
     .prefault({}),
+  metrics: z.strictObject({ listen: loopback }).optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
   domains: z.array(z.unknown()).default([]),
 });
@@ -266,6 +272,10 @@ function isProxyUrl(written: string): boolean {
 
 function isAddress(written: string): boolean {
   return isIP(written) !== 0;
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 function isServer(written: string): boolean {

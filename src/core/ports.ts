@@ -4,6 +4,7 @@
  */
 
 import type { AgentError, ErrorCode } from './errors.ts';
+import type { MetricLabels, MetricName } from './metrics.ts';
 import type { Secret } from './secret.ts';
 import type {
   BucketTake,
@@ -45,6 +46,13 @@ export interface Log {
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
   child(facts: object): Log;
+}
+
+/** Counts what this process does, for monitoring. Never throws, and costs next to nothing. */
+export interface Metrics {
+  /** `by`: default 1. */
+  count<Name extends MetricName<'counter'>>(name: Name, labels: MetricLabels<Name>, by?: number): void;
+  observe<Name extends MetricName<'histogram'>>(name: Name, labels: MetricLabels<Name>, value: number): void;
 }
 
 /** What is wanted: domains, hosts and groups. Written through `changes`. */
@@ -805,6 +813,7 @@ export interface Ports {
   readonly solvers: Solvers;
   readonly deployers: Deployers;
   readonly notifiers: Notifiers;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -41,8 +41,12 @@ export function createAddition({
   journal,
   engine,
   zones,
+  metrics,
   clock,
-}: Pick<Ports, 'journal' | 'clock'> & { readonly engine: Engine; readonly zones: Zones }): Addition {
+}: Pick<Ports, 'journal' | 'metrics' | 'clock'> & {
+  readonly engine: Engine;
+  readonly zones: Zones;
+}): Addition {
   /** Adds of this process whose outcome nobody has heard yet, by entry id. */
   const underway = new Map<string, { readonly landed: Promise<void>; readonly until: Instant }>();
 
@@ -90,11 +94,18 @@ export function createAddition({
 
   function start(entry: JournalEntry): Promise<void> {
     for (const [id, { until }] of underway) if (until < clock.now()) underway.delete(id);
-    const landed = engine.add(entry).catch((error: unknown) => {
-      const { account, zone, name } = entry;
-      zones.forget({ account, zone: { name: zone }, name });
-      throw error;
-    });
+    const { account, zone, name } = entry;
+    const since = clock.now();
+    const landed = engine
+      .add(entry)
+      .then(() => {
+        const waitedMs = clock.now() - since;
+        metrics.observe('dns_wait_seconds', { account, for: 'accepted' }, waitedMs / 1000);
+      })
+      .catch((error: unknown) => {
+        zones.forget({ account, zone: { name: zone }, name });
+        throw error;
+      });
     // Heard by `ready`, or by nobody when the order ended first.
     landed.catch(() => {});
     underway.set(entry.id, { landed, until: entry.leaseUntil });

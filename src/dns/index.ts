@@ -16,6 +16,7 @@ import { createPropagation } from './propagation.ts';
 import { createReadiness } from './readiness.ts';
 import { createRemoval, type Recovery } from './removal.ts';
 import { createResolver } from './resolver.ts';
+import { createThrottle } from './throttle.ts';
 import { createVendor } from './vendor.ts';
 import { createVendorWord, type Shown } from './vendor-word.ts';
 import { createZones } from './zone.ts';
@@ -59,7 +60,7 @@ export interface DnsConfig {
   readonly doh?: readonly string[] | undefined;
 }
 
-export interface DnsNeeds extends Pick<Ports, 'journal' | 'locks' | 'buckets' | 'clock' | 'log'> {
+export interface DnsNeeds extends Pick<Ports, 'journal' | 'locks' | 'buckets' | 'metrics' | 'clock' | 'log'> {
   readonly http: Pick<Http, 'request'>;
   /** By owner: keeps what is learned of zones. */
   readonly pluginState: (owner: string) => PluginState;
@@ -96,19 +97,21 @@ type Parts = ReturnType<typeof assemble>;
 
 /** `closing` ends what is shared by several callers. */
 function assemble(config: DnsConfig, needs: DnsNeeds, closing: AbortSignal) {
-  const { journal, clock, log, http } = needs;
+  const { journal, metrics, clock, log, http } = needs;
+  const memory = needs.pluginState(memoryOwner);
   const accounts = createAccounts(config.accounts);
   const resolver = createResolver({ servers: config.resolvers }, needs);
-  const limits = createLimits(needs);
-  const vendor = createVendor({ limits, clock, log });
+  const throttle = createThrottle({ memory, clock, log });
+  const limits = createLimits({ ...needs, throttle });
+  const vendor = createVendor({ limits, metrics, clock, log });
   const zones = createZones({ accounts, resolver, vendor, clock, closing });
   const authoritative = createAuthoritative({ resolver, clock, closing });
   const vendorWord = createVendorWord({ limits, vendor, clock, closing });
-  const learned = createLearned({ memory: needs.pluginState(memoryOwner), clock, log });
+  const learned = createLearned({ memory, clock, log });
   const doh = createDoh(config.doh ?? publicDohUrls, { http, log });
-  const propagation = createPropagation({ authoritative, vendorWord, learned, doh, clock, log });
+  const propagation = createPropagation({ authoritative, vendorWord, learned, doh, metrics, clock, log });
   const engine = createEngine({ ...needs, accounts, vendor, closing });
-  const addition = createAddition({ journal, engine, zones, clock });
+  const addition = createAddition({ journal, engine, zones, metrics, clock });
   const readiness = createReadiness({ journal, accounts, addition, propagation, clock });
   const removal = createRemoval({ journal, engine, clock, log });
   return { accounts, vendor, zones, engine, learned, addition, readiness, removal };
@@ -121,7 +124,7 @@ async function check(
 ): Promise<void> {
   const account = accounts.get(name);
   const { provider } = account;
-  const call = { account: name, changes: 0, rate: provider.traits.rate };
+  const call = { account: name, changes: 0, rate: provider.traits.rate, for: 'check' as const };
   await vendor.call(call, async (callSignal) => provider.check?.(callSignal), signal);
   for (const zone of account.zones) await zones.declared(account, zone, signal);
 }

@@ -16,7 +16,7 @@ export interface Propagation {
   shown(entry: JournalEntry, account: DnsAccount, signal: AbortSignal): Promise<Shown>;
 }
 
-export interface PropagationNeeds extends Pick<Ports, 'clock' | 'log'> {
+export interface PropagationNeeds extends Pick<Ports, 'metrics' | 'clock' | 'log'> {
   readonly authoritative: Authoritative;
   readonly vendorWord: VendorWord;
   readonly learned: Learned;
@@ -31,7 +31,7 @@ type Finding = Exclude<Shown, true> | 'seen' | 'assumed';
 const hiddenTimes = 3;
 
 export function createPropagation(needs: PropagationNeeds): Propagation {
-  const { clock, learned, vendorWord } = needs;
+  const { clock, learned, metrics, vendorWord } = needs;
 
   async function find(entry: JournalEntry, account: DnsAccount, signal: AbortSignal): Promise<Finding> {
     const { signal: sign, typicalMs } = account.provider.traits.propagation;
@@ -54,7 +54,10 @@ export function createPropagation(needs: PropagationNeeds): Propagation {
       if (clock.now() < soonestAt) return { checkAgainAt: soonestAt };
       const finding = await find(entry, account, signal);
       if (finding !== 'assumed') await learned.looked(entry, finding === 'seen');
-      return finding === 'seen' || finding === 'assumed' || finding;
+      if (finding !== 'seen' && finding !== 'assumed') return finding;
+      const waitedMs = clock.now() - since(entry);
+      metrics.observe('dns_wait_seconds', { account: entry.account, for: 'live' }, waitedMs / 1000);
+      return true;
     },
   };
 }

@@ -1,5 +1,6 @@
-import { AgentError } from '../core/errors.ts';
+import { AgentError, isAgentError, toAgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
 import type { Addition } from './addition.ts';
 import type { Propagation } from './propagation.ts';
@@ -10,10 +11,10 @@ export interface Readiness {
   ready(id: string, signal: AbortSignal): Promise<Shown>;
 }
 
-/** Whoever has the place keeps it until the CA has judged. */
-const longestRoomWaitMs = 3_600_000;
-const shortestRoomPauseMs = 1000;
-const longestRoomPauseMs = 30_000;
+/** For room at a name, which whoever has it keeps until the CA has judged, and for a vendor that wants to be left alone. */
+const longestWaitMs = 3_600_000;
+const shortestPauseMs = 1000;
+const longestPauseMs = 30_000;
 
 export function createReadiness({
   journal,
@@ -28,11 +29,26 @@ export function createReadiness({
 }): Readiness {
   async function ready(id: string, signal: AbortSignal): Promise<Shown> {
     const before = await wanted(id);
-    if (before.state === 'intent' && !(await addition.hasLanded(before, signal)))
-      return { checkAgainAt: clock.now() };
+    const wait = before.state === 'intent' ? await untilLanded(before, signal) : undefined;
+    if (wait !== undefined) return wait;
     const entry = await wanted(id);
     const account = accounts.get(entry.account);
     return entry.state === 'intent' ? waitForRoom(entry, account) : propagation.shown(entry, account, signal);
+  }
+
+  /** undefined: it is with the vendor, or has found no room. */
+  async function untilLanded(
+    entry: JournalEntry,
+    signal: AbortSignal,
+  ): Promise<Exclude<Shown, true> | undefined> {
+    try {
+      return (await addition.hasLanded(entry, signal)) ? undefined : { checkAgainAt: clock.now() };
+    } catch (error) {
+      const { retryAt } = toAgentError(error);
+      const isPatient = retryAt !== undefined && retryAt < lastInstant(entry);
+      if (!isAgentError(error, 'provider.throttled') || !isPatient) throw error;
+      return { checkAgainAt: Math.max(retryAt, clock.now() + shortestPauseMs) };
+    }
   }
 
   async function wanted(id: string): Promise<JournalEntry> {
@@ -48,9 +64,9 @@ export function createReadiness({
     const now = clock.now();
     const { maxValuesPerName } = provider.traits;
     const age = now - entry.createdAt;
-    if (now < Math.min(entry.leaseUntil, entry.createdAt + longestRoomWaitMs))
+    if (now < lastInstant(entry))
       return {
-        checkAgainAt: now + Math.min(Math.max(shortestRoomPauseMs, Math.round(age / 3)), longestRoomPauseMs),
+        checkAgainAt: now + Math.min(Math.max(shortestPauseMs, Math.round(age / 3)), longestPauseMs),
       };
     throw new AgentError(
       'dns.propagation',
@@ -60,4 +76,9 @@ export function createReadiness({
   }
 
   return { ready };
+}
+
+/** Beyond it nothing is waited for before the value is with the vendor. */
+function lastInstant({ leaseUntil, createdAt }: JournalEntry): Instant {
+  return Math.min(leaseUntil, createdAt + longestWaitMs);
 }

@@ -7,7 +7,7 @@ import { fly } from './flight.ts';
 import { planFlight, recordFlight } from './journal.ts';
 import type { Vendor } from './vendor.ts';
 
-export interface RoundNeeds extends Pick<Ports, 'journal' | 'locks' | 'clock' | 'log'> {
+export interface RoundNeeds extends Pick<Ports, 'journal' | 'locks' | 'metrics' | 'clock' | 'log'> {
   readonly accounts: DnsAccounts;
   readonly vendor: Vendor;
   readonly closing: AbortSignal;
@@ -89,19 +89,20 @@ async function flight(
 async function flyAll(
   { account: { name, provider }, zone }: Runway,
   changes: readonly TxtChange[],
-  { vendor, clock, closing, lockSignal }: RoundNeeds & { readonly lockSignal: AbortSignal },
+  { vendor, metrics, clock, closing, lockSignal }: RoundNeeds & { readonly lockSignal: AbortSignal },
 ): ReturnType<typeof fly> {
   const { batch, rate } = provider.traits;
   const signals = [lockSignal, closing];
   const deadline = createDeadline(longestFlightMs, `changing the zone ${zone.name}`, { clock, signals });
   try {
-    return await fly(changes, batch, (chunk) =>
-      vendor.call(
-        { account: name, zone: zone.name, changes: chunk.length, rate },
+    return await fly(changes, batch, (chunk) => {
+      metrics.observe('dns_call_changes', { account: name }, chunk.length);
+      return vendor.call(
+        { account: name, zone: zone.name, changes: chunk.length, rate, for: 'apply' },
         (signal) => provider.apply(zone, chunk, signal),
         deadline.signal,
-      ),
-    );
+      );
+    });
   } finally {
     deadline.end();
   }

@@ -39,12 +39,11 @@ export function createVendorWord({
     entry: JournalEntry,
     { account: { name, provider }, ticket }: { readonly account: DnsAccount; readonly ticket: string },
   ): Promise<Fresh<Shown>> {
-    const call = { account: name, zone: entry.zone, changes: 0 };
-    const admitted = await limits.tryAdmit(call, provider.traits.rate);
+    const call = { account: name, zone: entry.zone, changes: 0, rate: provider.traits.rate };
+    const admitted = await limits.tryAdmit(call);
     if (admitted !== true) return notBefore(admitted.readyAt);
-    // Admitted above, without waiting; a second count would be one too many.
     const ask = async (signal: AbortSignal) => provider.live?.(ticket, signal);
-    const live = await vendor.call({ ...call, rate: [] }, ask, closing);
+    const live = await vendor.call({ ...call, for: 'live', isAdmitted: true }, ask, closing);
     if (live === true) return { value: true, ttlMs: liveMs };
     return notBefore(clock.now() + pauseMs(clock.now() - since(entry)));
   }

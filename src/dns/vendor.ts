@@ -1,60 +1,84 @@
 import { type AgentError, toAgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
-import type { ProviderTraits } from '../core/provider.ts';
 import { orAborted } from '../core/wait.ts';
 import { createDeadline } from './deadline.ts';
-import type { Limits, VendorCall } from './limits.ts';
+import { type Limits, longestWaitMs, type VendorCall } from './limits.ts';
+import { createSlots } from './slots.ts';
 
 export interface Vendor {
   /** Makes one call within the vendor's limits and a deadline, again where that makes sense. Rejects with AgentError. */
-  call<T>(
-    call: VendorCall & { readonly rate: ProviderTraits['rate'] },
-    run: (signal: AbortSignal) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T>;
+  call<T>(call: Purpose, run: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+export interface Purpose extends VendorCall {
+  /** apply: changes a zone · find: looks for one · live: asks for a ticket · list: reads records · check: tries the account. */
+  readonly for: 'apply' | 'find' | 'live' | 'list' | 'check';
+  /** It was admitted by the limits, and counted, for its first attempt. */
+  readonly isAdmitted?: boolean | undefined;
 }
 
 /** Programs of users may sleep inside; nothing sound takes longer. */
 const longestCallMs = 130_000;
 /** A provider that does not heed its signal is then left alone: it must not hold up its zone for ever. */
 const leftAloneMs = longestCallMs + 20_000;
-/** A vendor that asks for more patience than this gets its answer through the ladder of the lineage. */
-const longestThrottleMs = 60_000;
 const attempts = 6;
+const mostAtOnce = 8;
 
 export function createVendor({
   limits,
+  metrics,
   clock,
   log,
-}: Pick<Ports, 'clock' | 'log'> & { readonly limits: Limits }): Vendor {
+}: Pick<Ports, 'metrics' | 'clock' | 'log'> & { readonly limits: Limits }): Vendor {
+  const slots = createSlots(mostAtOnce);
+
   async function once<T>(
-    call: VendorCall,
+    { account, for: purpose }: Purpose,
     run: (signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
-    const what = `the call to DNS account ${call.account}`;
+    const what = `the call to DNS account ${account}`;
+    const leave = await slots.take(account, signal);
     const deadline = createDeadline(longestCallMs, what, { clock, signals: [signal] });
     const last = createDeadline(leftAloneMs, what, { clock, signals: [] });
+    let outcome: string = 'ok';
     try {
       return await orAborted(run(deadline.signal), last.signal);
-    } catch (error) {
-      throw deadline.signal.aborted ? deadline.signal.reason : error;
+    } catch (thrown) {
+      const error = toAgentError(deadline.signal.aborted ? deadline.signal.reason : thrown);
+      outcome = signal.aborted ? 'aborted' : error.code;
+      throw error;
     } finally {
+      leave();
       deadline.end();
       last.end();
+      metrics.count('dns_calls_total', { account, call: purpose, outcome });
     }
+  }
+
+  /** How long to wait before another attempt; undefined: it would not help. Tells a vendor's complaint to all who call it. */
+  async function pauseAfter(error: AgentError, call: Purpose, attempt: number): Promise<number | undefined> {
+    const now = clock.now();
+    const backOff = Math.round(100 * 2 ** attempt * (0.75 + Math.random() / 2));
+    if (error.code !== 'provider.throttled')
+      return attempt < attempts && (error.code === 'provider.conflict' || error.retry === 'soon')
+        ? backOff
+        : undefined;
+    const pauseMs = error.retryAt === undefined ? 10 * backOff : Math.max(0, error.retryAt - now);
+    await limits.refused(call, now + pauseMs);
+    return attempt < attempts && pauseMs <= longestWaitMs ? pauseMs : undefined;
   }
 
   return {
     async call(call, run, signal) {
       for (let attempt = 1; ; attempt++) {
-        await limits.admit(call, call.rate, signal);
+        if (attempt > 1 || call.isAdmitted !== true) await limits.admit(call, signal);
         try {
           return await once(call, run, signal);
         } catch (cause) {
           if (signal.aborted) throw signal.reason;
           const error = toAgentError(cause);
-          const pauseMs = attempt < attempts ? pauseBefore(error, attempt, clock.now()) : undefined;
+          const pauseMs = await pauseAfter(error, call, attempt);
           if (pauseMs === undefined) throw error;
           log.debug({ account: call.account, code: error.code, pauseMs }, 'the DNS vendor is asked again');
           await clock.sleep(pauseMs, signal);
@@ -62,14 +86,4 @@ export function createVendor({
       }
     },
   };
-}
-
-/** undefined: another try would not help. */
-function pauseBefore(error: AgentError, attempt: number, now: number): number | undefined {
-  const backOff = Math.round(100 * 2 ** attempt * (0.75 + Math.random() / 2));
-  if (error.code === 'provider.throttled') {
-    const pauseMs = error.retryAt === undefined ? 10 * backOff : Math.max(0, error.retryAt - now);
-    return pauseMs <= longestThrottleMs ? pauseMs : undefined;
-  }
-  return error.code === 'provider.conflict' || error.retry === 'soon' ? backOff : undefined;
 }

@@ -50,7 +50,7 @@ export function createZoneSearch({ resolver, vendor, clock, closing }: ZoneSearc
   ): Promise<ZoneRef | undefined> {
     const load = async (): Promise<Fresh<ZoneRef | undefined>> => {
       const value = await vendor.call(
-        { account, changes: 0, rate: provider.traits.rate },
+        { account, changes: 0, rate: provider.traits.rate, for: 'find' },
         async (callSignal) => provider.findZone?.(name, callSignal),
         closing,
       );

@@ -7,6 +7,7 @@ import type { LoadedConfig } from '../../src/config/config.ts';
 import { loadConfig, readEnvironment } from '../../src/config/load.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import { createLog } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { configText, writeConfig } from './given.ts';
 
 const load = (text: string) => () => loadConfig(writeConfig(text), {});
@@ -16,7 +17,9 @@ async function running(text: string) {
   const lines: { level: string; msg: string; reasons?: string[] }[] = [];
   const destination = { write: (line: string) => lines.push(JSON.parse(line)) };
   const log = createLog({ level: 'info', destination });
-  const needs = { ...createStoreless(), clock: systemClock, environment: readEnvironment(), log };
+  const clock = systemClock;
+  const metrics = createMetrics({ clock, log });
+  const needs = { ...createStoreless(), metrics, clock, environment: readEnvironment(), log };
   const pluginState = () => ({ get: async () => undefined, set: async () => {} });
   const prepare = (loaded: LoadedConfig) => configure(loaded, { ...needs, pluginState });
   const started = await load(text)();

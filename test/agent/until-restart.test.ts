@@ -29,11 +29,12 @@ masterKey: { file: /etc/other.key }
 redis: { url: 'redis://127.0.0.1:6380' }
 http01: { port: 80 }
 tlsAlpn01: { port: 8443 }
+metrics: { listen: '127.0.0.1:9464' }
 roles: [edge]
 log: { level: warn }
 `;
   const { loaded, running, waiting } = await changed(more);
-  expect(waiting).toEqual(['dataDir', 'masterKey', 'redis', 'http01', 'tlsAlpn01', 'roles']);
+  expect(waiting).toEqual(['dataDir', 'masterKey', 'redis', 'http01', 'tlsAlpn01', 'metrics', 'roles']);
   expect(loaded.config).toEqual({ ...running.config, log: { level: 'warn' } });
   expect(loaded.domains[0]?.domain.name).toBe('b.test');
 });

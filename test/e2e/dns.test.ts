@@ -5,6 +5,7 @@ import type { JournalEntry } from '../../src/core/ports.ts';
 import type { AgentSite } from '../support/agent.ts';
 import { startBind, type TestBind } from '../support/bind.ts';
 import { startPebble } from '../support/pebble.ts';
+import { freePort } from '../support/ports.ts';
 import { until } from '../support/process.ts';
 import { startRedis } from '../support/redis.ts';
 import { type Route53, startRoute53 } from '../support/route53.ts';
@@ -31,19 +32,33 @@ describe('an apex and its wildcard in one order', () => {
     expect(bind.output().match(/adding an RR at '_acme-challenge\.zone\.test' TXT/g)).toHaveLength(2);
   });
 
-  it('by Route 53 leave the zone as it was', async () => {
+  it('by Route 53 leave the zone as it was, and what that took is at /metrics', async () => {
     const route53 = keep(
       await startRoute53({ zones: [{ name: 'zone.test', records: [foreign] }], insyncMs: 300 }),
     );
     const dns = `127.0.0.1:${route53.dnsAddress.port}`;
     const pebble = keep(await startPebble({ dnsServer: dns }));
     const account = route53Account(route53);
-    const site = await zonesSite({ pebble, dns, account, domains: [{ name: 'zone.test' }] });
+    const metrics = await freePort();
+    const config = { metrics: { listen: `127.0.0.1:${metrics}` } };
+    const site = await zonesSite({ pebble, dns, account, domains: [{ name: 'zone.test' }], config });
     const before = route53.zoneStore.held('zone.test');
     await startAndIssue(site);
     await until('the challenges are gone', () => route53.zoneStore.txt(owner).length === 1);
     expect(sorted(route53.zoneStore.held('zone.test'))).toEqual(sorted(before));
     expect(route53.calls).toMatchObject({ change: 2 });
+    const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+    for (const line of [
+      'dns_calls_total{account="zones",call="apply",outcome="ok"} 2',
+      'dns_call_changes_sum{account="zones"} 4',
+      'events_total{type="certificate.issued"} 1',
+      'certificates{state="valid"} 1',
+      'certificates_failing 0',
+      'queue_jobs{queue="issuance",state="active"} 0',
+    ])
+      expect(text).toContain(`\nacme_agent_${line}\n`);
+    expect(text).toMatch(/\nacme_agent_certificate_least_days_left 89\.9/);
+    expect(text).not.toContain('zone.test');
   });
 
   it('by a program of the operator leave the zone as it was', async () => {

@@ -1,8 +1,11 @@
+import { systemClock } from '../../src/clock.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import type { Buckets, Journal, JournalEntry, Lock, Locks, Log } from '../../src/core/ports.ts';
 import type { DnsNeeds } from '../../src/dns/index.ts';
+import { createMetrics, type MetricsRegistry } from '../../src/metrics.ts';
 
 export interface MemoryStore extends Pick<DnsNeeds, 'http' | 'pluginState'> {
+  readonly metrics: MetricsRegistry;
   readonly journal: Journal;
   readonly locks: Locks;
   readonly buckets: Buckets;
@@ -15,6 +18,7 @@ export function createMemoryStore(): MemoryStore {
     journal: createJournal(),
     locks: createLocks(),
     buckets: createBuckets(),
+    metrics: createMetrics({ clock: systemClock, log: createMemoryLog() }),
     pluginState: (owner) => ({
       get: async (key) => states.get(`${owner} ${key}`),
       set: async (key, value) => void states.set(`${owner} ${key}`, value),
@@ -123,7 +127,13 @@ function createBuckets(): Buckets {
     },
     // What only the ledger of the CAs' limits needs is tested on a real store.
     giveBack: async () => {},
-    drain: async () => {},
+    async drain(buckets, until, now) {
+      for (const { key, perSecond, capacity } of buckets) {
+        const level = levels.get(key) ?? { tokens: capacity, at: now };
+        const then = 1 - ((until - now) * perSecond) / 1000;
+        levels.set(key, { tokens: Math.min(level.tokens, then), at: now });
+      }
+    },
     fill: async () => {},
     levels: async (buckets, now) => buckets.map(({ capacity }) => ({ tokens: capacity, readyAt: now })),
   };
