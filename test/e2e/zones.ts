@@ -22,18 +22,24 @@ export interface ZonesOptions {
 
 /** A site whose domains are proven by DNS-01 through one account, deployed to files. */
 export async function zonesSite(options: ZonesOptions): Promise<AgentSite> {
-  const { pebble, proxy, dns, account, domains, config } = options;
   const site = await agentSite({});
-  site.configure({
+  site.configure(zonesConfig(site, options));
+  return site;
+}
+
+export function zonesConfig(
+  { folder }: AgentSite,
+  { pebble, proxy, dns, account, domains, config }: ZonesOptions,
+): object {
+  return {
     issuers: { pebble: issuerAt(pebble, proxy) },
     dnsAccounts: { zones: { nameservers: [dns], ...account } },
     resolvers: [dns],
-    deployTargets: { web: { target: 'files', path: join(site.folder, 'certificates') } },
+    deployTargets: { web: { target: 'files', path: join(folder, 'certificates') } },
     defaults: { dnsAccount: 'zones' },
     domains,
     ...config,
-  });
-  return site;
+  };
 }
 
 /** An account that writes to this BIND with its key. */

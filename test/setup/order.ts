@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that wait or work the longest, the longest first. */
 const longest = [
   'e2e/notices.test.ts',
+  'e2e/dns-crowd.test.ts',
   'e2e/kill-dns.test.ts',
   'e2e/kill-http.test.ts',
   'e2e/drafts.test.ts',

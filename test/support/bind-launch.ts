@@ -5,6 +5,7 @@ import { transferZone } from './axfr.ts';
 import { freePort } from './ports.ts';
 import { accepts, startProcess } from './process.ts';
 import { testFolder } from './run-folder.ts';
+import { recordsIn, zoneFile } from './zone-file.ts';
 
 export interface BindOptions {
   /** Zones it is primary for, without trailing dot. */
@@ -14,6 +15,8 @@ export interface BindOptions {
    * zone that holds its owner. A zone without any gets an address (127.0.0.1) for itself and for `*`.
    */
   readonly records?: readonly string[] | undefined;
+  /** Names at which it refuses all updates. */
+  readonly refused?: readonly string[] | undefined;
   /** Of the TSIG key; default `acme-key`. */
   readonly keyName?: string | undefined;
 }
@@ -41,11 +44,11 @@ export async function launchBind(program: string, options: BindOptions): Promise
   };
   writeFileSync(join(folder, 'root.zone'), zoneFile('', []));
   for (const zone of options.zones) {
-    const records = (options.records ?? []).filter((line) => zoneOf(line, options.zones) === zone);
+    const records = recordsIn(zone, options.zones, options.records ?? []);
     writeFileSync(join(folder, `${zone}.zone`), zoneFile(zone, records));
   }
   const config = join(folder, 'named.conf');
-  writeFileSync(config, configuration({ folder, port, tsig, zones: options.zones }), { mode: 0o600 });
+  writeFileSync(config, configuration({ folder, port, tsig, ...options }), { mode: 0o600 });
   const server = await startProcess({
     name: 'named',
     command: [program, '-n', '1', '-g', '-c', config],
@@ -63,15 +66,15 @@ export async function launchBind(program: string, options: BindOptions): Promise
   };
 }
 
-interface Configuration {
+interface Configuration extends BindOptions {
   readonly folder: string;
   readonly port: number;
   readonly tsig: TestBind['tsig'];
-  readonly zones: readonly string[];
 }
 
-function configuration({ folder, port, tsig, zones }: Configuration): string {
+function configuration({ folder, port, tsig, zones, refused = [] }: Configuration): string {
   const key = `"${tsig.name}."`;
+  const denials = refused.map((name) => `deny ${key} name ${name}. TXT; `).join('');
   return `
 options {
   directory "${folder}";
@@ -94,27 +97,8 @@ zone "." { type primary; file "${folder}/root.zone"; };
 ${zones
   .map(
     (zone) =>
-      `zone "${zone}" { type primary; file "${folder}/${zone}.zone"; update-policy { grant ${key} zonesub TXT; }; };`,
+      `zone "${zone}" { type primary; file "${folder}/${zone}.zone"; update-policy { ${denials}grant ${key} zonesub TXT; }; };`,
   )
   .join('\n')}
 `;
-}
-
-function zoneFile(zone: string, records: readonly string[]): string {
-  const server = zone === '' ? 'ns.invalid.' : `ns1.${zone}.`;
-  const own = records.length > 0 ? records : ['@ IN A 127.0.0.1', '* IN A 127.0.0.1'];
-  return [
-    '$TTL 60',
-    `@ IN SOA ${server} hostmaster.invalid. 1 3600 600 86400 1`,
-    `@ IN NS ${server}`,
-    ...(zone === '' ? ['ns.invalid. IN A 127.0.0.1'] : [`ns1 IN A 127.0.0.1`, ...own]),
-    '',
-  ].join('\n');
-}
-
-function zoneOf(line: string, zones: readonly string[]): string | undefined {
-  const owner = (line.split(/\s+/)[0] ?? '').replace(/\.$/, '').toLowerCase();
-  return zones
-    .filter((zone) => owner === zone || owner.endsWith(`.${zone}`))
-    .sort((a, b) => b.length - a.length)[0];
 }

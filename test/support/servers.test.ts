@@ -6,6 +6,7 @@ import { hasServer } from './fetch/index.ts';
 import { startChalltestsrv, startPebble } from './pebble.ts';
 import { exchange } from './pebble-launch.ts';
 import { freePorts } from './ports.ts';
+import { hasPowerdns, startPowerdns } from './powerdns.ts';
 import { readProcess } from './proc.ts';
 import { startProcess } from './process.ts';
 import { startRedis } from './redis.ts';
@@ -136,6 +137,18 @@ describe.skipIf(!hasServer('named'))('a test BIND', () => {
     expect(await bind.zoneText('b.example.test')).toContain('x.b.example.test 60 TXT "in the sub-zone"');
     expect(await bind.zoneText('example.test')).not.toContain('sub-zone');
     await expect(resolver.resolve4('example.com')).rejects.toThrow();
+  });
+});
+
+describe.skipIf(!hasPowerdns())('a test PowerDNS', () => {
+  it('serves its zones and shows one as text', async () => {
+    const pdns = keep(await startPowerdns({ zones: ['example.test', 'other.test'] }));
+    expect(await resolverAt(pdns.address).resolve4('example.test')).toEqual(['127.0.0.1']);
+    expect(await pdns.zoneText('other.test')).toContain('other.test 60 A 127.0.0.1');
+    const answer = await fetch(`${pdns.apiUrl}/api/v1/servers/localhost/zones`, {
+      headers: { 'x-api-key': pdns.apiKey },
+    });
+    expect(await answer.json()).toMatchObject([{ name: 'example.test.' }, { name: 'other.test.' }]);
   });
 });
 

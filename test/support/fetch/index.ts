@@ -17,7 +17,16 @@ import { findOnPath, isProgram } from './path.ts';
 import { type Recipe, recipes } from './recipes.ts';
 import { run } from './run.ts';
 
-export type ServerProgram = 'redis-server' | 'valkey-server' | 'pebble' | 'pebble-challtestsrv' | 'named';
+export type ServerProgram =
+  | 'redis-server'
+  | 'valkey-server'
+  | 'pebble'
+  | 'pebble-challtestsrv'
+  | 'named'
+  | 'pdns_server'
+  | 'pdnsutil'
+  | 'sqlite3'
+  | 'lego';
 
 /** What a fetch found, in `.cache/servers/manifest.json`. */
 interface Manifest {
@@ -62,7 +71,7 @@ export interface FetchOptions {
  */
 export async function fetchServers(
   say: (line: string) => void,
-  { wanted = ['redis', 'pebble', 'bind', 'valkey'], orAtUrl = false }: FetchOptions = {},
+  { wanted = ['redis', 'pebble', 'bind', 'powerdns', 'valkey'], orAtUrl = false }: FetchOptions = {},
 ): Promise<void> {
   await withLock(join(folder, 'lock'), say, async () => {
     const known = readManifest();

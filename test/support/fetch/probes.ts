@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launchBind } from '../bind-launch.ts';
 import { launchPebble } from '../pebble-launch.ts';
+import { modulesIn, rootOf } from '../powerdns-launch.ts';
 import { startProcess } from '../process.ts';
 import { sendToRedis } from '../resp.ts';
 import { run } from './run.ts';
@@ -54,6 +55,19 @@ export async function probeChalltestsrv(program: string): Promise<Verdict> {
   return said.output().includes('-dnsserver')
     ? undefined
     : 'it has no option -dnsserver; it is of an older Pebble';
+}
+
+/** Its packages are several: the SQLite backend must be there, too. */
+export async function probePowerdns(program: string): Promise<Verdict> {
+  modulesIn(rootOf(program));
+  return probeRuns(program);
+}
+
+export async function probeRuns(program: string): Promise<Verdict> {
+  const said = await startProcess({ name: 'probe-version', command: [program, '--version'] });
+  const { code } = await said.exited;
+  // PowerDNS tells its version and ends with 99.
+  return code === 0 || code === 99 ? undefined : `it does not run: ${said.output().trim().slice(-200)}`;
 }
 
 /** Some systems confine the named of their package to its own folders; then it does not start in ours. */

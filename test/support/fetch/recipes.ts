@@ -3,14 +3,16 @@ import {
   probeBind,
   probeChalltestsrv,
   probePebble,
+  probePowerdns,
   probeRedis,
+  probeRuns,
   probeWaitAof,
   type Verdict,
 } from './probes.ts';
 
 /** How one server gets onto this machine. */
 export interface Recipe {
-  readonly name: 'redis' | 'valkey' | 'pebble' | 'bind';
+  readonly name: 'redis' | 'valkey' | 'pebble' | 'bind' | 'powerdns' | 'lego';
   /** Programs it brings, each with the probe that a found one must pass. */
   readonly programs: Readonly<Record<string, (program: string) => Promise<Verdict>>>;
   readonly packages: readonly string[];
@@ -53,6 +55,24 @@ export const recipes: readonly Recipe[] = [
     systemInstall: false,
     optional: true,
     remedy: 'install BIND 9 (named) and put it on PATH',
+  },
+  {
+    name: 'powerdns',
+    programs: { pdns_server: probePowerdns, pdnsutil: probeRuns, sqlite3: probeRuns },
+    packages: ['pdns-server', 'pdns-backend-sqlite3', 'sqlite3'],
+    suites: () => [undefined],
+    systemInstall: false,
+    optional: true,
+    remedy: 'install PowerDNS with its SQLite backend and the sqlite3 shell, and put them on PATH',
+  },
+  {
+    name: 'lego',
+    programs: { lego: probeRuns },
+    packages: ['lego'],
+    suites: () => [undefined],
+    systemInstall: false,
+    optional: true,
+    remedy: 'install lego and put it on PATH',
   },
   {
     name: 'valkey',
