@@ -13,6 +13,9 @@ export function wishesLock(domain: string): string {
   return `wishes:${domain}`;
 }
 
+/** Held by whoever changes what is bound, or deletes what could be. */
+export const bindingsLock = 'bindings';
+
 export interface Wait {
   readonly name: string;
   /** As for `Locks.acquire`. */

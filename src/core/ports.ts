@@ -7,6 +7,7 @@ import type { AgentError, ErrorCode } from './errors.ts';
 import type { MetricLabels, MetricName } from './metrics.ts';
 import type { Secret } from './secret.ts';
 import type {
+  Binding,
   BucketTake,
   Bundle,
   Certificate,
@@ -71,12 +72,25 @@ export interface Certificates {
   lineage(id: LineageId): Promise<Lineage | undefined>;
   /** Of one domain, or all. */
   lineages(domain?: string): Promise<readonly Lineage[]>;
+  /** Uploads of one domain: few, where `lineages` may be thousands. */
+  uploads(domain: string): Promise<readonly Lineage[]>;
   /** Facts of the current generation, or of the one given. */
   certificate(lineage: LineageId, generation?: number): Promise<Certificate | undefined>;
   /** Current generations of many lineages in one round trip, in the order asked. */
   currents(lineages: readonly LineageId[]): Promise<readonly (Certificate | undefined)[]>;
   /** With chain and key, read from the store (never from a cache). */
   bundle(lineage: LineageId, generation?: number): Promise<Bundle | undefined>;
+}
+
+/** What is shown where by an explicit word. Written through `changes`, under the lock of all bindings. */
+export interface Bindings {
+  get(name: string): Promise<Binding | undefined>;
+  /** Those of these names that there are, in one round trip. */
+  among(names: readonly string[]): Promise<readonly Binding[]>;
+  /** In the order of names. */
+  all(): Promise<readonly Binding[]>;
+  /** In the order of names. */
+  of(lineage: LineageId): Promise<readonly Binding[]>;
 }
 
 export interface Issuances {
@@ -135,6 +149,9 @@ export interface Change {
   readonly removeLineages?: readonly LineageId[] | undefined;
   /** Stores a new generation of its lineage (number = greatest + 1, given by the caller) and flips the pointer to it. */
   readonly generation?: Bundle | undefined;
+  readonly putBindings?: readonly Binding[] | undefined;
+  /** As they are stored. One that is put as well takes the place of the stored one. */
+  readonly removeBindings?: readonly Binding[] | undefined;
   readonly putRenewals?: readonly RenewalState[] | undefined;
   readonly putIssuance?: Issuance | undefined;
   readonly dropIssuance?: LineageId | undefined;
@@ -788,6 +805,7 @@ export interface Notifiers {
 export interface Ports {
   readonly wishes: Wishes;
   readonly certificates: Certificates;
+  readonly bindings: Bindings;
   readonly issuances: Issuances;
   readonly renewals: Renewals;
   readonly deployments: Deployments;

@@ -228,6 +228,15 @@ export interface Pause {
   readonly message: string;
 }
 
+/** What is shown for a server name or at an endpoint of the platform because a person or program says so. */
+export interface Binding {
+  /** Host name, `*.example.com`, `shop.*`, `*`; or an endpoint, `web:443`. */
+  readonly name: string;
+  /** One of each key class at most; they go on to their newer generations. */
+  readonly lineages: readonly LineageId[];
+  readonly boundAt: Instant;
+}
+
 /** An order under way. Deleting it is the commit point of an issuance. */
 export interface Issuance {
   readonly lineage: LineageId;
@@ -474,6 +483,7 @@ export type EventType =
   | 'deploy.recovered'
   | 'domain.changed'
   | 'host.changed'
+  | 'binding.changed'
   | 'reminder.acknowledged'
   | 'command.done'
   | 'chore.failed'

@@ -24,7 +24,7 @@ const passing = /^(lock:|token:|agents$)/;
 /** Computed again from what they index. */
 const derived = /^(chain-refs|journal-values)$/;
 /** Written last in every change that adds to them, so read last: what they name is then in the backup. */
-const indexes = /^(lineages|tasks|due)(:|$)/;
+const indexes = /^(lineages|uploads|bindings|tasks|due)(:|$)/;
 
 /** What a write that makes a key adds to the due index (ZADD), unless a backup is due earlier. */
 export function backupMark(now: Instant): readonly ['LT', number, string] {

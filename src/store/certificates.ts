@@ -38,6 +38,14 @@ export function createCertificates(base: Base): Certificates {
     return found.map(([record, current, numbers]) => toLineage(record, current, numbers));
   }
 
+  async function indexed(index: string): Promise<readonly Lineage[]> {
+    const ids = await link.run((client) => client.smembers(index));
+    const found: Lineage[] = [];
+    for (const part of slices(ids.sort()))
+      found.push(...(await many(part)).filter((lineage) => lineage !== undefined));
+    return found;
+  }
+
   async function currents(ids: readonly LineageId[]): Promise<readonly (Certificate | undefined)[]> {
     const parts = await Promise.all(
       slices(ids).map((part) =>
@@ -64,14 +72,8 @@ export function createCertificates(base: Base): Certificates {
 
   return {
     lineage: async (id) => (await many([id]))[0],
-    lineages: async (domain) => {
-      const index = domain === undefined ? keys.lineages : keys.lineagesOf(domain);
-      const ids = await link.run((client) => client.smembers(index));
-      const found: Lineage[] = [];
-      for (const part of slices(ids.sort()))
-        found.push(...(await many(part)).filter((lineage) => lineage !== undefined));
-      return found;
-    },
+    lineages: (domain) => indexed(domain === undefined ? keys.lineages : keys.lineagesOf(domain)),
+    uploads: (domain) => indexed(keys.uploadsOf(domain)),
     certificate: async (id, generation) => {
       if (generation === undefined) return (await currents([id]))[0];
       const facts = await link.run((client) => client.hget(keys.lineage(id), `f${generation}`));

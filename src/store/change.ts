@@ -1,5 +1,6 @@
 import type { Change, PutOff } from '../core/ports.ts';
 import type {
+  Binding,
   Bundle,
   Deployment,
   DueJob,
@@ -65,6 +66,7 @@ export async function writesOf(change: Change, base: Base): Promise<readonly Wri
     ...(change.generation === undefined
       ? []
       : [addGeneration(change.generation, base), write('ZADD', keys.due, ...backupMark(clock.now()))]),
+    ...bindingWrites(change, keys),
     ...hashWrites(keys.renewals, (change.putRenewals ?? []).map(renewalField)),
     ...(change.putIssuance === undefined
       ? []
@@ -114,6 +116,7 @@ function putLineage({ current: _, generations: __, ...record }: Lineage, keys: K
     write('HSET', keys.lineage(record.id), 'r', encode(record)),
     write('SADD', keys.lineages, record.id),
     write('SADD', keys.lineagesOf(record.domain), record.id),
+    ...(record.source === 'upload' ? [write('SADD', keys.uploadsOf(record.domain), record.id)] : []),
   ];
 }
 
@@ -125,7 +128,9 @@ async function removeLineage(id: LineageId, { link, keys }: Base): Promise<reado
   const due = ['issue' as const, 'remind' as const].map((job) => dueMember(job, id));
   const deploys = targets.map((target) => dueMember('deploy', `${target}|${id}`));
   return [
-    ...(record === undefined ? [] : [write('SREM', keys.lineagesOf(record.domain), id)]),
+    ...(record === undefined
+      ? []
+      : [keys.lineagesOf, keys.uploadsOf].map((index) => write('SREM', index(record.domain), id))),
     write('SREM', keys.lineages, id),
     write('forget', keys.lineage(id)),
     write('HDEL', keys.renewals, id),
@@ -140,6 +145,20 @@ function addGeneration(bundle: Bundle, { keys, crypt }: Base): Write {
   const { lineage, generation } = bundle.certificate;
   const intermediates = chain.flatMap(({ id, der }): Argument[] => [id, Buffer.from(der)]);
   return write('generation', keys.lineage(lineage), generation, facts, leafAndKey, ...intermediates);
+}
+
+function bindingWrites({ putBindings = [], removeBindings = [] }: Change, keys: Keys): readonly Write[] {
+  const each = (bindings: readonly Binding[], writeOne: (name: string, lineage: LineageId) => Write) =>
+    bindings.flatMap(({ name, lineages }) => lineages.map((lineage) => writeOne(name, lineage)));
+  return [
+    ...removeBindings.map(({ name }) => write('HDEL', keys.bindings, name)),
+    ...each(removeBindings, (name, lineage) => write('SREM', keys.bindingsOf(lineage), name)),
+    ...hashWrites(
+      keys.bindings,
+      putBindings.map((binding) => [binding.name, encode(binding)]),
+    ),
+    ...each(putBindings, (name, lineage) => write('SADD', keys.bindingsOf(lineage), name)),
+  ];
 }
 
 function renewalField(state: RenewalState): readonly [string, string] {

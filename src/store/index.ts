@@ -6,6 +6,7 @@ import { type Agreement, createAgreement } from './agents.ts';
 import { createAnswers } from './answers.ts';
 import { writeBackup } from './backup.ts';
 import type { Base } from './base.ts';
+import { createBindings } from './bindings.ts';
 import { createBuckets } from './buckets.ts';
 import { createCertificates } from './certificates.ts';
 import { createChanges } from './commit.ts';
@@ -47,6 +48,7 @@ export type StorePorts = Pick<
   Ports,
   | 'wishes'
   | 'certificates'
+  | 'bindings'
   | 'issuances'
   | 'renewals'
   | 'deployments'
@@ -122,6 +124,7 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
   return {
     wishes: createWishes(base),
     certificates: createCertificates(base),
+    bindings: createBindings(base),
     issuances: createIssuances(base),
     renewals: createRenewals(base),
     deployments: createDeployments(base),

@@ -14,12 +14,18 @@ export interface Keys {
   readonly lineages: string;
   /** Set of the lineage ids of one domain. */
   lineagesOf(domain: string): string;
+  /** Set of the ids of uploads of one domain. */
+  uploadsOf(domain: string): string;
   /** Hash of one lineage: r record, c current number, g numbers held, and of each number N: fN facts, bN leaf and key, hN chain. */
   lineage(id: string): string;
   /** Hash: SHA-256 of an intermediate → its DER. */
   readonly chains: string;
   /** Hash: SHA-256 of an intermediate → how many generations have it in their chain. */
   readonly chainRefs: string;
+  /** Hash: name → binding. */
+  readonly bindings: string;
+  /** Set of one lineage: names that it is bound to. */
+  bindingsOf(lineage: string): string;
   /** Hash: lineage → `version:state`. */
   readonly renewals: string;
   /** Hash: lineage → order under way. */
@@ -84,9 +90,12 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     groups: of('groups'),
     lineages: `${root}lineages`,
     lineagesOf: of('lineages'),
+    uploadsOf: of('uploads'),
     lineage: of('lineage'),
     chains: `${root}chains`,
     chainRefs: `${root}chain-refs`,
+    bindings: `${root}bindings`,
+    bindingsOf: of('bindings'),
     renewals: `${root}renewals`,
     issuances: `${root}issuances`,
     deployments: of('deployments'),

@@ -42,14 +42,14 @@ export interface WorldParts {
 export function createNeeds(parts: WorldParts): WorldNeeds {
   const { clock, gate, store, zone, log, woken } = parts;
   const { certificates, issuances, renewals, deployments, tasks, due, issuerHealth, changes, events } = store;
+  const { wishes, bindings, buckets, outbox } = store;
   const plain = { certificates, issuances, renewals, deployments, tasks, due, issuerHealth, changes, events };
-  const { wishes, buckets, outbox } = store;
   const gated = Object.fromEntries(
-    Object.entries({ ...plain, wishes, buckets, outbox }).map(([name, port]) => [
+    Object.entries({ ...plain, wishes, bindings, buckets, outbox }).map(([name, port]) => [
       name,
       gate.wrap(name, port),
     ]),
-  ) as typeof plain & Pick<CoreStore, 'wishes' | 'buckets' | 'outbox'>;
+  ) as typeof plain & Pick<CoreStore, 'wishes' | 'bindings' | 'buckets' | 'outbox'>;
   const tokens = gateSome('tokens', store.tokens, gate, ['put', 'get', 'remove']);
   const ownClock: Clock = { now: clock.now, after: clock.after, sleep: gatedSleep(clock, gate) };
   const http01 = createHttp01Solver({ tokens, clock: ownClock });

@@ -2,6 +2,7 @@ import { AgentError } from '../../src/core/errors.ts';
 import type { Change, Clock, Lock, Ports } from '../../src/core/ports.ts';
 import { freshRenewal } from '../../src/core/records.ts';
 import type {
+  Binding,
   Bundle,
   Deployment,
   Domain,
@@ -21,6 +22,7 @@ export type CoreStore = Pick<
   Ports,
   | 'wishes'
   | 'certificates'
+  | 'bindings'
   | 'issuances'
   | 'renewals'
   | 'deployments'
@@ -48,6 +50,7 @@ interface Records {
   readonly lineages: Map<string, Lineage>;
   /** By lineage, then by generation. */
   readonly bundles: Map<string, Map<number, Bundle>>;
+  readonly bindings: Map<string, Binding>;
   readonly renewals: Map<string, RenewalState>;
   readonly issuances: Map<string, Issuance>;
   readonly deployments: Map<string, Deployment>;
@@ -67,6 +70,7 @@ interface Records {
 export function createMemoryPorts(clock: Clock): MemoryPorts {
   const records: Records = {
     ...{ domains: new Map(), hosts: new Map(), groups: new Map(), lineages: new Map(), bundles: new Map() },
+    bindings: new Map(),
     ...{ renewals: new Map(), issuances: new Map(), deployments: new Map(), tasks: new Map() },
     ...{ faults: new Map(), due: new Map(), events: [], locks: new Map() },
   };
@@ -90,8 +94,8 @@ export function createMemoryPorts(clock: Clock): MemoryPorts {
   };
 }
 
-function held(records: Records): Pick<CoreStore, 'wishes' | 'certificates'> {
-  const { domains, hosts, groups, lineages, bundles } = records;
+function held(records: Records): Pick<CoreStore, 'wishes' | 'certificates' | 'bindings'> {
+  const { domains, hosts, groups, lineages, bundles, bindings } = records;
   const bundle = (id: string, generation = lineages.get(id)?.current) =>
     generation === undefined ? undefined : bundles.get(id)?.get(generation);
   return {
@@ -108,9 +112,17 @@ function held(records: Records): Pick<CoreStore, 'wishes' | 'certificates'> {
       lineage: async (id) => lineages.get(id),
       lineages: async (domain) =>
         [...lineages.values()].filter((lineage) => domain === undefined || lineage.domain === domain),
+      uploads: async (domain) =>
+        [...lineages.values()].filter((one) => one.domain === domain && one.source === 'upload'),
       certificate: async (id, generation) => bundle(id, generation)?.certificate,
       currents: async (ids) => ids.map((id) => bundle(id)?.certificate),
       bundle: async (id, generation) => bundle(id, generation),
+    },
+    bindings: {
+      get: async (name) => bindings.get(name),
+      among: async (names) => names.flatMap((name) => bindings.get(name) ?? []),
+      all: async () => [...bindings.values()],
+      of: async (lineage) => [...bindings.values()].filter(({ lineages: ids }) => ids.includes(lineage)),
     },
   };
 }
@@ -233,6 +245,8 @@ function writeHeld(change: Change, records: Records): void {
     lineages.set(lineage.id, { ...lineage, current, generations });
   }
   if (change.generation !== undefined) addGeneration(change.generation, records);
+  for (const { name } of change.removeBindings ?? []) records.bindings.delete(name);
+  for (const binding of change.putBindings ?? []) records.bindings.set(binding.name, binding);
   for (const state of change.putRenewals ?? [])
     renewals.set(state.lineage, { ...state, version: state.version + 1 });
   if (change.putIssuance !== undefined) issuances.set(change.putIssuance.lineage, change.putIssuance);

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/clock.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/index.ts';
 import { masterKey, silentLog } from './samples.ts';
 import { suiteAgents } from './suite-agents.ts';
+import { suiteBindings } from './suite-bindings.ts';
 import { suiteHeld } from './suite-held.ts';
 import { suiteWork } from './suite-work.ts';
 
@@ -45,6 +46,7 @@ export function describeStore(name: string, start: () => Promise<StoreServers>):
       },
     };
     suiteHeld(agents);
+    suiteBindings(agents);
     suiteWork(agents);
     suiteAgents(agents);
   });
