@@ -3,7 +3,9 @@ import { systemClock } from '../../src/clock.ts';
 import type { DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../../src/core/provider.ts';
 import { fly } from '../../src/dns/flight.ts';
 import { createLimits } from '../../src/dns/limits.ts';
+import type { Throttle } from '../../src/dns/throttle.ts';
 import { createVendor } from '../../src/dns/vendor.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
 import { hastyClock } from '../support/plugin-context.ts';
 
@@ -19,9 +21,13 @@ export async function applyChunked(
   zone: ZoneRef,
   changes: readonly TxtChange[],
 ): Promise<void> {
-  const limits = createLimits({ buckets: createMemoryStore().buckets, clock: systemClock });
-  const vendor = createVendor({ limits, clock: hastyClock, log: createMemoryLog() });
-  const call = { account: 'test', zone: zone.name, changes: 0, rate: [] };
+  const { buckets } = createMemoryStore();
+  const metrics = createMetrics({ clock: systemClock, log: createMemoryLog() });
+  // Its memory of complaints apart: the tests have no time to be slow.
+  const throttle: Throttle = { share: async () => 1, tighten: async () => {} };
+  const limits = createLimits({ buckets, throttle, metrics, clock: systemClock });
+  const vendor = createVendor({ limits, metrics, clock: hastyClock, log: createMemoryLog() });
+  const call = { account: 'test', for: 'apply', zone: zone.name, changes: 0, rate: [] } as const;
   const landings = await fly(changes, provider.traits.batch, (chunk) =>
     vendor.call(call, (signal) => provider.apply(zone, chunk, signal), never),
   );
