@@ -1,9 +1,6 @@
 // Runs before anything is installed: needs nothing but Node. Each step is skipped when its result is there already.
-//   node test/support/bootstrap.mjs build | test [vitest arguments] | demo [arguments] | bench NAME [arguments]
-=======
-//   node test/support/bootstrap.mjs test [vitest arguments] | demo [arguments] | bench NAME [arguments] |
+//   node test/support/bootstrap.mjs build | test [vitest arguments] | demo [arguments] | bench NAME [arguments] |
 //     conformance [vitest arguments]
->>>>>>> 86a1cbf (test(contract): the points that every DNS provider is held to, and the matrix that npm run conformance writes)
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -68,9 +65,8 @@ try {
     await fetchServers(task.servers);
     turns.enter(name === 'test' ? 'npm test' : `npm run ${name}`);
   });
-<<<<<<< HEAD
-  if (task.command !== undefined) process.exitCode = await run(process.execPath, task.command(args)); |
-//     conformance [vitest arguments]
+  Object.assign(process.env, task.environment);
+  if (task.command !== undefined) process.exitCode = await run(process.execPath, task.command(args));
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   if (stoppedBy === undefined) say(error.message);
