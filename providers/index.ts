@@ -2,6 +2,7 @@ import type { DnsProviderDefinition } from '../src/plugin/define.ts';
 import { challtestsrv } from './challtestsrv.ts';
 import { cloudflare } from './cloudflare.ts';
 import { desec } from './desec.ts';
+import { digitalocean } from './digitalocean.ts';
 import { exec } from './exec.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
@@ -14,6 +15,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   powerdns,
   cloudflare,
   desec,
+  digitalocean,
   exec,
   challtestsrv,
 ];
