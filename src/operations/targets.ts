@@ -8,7 +8,7 @@ import { withAdvice } from './words.ts';
 /** Facts of a certificate that a target shows or should show. */
 export type ShownFacts = Pick<
   Certificate,
-  'lineage' | 'source' | 'issuer' | 'issuerName' | 'notAfter' | 'serial' | 'fingerprint'
+  'lineage' | 'source' | 'names' | 'issuer' | 'issuerName' | 'notAfter' | 'serial' | 'fingerprint'
 >;
 
 /** What a target was seen to show, against what it should. */
@@ -115,11 +115,11 @@ export function viewOf(
     source: observed?.source,
     seen: seen === undefined ? undefined : factsOf(seen),
     failures,
-    lastError: failures === 0 ? undefined : withAdvice(lastFailure),
+    lastError: failures === 0 ? undefined : lastFailure && withAdvice(lastFailure),
   };
 }
 
 function factsOf(certificate: Certificate): ShownFacts {
-  const { lineage, source, issuer, issuerName, notAfter, serial, fingerprint } = certificate;
-  return { lineage, source, issuer, issuerName, notAfter, serial, fingerprint };
+  const { lineage, source, names, issuer, issuerName, notAfter, serial, fingerprint } = certificate;
+  return { lineage, source, names, issuer, issuerName, notAfter, serial, fingerprint };
 }

@@ -1,8 +1,9 @@
 import { remindersInSeries } from '../core/notice/reminders.ts';
 import type { Instant } from '../core/types.ts';
-import type { ShownFacts, TargetView } from './targets.ts';
 import type { WhyCertificate } from './why.ts';
-import { counted, relative, sentence, when } from './words.ts';
+import { notOnIt, subjectOf, without } from './why-left-out.ts';
+import { atTarget, described, headline, isStandIn } from './why-sight.ts';
+import { counted, relative, sentence, soonOrAt, when } from './words.ts';
 
 /** One screen of plain words about what is served for a host. Pure. */
 export function explain(
@@ -17,7 +18,8 @@ function about(host: string, facts: WhyCertificate, now: Instant): readonly stri
   const { wanted, targets } = facts;
   const isBehind = wanted !== undefined && targets.some(({ shows }) => shows !== 'same');
   return [
-    headline(host, facts, now),
+    ...notOnIt(host, facts, now),
+    headline(subjectOf(host, facts), facts, now),
     isStandIn(facts)
       ? `It stands in for certificate ${facts.lineage}, which is not served anywhere.`
       : `Certificate ${facts.lineage}.`,
@@ -27,84 +29,12 @@ function about(host: string, facts: WhyCertificate, now: Instant): readonly stri
     ...trouble(facts, now),
     ...lastError(facts, now),
     ...warnings(facts, now),
-    ...without(facts, now),
+    ...without(host, facts, now),
     ...limits(facts, now),
     ...advice(facts, now),
     next(facts, now),
     ...reminders(facts, now),
   ];
-}
-
-/** Whether the fallback is all that visitors get, as far as it was seen. */
-function isStandIn({ wanted, targets }: WhyCertificate): boolean {
-  if (targets.length === 0) return wanted?.source === 'self-signed';
-  return targets.every(({ source }) => source === 'self-signed');
-}
-
-/** What visitors get, as far as it was seen. */
-function headline(host: string, { wanted, targets }: WhyCertificate, now: Instant): string {
-  const [first] = targets;
-  if (first === undefined)
-    return wanted === undefined
-      ? `${host} has no certificate yet; its domain has no deploy target that would show one.`
-      : `${host} has ${described(wanted, now)}; its domain has no deploy target, so it stays in the store.`;
-  const sights = new Set(targets.map(({ seen, source }) => seen?.fingerprint ?? source));
-  if (sights.size > 1) return `${host} is not served the same everywhere; this is what its targets show.`;
-  if (first.shows === 'nothing')
-    return `${host} is served nothing yet, not even the self-signed fallback: no deploy target was seen to show one.`;
-  return `${host} is served ${seenWords(first, now)}.`;
-}
-
-function seenWords({ seen, source }: TargetView, now: Instant): string {
-  if (seen !== undefined) return described(seen, now);
-  return source === 'self-signed' ? selfSigned : 'an earlier certificate, which is no longer held here';
-}
-
-const selfSigned = 'the self-signed fallback, which browsers warn of';
-
-function described({ source, issuer, issuerName, notAfter }: ShownFacts, now: Instant): string {
-  const expiry = `${notAfter > now ? 'valid until' : 'EXPIRED since'} ${when(notAfter, now)}`;
-  switch (source) {
-    case 'self-signed':
-      return `${selfSigned}, ${expiry}`;
-    case 'upload':
-      return `an uploaded certificate of ${issuerName}, ${expiry}`;
-    case 'acme':
-      return `a certificate of ${issuer ?? 'a former issuer'} (${issuerName}), ${expiry}`;
-  }
-}
-
-function atTarget(view: TargetView, now: Instant): readonly string[] {
-  const { target, failures, lastError: error, nextAt } = view;
-  const head = `At ${target}: ${sight(view, now)}.`;
-  if (view.shows === 'same' && failures === 0) return [head];
-  const fault =
-    error === undefined
-      ? []
-      : [
-          `  ${counted(failures, 'deployment')} failed, the last ${relative(error.at, now)}: ${sentence(error.message)}`,
-          ...(error.advice === undefined ? [] : [`  What to do: ${error.advice}`]),
-        ];
-  const again = nextAt === undefined ? 'none is planned' : soonOrAt(nextAt, now);
-  return [head, ...fault, `  Next deployment: ${again}.`];
-}
-
-function sight(view: TargetView, now: Instant): string {
-  const { shows, seenAt, lastError: error } = view;
-  if (seenAt === undefined)
-    return error?.code === 'deploy.reload' ? reloadFailed : 'nothing was seen there yet';
-  const at = relative(seenAt, now);
-  if (shows === 'same') return `in place, last seen ${at}`;
-  return error?.code === 'deploy.reload'
-    ? `${reloadFailed}; seen before, ${at}: ${former(view, now)}`
-    : `still ${former(view, now)}, last seen ${at}`;
-}
-
-const reloadFailed = 'the new one lies there, but the reload failed';
-
-function former({ source, seen }: TargetView, now: Instant): string {
-  if (source === 'self-signed') return 'the self-signed fallback';
-  return seen === undefined || seen.notAfter > now ? 'an earlier one' : 'an EXPIRED one';
 }
 
 /** Why it is not a trusted certificate with time left. */
@@ -154,14 +84,6 @@ function lastError({ lastError: error }: WhyCertificate, now: Instant): readonly
   ];
 }
 
-/** Names that it does not cover, each on a ladder of its own. */
-function without({ leftOut }: WhyCertificate, now: Instant): readonly string[] {
-  return leftOut.flatMap(({ name, failures, since, retryAt, failure }) => [
-    `Without ${name} since ${when(since, now)}, refused ${counted(failures, 'time')}: ${sentence(failure.message)}`,
-    `  It is tried again ${soonOrAt(retryAt, now)}.`,
-  ]);
-}
-
 /** What a CA does not let through now. */
 function limits({ lineage, waiting, paused }: WhyCertificate, now: Instant): readonly string[] {
   const room =
@@ -207,10 +129,6 @@ function next(
   if (failures > 0) return `Next: attempt ${failures + 1} ${at}.`;
   if (wanted?.source !== 'acme') return `Next: an order ${at}.`;
   return nextAt === renewAt || nextAt <= now ? `Next: renewal ${at}.` : `Next: a look at it ${at}.`;
-}
-
-function soonOrAt(at: Instant, now: Instant): string {
-  return at <= now ? 'as soon as a worker is free' : `at ${when(at, now)}`;
 }
 
 function reminders({ reminders: series }: WhyCertificate, now: Instant): readonly string[] {

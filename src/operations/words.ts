@@ -32,6 +32,11 @@ export function when(at: Instant, now: Instant): string {
   return `${exact(at)} (${relative(at, now)})`;
 }
 
+/** "at 2026-11-21 10:32:05 UTC (in 9 minutes)", of what workers do. */
+export function soonOrAt(at: Instant, now: Instant): string {
+  return at <= now ? 'as soon as a worker is free' : `at ${when(at, now)}`;
+}
+
 /** "1 host", "3 hosts". */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -50,8 +55,7 @@ export function sentence(text: string): string {
 }
 
 /** With what a person can do about it, of the table where nothing better is known. */
-export function withAdvice(failure: Failure | undefined): Failure | undefined {
-  if (failure === undefined) return undefined;
+export function withAdvice(failure: Failure): Failure {
   const { code, advice } = failure;
   const usual = code in errorTable ? errorTable[code as ErrorCode].advice : undefined;
   return { ...failure, advice: advice ?? usual };

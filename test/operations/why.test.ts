@@ -99,6 +99,50 @@ test('a certificate without a name that its CA refused says so, and when that is
   expect(answer.certificates[0]?.leftOut).toMatchObject([{ name: 'b.example.com', failures: 2 }]);
 });
 
+describe('a name that its CA refused', () => {
+  const shop = 'example.org/x.example.org/ec';
+  const message = 'y.example.org points elsewhere';
+  const leftOut = {
+    'y.example.org': {
+      failures: 2,
+      since: start - hour,
+      retryAt: start + 100 * minute,
+      failure: { at: start - minute, code: 'challenge.unauthorized', message, issuer: 'letsencrypt' },
+    },
+  };
+  const first = [
+    'y.example.org is not on its certificate since 2026-11-20 11:00:00 UTC (1 hour ago), so browsers warn of it: letsencrypt refused it 2 times, the last 1 minute ago: y.example.org points elsewhere.',
+    expect.stringMatching(/^What to do: /),
+    'It is tried again at 2026-11-20 13:40:00 UTC (in 1 hour).',
+  ];
+
+  beforeEach(async () => {
+    await bench.run(domainsAdd, { name: 'example.org', mode: 'custom', partial: true });
+    await bench.run(issue, { names: ['x.example.org', 'y.example.org', 'z.example.org'] });
+    await bench.remember(shop, { leftOut, requested: undefined });
+  });
+
+  test('hears first that it is not on the certificate, why, and when it is tried again', async () => {
+    const names = ['x.example.org', 'z.example.org'];
+    await bench.seen(shop, await bench.hold(shop, start + 60 * day, { names }));
+    const said = await lines('y.example.org');
+    expect(said.slice(0, 5)).toEqual([
+      ...first,
+      'The rest of it, x.example.org, z.example.org, is served a certificate of letsencrypt (R11), valid until 2027-01-19 12:00:00 UTC (in 60 days).',
+      `Certificate ${shop}.`,
+    ]);
+    expect(said.join()).not.toContain('Without');
+    const others = await lines('z.example.org');
+    expect(others[0]).toMatch(/^z\.example\.org is served a certificate of letsencrypt/);
+    expect(others).toContainEqual(expect.stringMatching(/^Without y\.example\.org since/));
+  });
+
+  test('hears what is served as long as that has the name', async () => {
+    await bench.seen(shop, await bench.hold(shop, start + 60 * day));
+    expect((await lines('y.example.org'))[0]).toMatch(/^y\.example\.org is served a certificate/);
+  });
+});
+
 test('reminders after the thirtieth are weekly, and it says so', async () => {
   await bench.remember(a, {
     failures: 40,
