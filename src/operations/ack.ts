@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
+import { editHeld, heldOf } from '../core/held-lineages.ts';
 import { longestSilenceMs, silenceUntil } from '../core/notice/reminders.ts';
-import { editRenewal } from '../core/records.ts';
-import { dueOfLineage } from '../core/renewal/next-action.ts';
-import type { Instant, Lineage } from '../core/types.ts';
-import { type Held, heldOf } from './certificates.ts';
+import { reminderOf } from '../core/renewal/next-action.ts';
+import type { Instant, Lineage, LineageId } from '../core/types.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { certificateName, duration, durationMs } from './fields.ts';
 import { findLineages } from './lineages.ts';
@@ -40,7 +39,7 @@ export const ack = defineOperation({
         `nothing fails for ${input.name}; there is no reminder to silence`,
       );
     const silencedUntil = silenceUntil(forMs, needs.clock.now());
-    for (const held of failing) await silence(held, silencedUntil, { needs, caller });
+    for (const { lineage } of failing) await silence(lineage.id, silencedUntil, { needs, caller });
     return { lineages: failing.map(({ lineage }) => lineage.id), silencedUntil };
   },
 });
@@ -52,18 +51,18 @@ async function mean(name: string, needs: OperationNeeds): Promise<readonly Linea
 }
 
 async function silence(
-  { lineage, certificate }: Held,
+  id: LineageId,
   until: Instant,
   { needs, caller }: { needs: OperationNeeds; caller: Caller },
 ): Promise<void> {
   const { requestedBy } = caller;
-  await editRenewal(lineage.id, needs, (state) => {
+  await editHeld(id, needs, ({ lineage, state, certificate }) => {
     const next = { ...state, reminders: { ...state.reminders, silencedUntil: until } };
     const facts = { until, names: lineage.wanted.names, requestedBy };
     return {
       putRenewals: [next],
-      due: dueOfLineage({ lineage, certificate, state: next, now: needs.clock.now() }),
-      events: [{ type: 'reminder.acknowledged', domain: lineage.domain, lineage: lineage.id, facts }],
+      due: [reminderOf({ lineage, certificate, state: next, now: needs.clock.now() })],
+      events: [{ type: 'reminder.acknowledged', domain: lineage.domain, lineage: id, facts }],
     };
   });
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { AgentError, isAgentError } from '../core/errors.ts';
+import { heldOf } from '../core/held-lineages.ts';
 import { parseName, refusal } from '../core/names.ts';
 import type { LimitLevel, Outlook } from '../core/ports.ts';
 import type { Instant, Lineage } from '../core/types.ts';
-import { heldOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { certificateName, configuredName } from './fields.ts';
 import { intentOf, type Wish, wishOf } from './intent.ts';

@@ -1,8 +1,8 @@
 import { served } from '../core/deploy/fallback.ts';
+import { type HeldLineage, heldOf } from '../core/held-lineages.ts';
 import { fallbackId } from '../core/policies.ts';
-import { freshRenewal } from '../core/records.ts';
 import { decide } from '../core/renewal/decide.ts';
-import type { Certificate, Instant, KeyType, Lineage, LineageSource, RenewalState } from '../core/types.ts';
+import type { Instant, KeyType, LineageSource } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
 import { type Placing, placingOf, viewOf } from './targets.ts';
 
@@ -38,29 +38,10 @@ export interface CertificateRow {
   readonly serial?: string | undefined;
 }
 
-/** A lineage with what is remembered of it. */
-export interface Held {
-  readonly lineage: Lineage;
-  readonly state: RenewalState;
-  readonly certificate: Certificate | undefined;
-}
-
-type HeldNeeds = Pick<OperationNeeds, 'certificates' | 'renewals'>;
-
-export async function heldOf(lineages: readonly Lineage[], needs: HeldNeeds): Promise<readonly Held[]> {
-  const ids = lineages.map(({ id }) => id);
-  const [states, currents] = await Promise.all([needs.renewals.many(ids), needs.certificates.currents(ids)]);
-  return lineages.map((lineage, index) => ({
-    lineage,
-    state: states[index] ?? freshRenewal(lineage.id),
-    certificate: currents[index],
-  }));
-}
-
 /** All that is held for one domain or for all, ordered by id; a fallback only where it is wanted, or with `all`. */
 export async function overview(
   domain: string | undefined,
-  needs: HeldNeeds & Pick<OperationNeeds, 'wishes' | 'issuances' | 'deployments' | 'clock'>,
+  needs: Pick<OperationNeeds, 'certificates' | 'renewals' | 'wishes' | 'issuances' | 'deployments' | 'clock'>,
   all = false,
 ): Promise<readonly CertificateRow[]> {
   const [lineages, underWay] = await Promise.all([
@@ -83,7 +64,7 @@ export async function overview(
 
 /** By the id of each lineage that is deployed. */
 async function placingsOf(
-  held: readonly Held[],
+  held: readonly HeldLineage[],
   needs: Pick<OperationNeeds, 'wishes' | 'deployments'>,
 ): Promise<ReadonlyMap<string, Placing>> {
   const domains = new Map((await needs.wishes.domains()).map(({ name, deploy }) => [name, deploy]));
@@ -108,7 +89,7 @@ export interface Circumstances {
 }
 
 /** The gravest first: what visitors see now before what will come to pass. */
-export function stateOf(held: Held, { isOrdering, placing, now }: Circumstances): CertificateState {
+export function stateOf(held: HeldLineage, { isOrdering, placing, now }: Circumstances): CertificateState {
   const { lineage, state, certificate } = held;
   if (lineage.source === 'self-signed') return 'self-signed';
   if (lineage.unwantedSince !== undefined) return 'unwanted';
@@ -123,7 +104,7 @@ export function stateOf(held: Held, { isOrdering, placing, now }: Circumstances)
   return isOrdering || isDue ? 'renewing' : 'ok';
 }
 
-function toRow(held: Held, at: Circumstances): CertificateRow {
+function toRow(held: HeldLineage, at: Circumstances): CertificateRow {
   const { lineage, certificate } = held;
   return {
     id: lineage.id,
@@ -139,7 +120,7 @@ function toRow(held: Held, at: Circumstances): CertificateRow {
 }
 
 /** Ids of the fallbacks that some lineage of their policy is served by. */
-function fallbacksServed(held: readonly Held[], now: Instant): ReadonlySet<string> {
+function fallbacksServed(held: readonly HeldLineage[], now: Instant): ReadonlySet<string> {
   const certificates = new Map(held.map(({ lineage, certificate }) => [lineage.id, certificate]));
   const needy = held.filter(({ lineage, certificate, state: { revokedAt } }) => {
     if (lineage.source !== 'acme' || lineage.policy === undefined) return false;

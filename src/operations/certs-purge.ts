@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
+import { heldOf } from '../core/held-lineages.ts';
 import type { Instant, Lineage } from '../core/types.ts';
 import { leftovers, purge, whyKept } from '../core/wishes/purge.ts';
-import { heldOf } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { certificateName, duration, durationMs } from './fields.ts';
 

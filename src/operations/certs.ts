@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
+import { heldOf } from '../core/held-lineages.ts';
 import type { Certificate, Instant, Lineage, RenewalState } from '../core/types.ts';
-import { type CertificateRow, type CertificateState, heldOf, overview, stateOf } from './certificates.ts';
+import { type CertificateRow, type CertificateState, overview, stateOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { certificateName, domainName } from './fields.ts';
 import { findLineages } from './lineages.ts';

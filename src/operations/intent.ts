@@ -1,17 +1,17 @@
+import type { HeldLineage } from '../core/held-lineages.ts';
 import { sameNames } from '../core/names.ts';
 import type { OrderIntent } from '../core/ports.ts';
 import { configuredIssuers } from '../core/renewal/failover.ts';
 import type { Instant, Settings } from '../core/types.ts';
-import type { Held } from './certificates.ts';
 
 /** Names of one certificate, held or to be. */
 export interface Wish {
   readonly names: readonly string[];
   readonly issuers: readonly string[];
-  readonly held?: Held | undefined;
+  readonly held?: HeldLineage | undefined;
 }
 
-export function wishOf(held: Held, settings: Settings): Wish {
+export function wishOf(held: HeldLineage, settings: Settings): Wish {
   const { lineage } = held;
   return { names: lineage.wanted.names, issuers: configuredIssuers(lineage, settings), held };
 }

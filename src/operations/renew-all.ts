@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
+import { heldOf } from '../core/held-lineages.ts';
 import { acquireInTime } from '../core/locks.ts';
 import type { Lock, Outlook } from '../core/ports.ts';
 import type { Instant, Task } from '../core/types.ts';
-import { heldOf } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { domainName } from './fields.ts';
 import { intentOf, wishOf } from './intent.ts';

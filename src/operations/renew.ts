@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { heldOf } from '../core/held-lineages.ts';
 import type { NewEvent } from '../core/types.ts';
-import { heldOf } from './certificates.ts';
 import { type Caller, defineOperation, type TaskStarted } from './define.ts';
 import { certificateName } from './fields.ts';
 import { findLineages, refuseUnrenewable } from './lineages.ts';

@@ -1,18 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isAgentError } from '../core/errors.ts';
+import { type HeldLineage, heldOf } from '../core/held-lineages.ts';
 import type { Change } from '../core/ports.ts';
 import { editRenewal } from '../core/records.ts';
 import { dueOfLineage } from '../core/renewal/next-action.ts';
 import { resumed } from '../core/renewal/pause.ts';
 import type { Instant, LineageId, NewEvent, RenewalState, Task } from '../core/types.ts';
-import { type Held, heldOf } from './certificates.ts';
 import type { Caller, OperationNeeds } from './define.ts';
 
 type Needs = Pick<OperationNeeds, 'certificates' | 'renewals' | 'changes' | 'tasks' | 'jobs' | 'clock'>;
 
 /** A lineage that shall be ordered now; `force`: even if nothing is due. */
 export interface Request {
-  readonly held: Held;
+  readonly held: HeldLineage;
   readonly force: boolean;
   /** The pauses of its issuers are over, a person says. */
   readonly isResumed?: boolean | undefined;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { heldOf } from './certificates.ts';
+import { heldOf } from '../core/held-lineages.ts';
 import { defineOperation } from './define.ts';
 import { certificateName } from './fields.ts';
 import { findLineages, refuseUnrenewable } from './lineages.ts';

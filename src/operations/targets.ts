@@ -1,7 +1,8 @@
 import { served } from '../core/deploy/fallback.ts';
+import type { HeldLineage } from '../core/held-lineages.ts';
 import { fallbackId } from '../core/policies.ts';
 import { deploymentId } from '../core/records.ts';
-import type { Certificate, Deployment, Failure, Instant, Lineage, RenewalState } from '../core/types.ts';
+import type { Certificate, Deployment, Failure, Instant, Lineage } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
 import { withAdvice } from './words.ts';
 
@@ -40,14 +41,7 @@ export type Placing = 'done' | 'waiting' | 'failing';
 type Needs = Pick<OperationNeeds, 'wishes' | 'certificates' | 'deployments' | 'due' | 'clock'>;
 
 /** What the targets should show for a lineage that we order, and what they were seen to show. */
-export async function shownOf(
-  {
-    lineage,
-    certificate,
-    state,
-  }: { lineage: Lineage; certificate: Certificate | undefined; state: RenewalState },
-  needs: Needs,
-): Promise<Shown> {
+export async function shownOf({ lineage, certificate, state }: HeldLineage, needs: Needs): Promise<Shown> {
   if (lineage.policy === undefined || lineage.source !== 'acme') return { targets: [] };
   const [domain, standIn, deployments] = await Promise.all([
     needs.wishes.domain(lineage.domain),

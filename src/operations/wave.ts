@@ -1,6 +1,6 @@
+import type { HeldLineage } from '../core/held-lineages.ts';
 import { decide, type Reason } from '../core/renewal/decide.ts';
 import type { Instant, LineageId } from '../core/types.ts';
-import type { Held } from './certificates.ts';
 
 /** Why a lineage is part of a wave: what the rules say, because its last attempts failed, or only because all are. */
 export type WaveReason = Reason | 'failed' | 'forced';
@@ -16,7 +16,7 @@ export interface WaveStep {
 }
 
 interface Candidate {
-  readonly held: Held;
+  readonly held: HeldLineage;
   readonly reason: WaveReason;
   readonly tier: number;
 }
@@ -26,16 +26,19 @@ interface Candidate {
  * rest. Within a tier the domains take turns, and each domain gives what expires first.
  */
 export function planWave(
-  held: readonly Held[],
+  held: readonly HeldLineage[],
   { force, now }: { force: boolean; now: Instant },
-): readonly { readonly step: WaveStep; readonly held: Held }[] {
+): readonly { readonly step: WaveStep; readonly held: HeldLineage }[] {
   const candidates = held.flatMap((one) => candidate(one, { force, now }) ?? []);
   return [0, 1, 2]
     .flatMap((tier) => interleaved(candidates.filter((one) => one.tier === tier)))
     .map(({ held: one, reason }) => ({ held: one, step: toStep(one, reason) }));
 }
 
-function candidate(held: Held, { force, now }: { force: boolean; now: Instant }): Candidate | undefined {
+function candidate(
+  held: HeldLineage,
+  { force, now }: { force: boolean; now: Instant },
+): Candidate | undefined {
   const { lineage, certificate, state } = held;
   if (lineage.source !== 'acme' || lineage.unwantedSince !== undefined) return undefined;
   const reason = decide({ lineage, certificate, state, now }) ?? (state.failures > 0 ? 'failed' : undefined);
@@ -66,7 +69,7 @@ function byUrgency(a: Candidate, b: Candidate): number {
   return expiry(a) - expiry(b) || (a.held.lineage.id < b.held.lineage.id ? -1 : 1);
 }
 
-function toStep({ lineage, certificate }: Held, reason: WaveReason): WaveStep {
+function toStep({ lineage, certificate }: HeldLineage, reason: WaveReason): WaveStep {
   return {
     lineage: lineage.id,
     domain: lineage.domain,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { type HeldLineage, heldOf } from '../core/held-lineages.ts';
 import type { Failure, Instant, LeftOut, Pause, RenewalState, Revoking, Warning } from '../core/types.ts';
-import { type Held, heldOf } from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { hostName } from './fields.ts';
 import { lineagesForName } from './lineages.ts';
@@ -73,7 +73,7 @@ export const why = defineOperation({
   },
 });
 
-async function aboutOne(held: Held, needs: OperationNeeds): Promise<WhyCertificate> {
+async function aboutOne(held: HeldLineage, needs: OperationNeeds): Promise<WhyCertificate> {
   const { lineage, state } = held;
   const [shown, issuance, nextAt, reminderAt] = await Promise.all([
     shownOf(held, needs),

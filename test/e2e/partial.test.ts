@@ -16,7 +16,8 @@ it('a name that cannot be validated is left out of its certificate, which others
   await site.json('issue', good, bad);
   const before = await issued(site, [good]);
   expect(deployed(site, good)?.names).toBe(`DNS:${good}`);
-  const leftOut = /^bad\.hosts\.test is not on its certificate since .*connection refused\.\nWhat to do: .*\nIt is tried again at/;
+  const leftOut =
+    /^bad\.hosts\.test is not on its certificate since .*connection refused\.\nWhat to do: .*\nIt is tried again at/;
   expect((await site.run('why', bad)).stdout).toMatch(leftOut);
   const ordered = proxy.calls.flatMap(({ kind, payload, status }) =>
     kind === 'newOrder' && status === 201

@@ -1,15 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { HeldLineage } from '../../src/core/held-lineages.ts';
 import { freshRenewal } from '../../src/core/records.ts';
 import type { RenewalState } from '../../src/core/types.ts';
-import type { Held } from '../../src/operations/certificates.ts';
 import { planWave } from '../../src/operations/wave.ts';
 import { bundle, lineage as sampleLineage } from '../store/samples.ts';
 
 const day = 86_400_000;
 const now = 1000 * day;
 
-function held(domain: string, host: string, more: { expires?: number; state?: Partial<RenewalState> }): Held {
+function held(
+  domain: string,
+  host: string,
+  more: { expires?: number; state?: Partial<RenewalState> },
+): HeldLineage {
   const id = `${domain}/${host}/ec`;
   const lineage = { ...sampleLineage(id, domain), label: host };
   const { certificate } = bundle(id, 1);
@@ -23,7 +27,7 @@ function held(domain: string, host: string, more: { expires?: number; state?: Pa
   };
 }
 
-const order = (list: readonly Held[], force = true) =>
+const order = (list: readonly HeldLineage[], force = true) =>
   planWave(list, { force, now }).map(({ step }) => step.lineage.split('/')[1]);
 
 describe('a wave', () => {

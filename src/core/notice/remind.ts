@@ -1,21 +1,13 @@
+import { editHeld } from '../held-lineages.ts';
 import type { Ports } from '../ports.ts';
-import { editRenewal } from '../records.ts';
-import { dueOfLineage } from '../renewal/next-action.ts';
+import { reminderOf } from '../renewal/next-action.ts';
 import { nextReminder } from './reminders.ts';
 
 export type RemindNeeds = Pick<Ports, 'certificates' | 'renewals' | 'changes' | 'clock'>;
 
 /** Says once more, if it is time, that a lineage fails. The number counts what people got, not what we tried. */
 export async function remind(lineageId: string, needs: RemindNeeds): Promise<void> {
-  const [lineage, certificate] = await Promise.all([
-    needs.certificates.lineage(lineageId),
-    needs.certificates.certificate(lineageId),
-  ]);
-  if (lineage === undefined) {
-    await needs.changes.commit({ due: [{ job: 'remind', id: lineageId, at: undefined }] });
-    return;
-  }
-  await editRenewal(lineageId, needs, (state) => {
+  const isThere = await editHeld(lineageId, needs, ({ lineage, certificate, state }) => {
     const now = needs.clock.now();
     const at = nextReminder({ lineage, certificate, state, now });
     if (at === undefined || at > now) return { due: [{ job: 'remind', id: lineageId, at }] };
@@ -35,8 +27,9 @@ export async function remind(lineageId: string, needs: RemindNeeds): Promise<voi
     };
     return {
       putRenewals: [next],
-      due: dueOfLineage({ lineage, certificate, state: next, now }),
+      due: [reminderOf({ lineage, certificate, state: next, now })],
       events: [{ type: 'certificate.reminder', domain: lineage.domain, lineage: lineageId, facts }],
     };
   });
+  if (!isThere) await needs.changes.commit({ due: [{ job: 'remind', id: lineageId, at: undefined }] });
 }

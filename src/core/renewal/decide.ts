@@ -1,5 +1,6 @@
+import type { HeldLineage } from '../held-lineages.ts';
 import { isHeld } from '../revocation/revoking.ts';
-import type { Certificate, Instant, Lineage, RenewalState } from '../types.ts';
+import type { Certificate, Instant } from '../types.ts';
 import { isSameCa } from './failover.ts';
 import { isLeftOutDue } from './left-out.ts';
 
@@ -16,11 +17,7 @@ export type Reason =
   | 'left-out'
   | 'requested';
 
-export interface Case {
-  readonly lineage: Lineage;
-  /** Current generation. */
-  readonly certificate: Certificate | undefined;
-  readonly state: RenewalState;
+export interface Case extends HeldLineage {
   readonly now: Instant;
 }
 

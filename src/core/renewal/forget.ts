@@ -1,3 +1,4 @@
+import { heldBy } from '../held-lineages.ts';
 import { abandon, type IssuanceNeeds } from '../order/issuance.ts';
 import type { Fence, Ports } from '../ports.ts';
 import { type RevocationNeeds, revokeDue } from '../revocation/revocation.ts';
@@ -34,12 +35,9 @@ async function revokeUnwanted(
   needs: ForgetNeeds,
   signal: AbortSignal,
 ): Promise<Instant | undefined> {
-  const [lineage, state, certificate] = await Promise.all([
-    needs.certificates.lineage(lineageId),
-    needs.renewals.get(lineageId),
-    needs.certificates.certificate(lineageId),
-  ]);
-  if (lineage === undefined) return undefined;
-  const after = await revokeDue({ lineage, domain: undefined, state, certificate, fence }, needs, signal);
+  const held = await heldBy(lineageId, needs);
+  if (held === undefined) return undefined;
+  const { lineage, certificate } = held;
+  const after = await revokeDue({ ...held, domain: undefined, fence }, needs, signal);
   return revocationDueAt(after, { lineage, certificate, now: needs.clock.now() });
 }

@@ -1,5 +1,6 @@
+import type { HeldLineage } from '../held-lineages.ts';
 import type { Fence, Ports } from '../ports.ts';
-import type { Certificate, Domain, Instant, Issuance, Lineage, RenewalState, Settings } from '../types.ts';
+import type { Certificate, Domain, Instant, Issuance, RenewalState, Settings } from '../types.ts';
 import type { Case } from './decide.ts';
 import { renewalPoint } from './renewal.ts';
 
@@ -21,11 +22,8 @@ export type OutcomeNeeds = Pick<
 };
 
 /** A lineage under its lock, as it was read. */
-export interface Held {
-  readonly lineage: Lineage;
+export interface Held extends HeldLineage {
   readonly domain: Domain;
-  readonly state: RenewalState;
-  readonly certificate: Certificate | undefined;
   /** Order under way. */
   readonly open: Issuance | undefined;
   readonly fence: Fence;

@@ -56,15 +56,16 @@ export function nextDeploy(given: DeploymentCase): Instant | undefined {
   return wanted === certificate ? servedUntil(wanted, revokedAt) : fallbackRenewAt(wanted);
 }
 
+type DueWrite = Omit<DueEntry, 'at'> & { readonly at: Instant | undefined };
+
 /** Due entries of a lineage: its next order and its next reminder. */
-export function dueOfLineage(
-  given: Case,
-): readonly { job: DueEntry['job']; id: string; at: Instant | undefined }[] {
-  const id = given.lineage.id;
-  return [
-    { job: 'issue', id, at: nextIssue(given) },
-    { job: 'remind', id, at: nextReminder(given) },
-  ];
+export function dueOfLineage(given: Case): readonly DueWrite[] {
+  return [{ job: 'issue', id: given.lineage.id, at: nextIssue(given) }, reminderOf(given)];
+}
+
+/** For what changes nothing about the next order. */
+export function reminderOf(given: Case): DueWrite {
+  return { job: 'remind', id: given.lineage.id, at: nextReminder(given) };
 }
 
 function earliest(instants: readonly (Instant | undefined)[]): Instant | undefined {

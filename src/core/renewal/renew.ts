@@ -1,5 +1,6 @@
 import { believableRetry } from '../backoff.ts';
 import { isAgentError, toAgentError } from '../errors.ts';
+import { heldBy } from '../held-lineages.ts';
 import { lineageLock } from '../locks.ts';
 import { abandon } from '../order/issuance.ts';
 import { type IssueNeeds, issue } from '../order/issue.ts';
@@ -108,15 +109,12 @@ async function afterRevocations(held: Held, needs: RenewNeeds, signal: AbortSign
 }
 
 async function load(lineageId: string, fence: Fence, needs: RenewNeeds): Promise<Held | undefined> {
-  const [lineage, state, certificate, open] = await Promise.all([
-    needs.certificates.lineage(lineageId),
-    needs.renewals.get(lineageId),
-    needs.certificates.certificate(lineageId),
-    needs.issuances.get(lineageId),
-  ]);
-  const domain = lineage === undefined ? undefined : await needs.wishes.domain(lineage.domain);
-  if (lineage === undefined || domain === undefined || domain.disabledAt !== undefined) return undefined;
-  return lineage.source === 'acme' ? { lineage, domain, state, certificate, open, fence } : undefined;
+  const [held, open] = await Promise.all([heldBy(lineageId, needs), needs.issuances.get(lineageId)]);
+  if (held?.lineage.source !== 'acme') return undefined;
+  const domain = await needs.wishes.domain(held.lineage.domain);
+  return domain === undefined || domain.disabledAt !== undefined
+    ? undefined
+    : { ...held, domain, open, fence };
 }
 
 /**

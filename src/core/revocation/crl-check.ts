@@ -1,6 +1,6 @@
 import { isAgentError } from '../errors.ts';
+import { editHeld } from '../held-lineages.ts';
 import type { Change, Crls, IssuedSerials, Pki, Ports, RevokedEntry } from '../ports.ts';
-import { editRenewal } from '../records.ts';
 import { dueOfLineage } from '../renewal/next-action.ts';
 import type { Certificate, RenewalState } from '../types.ts';
 import { yieldingDeployments } from './revocation.ts';
@@ -90,16 +90,11 @@ async function askedOf(
 /** Its CA revoked it: a new one is ordered at once, and people hear of it. */
 async function markRevoked(seen: Certificate, entry: RevokedEntry, needs: CrlNeeds): Promise<void> {
   const { lineage: id, serial } = seen;
-  const [lineage, bundle] = await Promise.all([
-    needs.certificates.lineage(id),
-    needs.certificates.bundle(id, seen.generation),
-  ]);
-  const domain = lineage === undefined ? undefined : await needs.wishes.domain(lineage.domain);
-  if (lineage === undefined || bundle === undefined) return;
+  const bundle = await needs.certificates.bundle(id, seen.generation);
+  if (bundle === undefined) return;
   const bad = entry.reason === 'keyCompromise' ? [needs.pki.keyId(bundle.privateKey)] : [];
   let isNews = false;
-  await editRenewal(id, needs, async (state): Promise<Change | undefined> => {
-    const certificate = await needs.certificates.certificate(id);
+  await editHeld(id, needs, async ({ lineage, state, certificate }): Promise<Change | undefined> => {
     isNews = state.revokedAt === undefined && certificate?.fingerprint === seen.fingerprint;
     if (!isNews || certificate === undefined) return undefined;
     const now = needs.clock.now();
@@ -110,6 +105,7 @@ async function markRevoked(seen: Certificate, entry: RevokedEntry, needs: CrlNee
       retryAt: undefined,
       compromised: compromised.length === 0 ? undefined : compromised,
     };
+    const domain = await needs.wishes.domain(lineage.domain);
     const deploy = yieldingDeployments({ lineage, domain, certificate }, next);
     const { issuer, notAfter, names } = certificate;
     const message = `${issuer ?? certificate.issuerName} revoked ${serial} on ${new Date(entry.revokedAt).toISOString().slice(0, 10)}, reason: ${entry.reason}`;

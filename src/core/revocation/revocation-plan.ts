@@ -1,5 +1,5 @@
+import { editHeld } from '../held-lineages.ts';
 import type { Pki, Ports } from '../ports.ts';
-import { editRenewal } from '../records.ts';
 import { dueOfLineage } from '../renewal/next-action.ts';
 import type {
   Bundle,
@@ -59,8 +59,8 @@ export async function revocationTargets(wish: RevocationWish, needs: PlanNeeds):
 
 /** Writes down what is to be revoked; the work of each lineage does the rest. Running twice changes nothing. */
 export async function putTarget({ lineage, entry, keyId }: Target, needs: PlanNeeds): Promise<void> {
-  await editRenewal(lineage.id, needs, async (state) => {
-    const certificate = await needs.certificates.certificate(lineage.id);
+  await editHeld(lineage.id, needs, (held) => {
+    const { state } = held;
     const others = (state.revoking ?? []).filter(({ fingerprint }) => fingerprint !== entry.fingerprint);
     const next: RenewalState = {
       ...state,
@@ -69,7 +69,7 @@ export async function putTarget({ lineage, entry, keyId }: Target, needs: PlanNe
         keyId === undefined ? state.compromised : [...new Set([...(state.compromised ?? []), keyId])],
       retryAt: undefined,
     };
-    const due = dueOfLineage({ lineage, certificate, state: next, now: needs.clock.now() });
+    const due = dueOfLineage({ ...held, state: next, now: needs.clock.now() });
     // Whatever else it waits for, it is looked at now.
     const now = { job: 'issue' as const, id: lineage.id, at: needs.clock.now() };
     return { putRenewals: [next], due: [...due.filter(({ job }) => job !== 'issue'), now], durable: true };

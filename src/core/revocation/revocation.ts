@@ -1,10 +1,11 @@
 import { believable, nextAttempt } from '../backoff.ts';
 import { servedUntil } from '../deploy/fallback.ts';
 import { type AgentError, isAgentError, toAgentError } from '../errors.ts';
+import type { HeldLineage } from '../held-lineages.ts';
 import type { Change, Fence, Ports } from '../ports.ts';
 import { deployAt, editRenewal } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
-import type { Bundle, Certificate, Domain, Lineage, RenewalState, Revoking } from '../types.ts';
+import type { Bundle, Certificate, Domain, RenewalState, Revoking } from '../types.ts';
 import { isHeld, lateAt, revocationItem } from './revoking.ts';
 
 export type RevocationNeeds = Pick<
@@ -13,11 +14,8 @@ export type RevocationNeeds = Pick<
 > & { readonly random: () => number };
 
 /** A lineage under its lock; `domain` is absent where it is gone or disabled. */
-export interface Doomed {
-  readonly lineage: Lineage;
+export interface Doomed extends HeldLineage {
   readonly domain: Domain | undefined;
-  readonly state: RenewalState;
-  readonly certificate: Certificate | undefined;
   readonly fence: Fence;
 }
 

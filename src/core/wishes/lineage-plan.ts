@@ -1,4 +1,5 @@
 import { AgentError } from '../errors.ts';
+import type { HeldLineage } from '../held-lineages.ts';
 import { isUnder } from '../names.ts';
 import { derivePolicies, type Wish } from '../policies.ts';
 import type { Change } from '../ports.ts';
@@ -15,7 +16,7 @@ import type {
   Settings,
   Task,
 } from '../types.ts';
-import { type HeldLineage, type Request, type Step, stepOf, wantedLineages } from './lineage-step.ts';
+import { type Request, type Step, stepOf, wantedLineages } from './lineage-step.ts';
 
 /** What to change in the wishes of one domain. Absent: stays. */
 export interface WishEdit {

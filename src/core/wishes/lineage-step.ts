@@ -1,11 +1,11 @@
 import { isDnsChallenge } from '../challenges.ts';
+import type { HeldLineage } from '../held-lineages.ts';
 import { keyClassOf, lineageId, wantedOf } from '../policies.ts';
 import { freshRenewal } from '../records.ts';
 import { pointOf } from '../renewal/held.ts';
 import { stillLeftOut, tryNow } from '../renewal/left-out.ts';
 import { stillPaused, withoutPauses } from '../renewal/pause.ts';
 import type {
-  Certificate,
   Domain,
   Instant,
   Lineage,
@@ -15,13 +15,6 @@ import type {
   Settings,
   WantedSpec,
 } from '../types.ts';
-
-/** What stands in the store about one lineage. */
-export interface HeldLineage {
-  readonly lineage: Lineage;
-  readonly state: RenewalState;
-  readonly certificate: Certificate | undefined;
-}
 
 /** A lineage as the wish has it. */
 export interface WantedLineage {

@@ -1,4 +1,5 @@
 import { clearLater } from '../deploy/clear.ts';
+import { heldBy } from '../held-lineages.ts';
 import { acquireInTime, lineageLock, wishesLock } from '../locks.ts';
 import { fallbackId } from '../policies.ts';
 import type { Fence, Ports } from '../ports.ts';
@@ -101,16 +102,12 @@ async function purgeHeld(
   { requestedBy, fence }: { readonly requestedBy: string | undefined; readonly fence: Fence },
   needs: PurgeNeeds,
 ): Promise<string | undefined> {
-  const [lineage, certificate, { revoking }, open] = await Promise.all([
-    needs.certificates.lineage(id),
-    needs.certificates.certificate(id),
-    needs.renewals.get(id),
-    needs.issuances.get(id),
-  ]);
-  if (lineage === undefined) return undefined;
+  const [held, open] = await Promise.all([heldBy(id, needs), needs.issuances.get(id)]);
+  if (held === undefined) return undefined;
+  const { lineage, certificate, state } = held;
   const kept = whyKept(lineage);
   if (kept !== undefined) return kept;
-  if (revoking !== undefined) return 'it is still to be revoked';
+  if (state.revoking !== undefined) return 'it is still to be revoked';
   if (open !== undefined) return 'an order for it is under way';
   const standIn = await lonelyStandIn(lineage, needs);
   const due = await untilUncontested(async () => {

@@ -1,8 +1,9 @@
+import { heldOf } from '../held-lineages.ts';
 import { acquireInTime, wishesLock } from '../locks.ts';
 import type { Change, Ports } from '../ports.ts';
-import { freshRenewal, untilUncontested } from '../records.ts';
+import { untilUncontested } from '../records.ts';
 import type { LineageId, Settings } from '../types.ts';
-import { type PlanInput, planLineages, type StoredWish, type WishEdit } from './lineage-plan.ts';
+import { planLineages, type StoredWish, type WishEdit } from './lineage-plan.ts';
 
 export type { StoredWish, WishEdit } from './lineage-plan.ts';
 
@@ -37,7 +38,8 @@ export async function changeWishes(
     const plan = await untilUncontested(async () => {
       const stored = await readWish(name, needs);
       const change = edit(stored) ?? {};
-      const held = await heldOf(name, needs);
+      const lineages = (await needs.certificates.lineages(name)).filter(({ source }) => source === 'acme');
+      const held = await heldOf(lineages, needs);
       const [settings, now] = [needs.settings(), needs.clock.now()];
       const planned = planLineages({ name, stored, edit: change, held, settings, now });
       if (!isEmpty(planned.change)) await needs.changes.commit({ fence: lock, ...planned.change });
@@ -61,17 +63,6 @@ export async function readWish(
     wishes.groups(name),
   ]);
   return { domain, hosts, groups };
-}
-
-async function heldOf(name: string, { certificates, renewals }: ReconcileNeeds): Promise<PlanInput['held']> {
-  const lineages = (await certificates.lineages(name)).filter((lineage) => lineage.source === 'acme');
-  const ids = lineages.map(({ id }) => id);
-  const [states, currents] = await Promise.all([renewals.many(ids), certificates.currents(ids)]);
-  return lineages.map((lineage, index) => ({
-    lineage,
-    state: states[index] ?? freshRenewal(lineage.id),
-    certificate: currents[index],
-  }));
 }
 
 function isEmpty(change: Change): boolean {
