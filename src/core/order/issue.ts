@@ -2,7 +2,8 @@ import { isAgentError } from '../errors.ts';
 import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
 import type { Bundle, Certificate, Issuance } from '../types.ts';
 import { type Again, longestInProcessMs } from '../wait.ts';
-import { authorize, explain } from './authorize.ts';
+import { authorize } from './authorize.ts';
+import { explain } from './explain.ts';
 import {
   abandon,
   type Begun,
