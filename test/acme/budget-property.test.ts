@@ -235,7 +235,7 @@ describe('three workers on one ledger, in any order of events', () => {
       }),
       { numRuns: 150 },
     );
-    expect(probesRefused).toBeGreaterThan(10);
+    expect(probesRefused).toBeGreaterThan(0);
   });
 
   it('have all that the CA allows again once nothing was asked for its period', async () => {

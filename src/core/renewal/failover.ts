@@ -4,8 +4,8 @@ import type { Instant, Lineage, RenewalState, Settings, WantedSpec } from '../ty
 /** Faults in a row after which the next issuer is tried, and after which an issuer's breaker opens. */
 export const patience = 3;
 
-/** A CA that is away for longer is not waited for where another stands ready. */
-const outageMs = 3_600_000;
+/** A CA may always name a moment; for longer than the first step of the ladder it is not waited for where another stands ready. */
+const momentMs = 60_000;
 
 /** Faults of an issuer where asking it again is pointless until a person acted. */
 const pointless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -39,8 +39,7 @@ export function weightOf(error: AgentError, now: Instant, validUntil: Instant | 
   if (pointless.has(error.code)) return patience;
   if (!passing.has(error.code)) return 0;
   const half = validUntil === undefined ? 0 : (validUntil - now) / 2;
-  // A server in trouble may name a short wait at any time; a limit means what it says.
-  const tolerable = error.code === 'acme.rateLimited' ? half : Math.max(half, outageMs);
+  const tolerable = Math.max(half, momentMs);
   return error.retryAt !== undefined && error.retryAt - now > tolerable ? patience : 1;
 }
 

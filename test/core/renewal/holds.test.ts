@@ -46,10 +46,14 @@ function overload(call: string, until: number): number[] {
     const now = world.clock.now();
     if (now >= until) return proceed();
     met.push(now);
-    const facts = { status: 503, retryAfterMs: until - now };
-    throw new AgentError('acme.server', 'first answered with HTTP 503', { retryAt: until, facts });
+    throw busy(until);
   });
   return met;
+}
+
+function busy(until: number): AgentError {
+  const facts = { status: 503, retryAfterMs: until - world.clock.now() };
+  return new AgentError('acme.server', 'first answered with HTTP 503', { retryAt: until, facts });
 }
 
 const issuerOf = async (host: string) =>
@@ -175,6 +179,34 @@ describe('a CA that is too busy for any request', () => {
     expect(met).toHaveLength(1);
     expect(world.second.orders).toHaveLength(2);
     expect(world.first.finalized()).toHaveLength(2);
+  });
+
+  it.each(['acme.session', 'first.newOrder', 'first.order', 'first.finalize'])(
+    'at %s, for half an hour: who has nothing valid goes to another one at once, by itself and by a command',
+    async (call) => {
+      await world.want({}, hosts);
+      const met = overload(call, t0 + 30 * minute);
+      // Of the other CA a session is to be had.
+      world.gate.always('acme.session', async (proceed, [issuer]) => {
+        if (call !== 'acme.session' || issuer !== 'first') return proceed();
+        met.push(world.clock.now());
+        throw busy(t0 + 30 * minute);
+      });
+      await world.ask(true);
+      await world.live(minute);
+      expect(await Promise.all(hosts.map(issuerOf))).toEqual(['second', 'second', 'second']);
+      expect(met).toHaveLength(1);
+      expect(await world.store.issuances.all()).toEqual([]);
+      expect(await world.tokensLeft()).toBe(0);
+    },
+  );
+
+  it('for a moment is waited for, and not left', async () => {
+    await world.want({}, ['www.example.com']);
+    overload('first.newOrder', t0 + 40_000);
+    await world.live(5 * minute);
+    expect(await issuerOf('www.example.com')).toBe('first');
+    expect(world.second.orders).toEqual([]);
   });
 
   it('goes on with the orders under way when it only takes no new ones', async () => {
