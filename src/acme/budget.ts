@@ -1,7 +1,16 @@
 import type { Admission, BucketLevel, Budget, LimitLevel, OrderIntent, Ports } from '../core/ports.ts';
 import { limitText } from '../core/renewal/limit-words.ts';
-import type { BucketTake, Instant } from '../core/types.ts';
-import { type Charge, charge, chargesOf, hold, holdsOn, type LimitedIssuer, limitsOn } from './charges.ts';
+import type { BucketTake, Instant, LimitName } from '../core/types.ts';
+import {
+  type Charge,
+  charge,
+  chargesOf,
+  exemptFrom,
+  hold,
+  holdsOn,
+  type LimitedIssuer,
+  limitsOn,
+} from './charges.ts';
 import { outlooks } from './outlook.ts';
 import { type RefusedLimit, refusedLimit } from './refused-limit.ts';
 
@@ -27,17 +36,20 @@ export function createBudget(issuers: readonly LimitedIssuer[], needs: BudgetNee
   }
 
   return {
-    admit: (intent) => admit(chargesFor(intent), intent.urgent, needs),
+    admit: (intent) => {
+      const exempt = exemptFrom(intent, clock.now());
+      return admit({ charges: chargesFor(intent), exempt, urgent: intent.urgent }, needs);
+    },
     giveBack: (spent) => buckets.giveBack(spent, clock.now()),
     async validationFailed(name, names) {
       const failures = at(name, (issuer) => charge(issuer, 'failuresPerName', names));
       const takes = failures.map(({ take }) => ({ ...take, cost: 1, mayOwe: true }));
       await buckets.take(takes, clock.now());
     },
-    async learn({ issuer: name, ...about }, error) {
+    async learn({ issuer: name, exempt = [], ...about }, error) {
       const refused = refusedLimit(error, about);
       if (refused === undefined) return;
-      const of = at(name, (issuer) => refusing(issuer, refused));
+      const of = at(name, (issuer) => refusing(issuer, refused, exempt));
       await drain(of, { issuer: name, until: refused.until }, needs);
     },
     async taken(name, names) {
@@ -74,14 +86,21 @@ function takesOf(charges: readonly Charge[]): readonly BucketTake[] {
 }
 
 async function admit(
-  charges: readonly Charge[],
-  urgent: boolean,
+  {
+    charges,
+    exempt,
+    urgent,
+  }: {
+    readonly charges: readonly Charge[];
+    readonly exempt: readonly LimitName[];
+    readonly urgent: boolean;
+  },
   { buckets, clock }: BudgetNeeds,
 ): Promise<Admission> {
   const now = clock.now();
   const takes = takesOf(charges);
   const { taken, readyAt, lacking } = await buckets.take(takes, now);
-  const admitted = { admitted: true as const, ...refundable(charges, now) };
+  const admitted = { admitted: true as const, exempt, ...refundable(charges, now) };
   if (taken) return { ...admitted, isProbe: false };
   const [worst] = lacking;
   const inTheWay = charges.find(({ take }) => take.key === worst?.key);
@@ -115,10 +134,18 @@ function refundable(
   return { spent: of('certificatesPerDomain', 'certificatesPerNames'), spentOnOrder: of('ordersPerAccount') };
 }
 
-/** Of a limit that we keep no numbers of there is nothing to drain. */
-function refusing(issuer: LimitedIssuer, { limit, hold: name, about }: RefusedLimit): readonly Charge[] {
+/**
+ * Of a limit that we keep no numbers of there is nothing to drain; one that we took the order to be exempt from is drained
+ * in vain, for the next one would be too.
+ */
+function refusing(
+  issuer: LimitedIssuer,
+  { limit, hold: name, about }: RefusedLimit,
+  exempt: readonly LimitName[],
+): readonly Charge[] {
   const known = limit === undefined ? [] : charge(issuer, limit, [about]);
-  return known.length > 0 ? known : [hold(issuer, name, about)];
+  const isMet = known.length > 0 && known.every((one) => !exempt.some((other) => other === one.name));
+  return isMet ? known : [...known, hold(issuer, name, about)];
 }
 
 async function drain(

@@ -26,6 +26,13 @@ export interface Charge {
 /** So long after the last certificate for exactly these names the next one counts as its renewal. */
 const renewalMs = 120 * day;
 
+const limitNames: readonly LimitName[] = [
+  'ordersPerAccount',
+  'certificatesPerDomain',
+  'certificatesPerNames',
+  'failuresPerName',
+];
+
 /** From our look at the ledger until the CA has counted: a request; an order with its validations. */
 const settleMs: Readonly<Record<LimitName, number>> = {
   ordersPerAccount: minute,
@@ -40,15 +47,15 @@ const settleMs: Readonly<Record<LimitName, number>> = {
  * what the CA says of waiting.
  */
 export function chargesOf(issuer: LimitedIssuer, intent: OrderIntent, now: number): readonly Charge[] {
-  const { names, lastIssuedAt, isAdvised } = intent;
+  const { names } = intent;
+  const exempt: readonly Charge['name'][] = exemptFrom(intent, now);
+  return [...limitsOn(issuer, names).filter(({ name }) => !exempt.includes(name)), ...holdsOn(issuer, names)];
+}
+
+export function exemptFrom({ lastIssuedAt, isAdvised }: OrderIntent, now: number): readonly LimitName[] {
+  if (isAdvised) return limitNames;
   const isRenewal = lastIssuedAt !== undefined && now - lastIssuedAt < renewalMs;
-  const limits = isAdvised ? [] : limitsOn(issuer, names);
-  return [
-    ...limits.filter(
-      ({ name }) => !isRenewal || (name !== 'ordersPerAccount' && name !== 'certificatesPerDomain'),
-    ),
-    ...holdsOn(issuer, names),
-  ];
+  return isRenewal ? ['ordersPerAccount', 'certificatesPerDomain'] : [];
 }
 
 /** Those of a new order. */

@@ -627,6 +627,8 @@ export type Admission =
       readonly spent: readonly BucketTake[];
       /** What the order itself costs, given back only where the CA refused to make it: it counts those that it made. */
       readonly spentOnOrder: readonly BucketTake[];
+      /** Limits that do not count it, as far as we know. */
+      readonly exempt: readonly LimitName[];
       /** By our ledger there is no room: what the CA answers is no surprise. */
       readonly isProbe: boolean;
     }
@@ -643,10 +645,14 @@ export interface Budget {
   validationFailed(issuer: string, names: readonly string[]): Promise<void>;
   /**
    * What a refusal tells: the state of a limit, or else, of a 429 or 503 with Retry-After, how long to leave what it is
-   * about. `isUnderWay`: the CA was asked about an order that it had taken.
+   * about. `isUnderWay`: the CA was asked about an order that it had taken. `exempt`: as its admission said; where the
+   * CA knows nothing of that, orders that are exempt wait too.
    */
   learn(
-    intent: Pick<OrderIntent, 'issuer' | 'names'> & { readonly isUnderWay: boolean },
+    intent: Pick<OrderIntent, 'issuer' | 'names'> & {
+      readonly isUnderWay: boolean;
+      readonly exempt?: readonly LimitName[] | undefined;
+    },
     error: AgentError,
   ): Promise<void>;
   /** The CA took an order that we had no room for: it need not be left alone any longer. */

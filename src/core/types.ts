@@ -256,6 +256,10 @@ export interface Issuance {
   readonly spent?: readonly BucketTake[] | undefined;
   /** Since when the CA may have been told to issue, and may count the certificate. */
   readonly finalizedAt?: Instant | undefined;
+  /** Its CA is long in making the certificate: when it is asked after next, whatever the ladder says. */
+  readonly lookAt?: Instant | undefined;
+  /** Limits of the CA that do not count its order, by our ledger. */
+  readonly exempt?: readonly LimitName[] | undefined;
   /** Sent though our ledger of the CA's limits has no room. */
   readonly isProbe?: boolean | undefined;
   /** Absent: the order was not created, or its URL was lost. */

@@ -110,6 +110,23 @@ describe('a CA that asked to be left alone', () => {
     expect(await budget.hold('unknown', false)).toBeUndefined();
   });
 
+  it('also with the orders that we took to be exempt, once it refused one of them, and else not', async () => {
+    const renewal = order({ lastIssuedAt: start - 60 * day });
+    const detail = 'too many new orders (300) from this account in the last 3h0m0s';
+    await budget.learn(asked, busy(429, detail));
+    expect(await budget.admit(order())).toMatchObject({ admitted: false });
+    const admission = await budget.admit(renewal);
+    expect(admission).toMatchObject({
+      admitted: true,
+      exempt: ['ordersPerAccount', 'certificatesPerDomain'],
+    });
+    const exempt = admission.admitted ? admission.exempt : [];
+    await budget.learn({ ...asked, exempt }, busy(429, detail));
+    expect(await budget.admit(renewal)).toEqual(waits);
+    now += 3 * hour;
+    expect(await budget.admit(renewal)).toMatchObject({ admitted: true, isProbe: false });
+  });
+
   it('is believed for seven days', async () => {
     const error = busy(429);
     const far = new AgentError(error.code, 'busy', { retryAt: start + 400 * day, facts: error.facts });

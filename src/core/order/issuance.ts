@@ -106,7 +106,7 @@ export async function begin(
   await preflight(request, session, needs, signal);
   const replaces = replaceable(request.predecessor, session);
   const isAdvised = replaces !== undefined && isInside(request.state.window, needs.clock.now());
-  const { spent, spentOnOrder, isProbe } = await admitted(request, { isAdvised, issuer }, needs);
+  const { spentOnOrder, ...spent } = await admitted(request, { isAdvised, issuer }, needs);
   const privateKey = await chooseKey(request, needs);
   const issuance: Issuance = {
     lineage: lineage.id,
@@ -119,8 +119,7 @@ export async function begin(
     startedAt: needs.clock.now(),
     replaces,
     profile,
-    spent,
-    isProbe,
+    ...spent,
     presented: {},
   };
   await needs.changes.commit({ fence, putIssuance: issuance });
@@ -136,8 +135,8 @@ export async function withoutReplaces(
   const bare = { ...issuance, replaces: undefined };
   if (!isInside(request.state.window, issuance.startedAt)) return { issuance: bare, spentOnOrder: before };
   const { issuer } = issuance;
-  const { spent, spentOnOrder, isProbe } = await admitted(request, { isAdvised: false, issuer }, needs);
-  return { issuance: { ...bare, spent, isProbe }, spentOnOrder };
+  const { spentOnOrder, ...spent } = await admitted(request, { isAdvised: false, issuer }, needs);
+  return { issuance: { ...bare, ...spent }, spentOnOrder };
 }
 
 function isInside(window: RenewalWindow | undefined, at: Instant): boolean {

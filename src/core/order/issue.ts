@@ -1,4 +1,4 @@
-import { isAgentError } from '../errors.ts';
+import { isAgentError, toAgentError } from '../errors.ts';
 import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
 import type { Bundle, Certificate, Issuance } from '../types.ts';
 import { type Again, longestInProcessMs } from '../wait.ts';
@@ -15,8 +15,8 @@ import {
   resumable,
   withoutReplaces,
 } from './issuance.ts';
-import { untilMade } from './processing.ts';
-import { asForeseen, isUncounted, leaveAlone } from './room.ts';
+import { latenessOf, untilMade } from './processing.ts';
+import { isUncounted, leaveAlone, ofLimit } from './room.ts';
 
 export type IssueNeeds = IssuanceNeeds & Pick<Ports, 'acme'>;
 
@@ -89,7 +89,7 @@ async function open(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
 
 async function refused({ issuance, spentOnOrder, needs }: Run, error: unknown): Promise<never> {
   if (isUncounted(error)) await needs.budget.giveBack(spentOnOrder);
-  throw issuance.isProbe === true && isAgentError(error, 'acme.rateLimited') ? asForeseen(error) : error;
+  throw isAgentError(error, 'acme.rateLimited') ? ofLimit(error, issuance) : error;
 }
 
 async function newOrder(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
@@ -203,7 +203,8 @@ async function collect(run: Run, order: AcmeOrder, signal: AbortSignal): Promise
 /** An order that may still go on is kept for the next run; what cannot is cleaned up and forgotten. */
 async function failed(run: Run, error: unknown, signal: AbortSignal): Promise<void> {
   const { request, issuance, needs } = run;
-  const isKept = mayGoOn(error, issuance, needs.clock.now());
-  if (signal.aborted || isAgentError(error, 'store.fenced') || isKept) return;
-  await abandon(issuance, request.fence, needs);
+  if (signal.aborted || isAgentError(error, 'store.fenced')) return;
+  if (!mayGoOn(error, issuance, needs.clock.now())) return abandon(issuance, request.fence, needs);
+  const lateness = latenessOf(toAgentError(error));
+  if (lateness !== undefined) await save(run, { ...issuance, ...lateness }, false);
 }

@@ -2,13 +2,16 @@ import { AgentError, isAgentError } from '../errors.ts';
 import { sameNames } from '../names.ts';
 import type { Admission, Ports } from '../ports.ts';
 import { limitText } from '../renewal/limit-words.ts';
-import type { Instant } from '../types.ts';
+import type { Instant, Issuance } from '../types.ts';
 import type { IssueRequest } from './issuance.ts';
 
 type RoomNeeds = Pick<Ports, 'budget'>;
 
 /** What the ledger took for an order. */
-export type Spent = Pick<Admission & { readonly admitted: true }, 'spent' | 'spentOnOrder' | 'isProbe'>;
+export type Spent = Pick<
+  Admission & { readonly admitted: true },
+  'spent' | 'spentOnOrder' | 'exempt' | 'isProbe'
+>;
 
 /**
  * Throws as long as the CA asked to be left alone, before it is asked for a session or about the order under way. A new
@@ -33,8 +36,9 @@ export async function admitted(
   const isSame = predecessor?.issuer === issuer && sameNames(predecessor.names, names);
   const lastIssuedAt = isSame ? predecessor.issuedAt : undefined;
   const admission = await budget.admit({ issuer, names, isAdvised, lastIssuedAt, urgent });
-  if (admission.admitted) return admission;
-  throw noRoom(issuer, admission.limit, admission.readyAt);
+  if (!admission.admitted) throw noRoom(issuer, admission.limit, admission.readyAt);
+  const { admitted: _, ...taken } = admission;
+  return taken;
 }
 
 function noRoom(issuer: string, limit: string, retryAt: Instant): AgentError {
@@ -44,10 +48,11 @@ function noRoom(issuer: string, limit: string, retryAt: Instant): AgentError {
   });
 }
 
-/** A limit that our ledger foresaw is a wait, as if it had not been sent. */
-export function asForeseen(error: AgentError): AgentError {
+/** What our ledger knew of an order that met a limit. One that it foresaw is a wait, as if it had not been sent. */
+export function ofLimit(error: AgentError, { exempt, isProbe }: Issuance): AgentError {
   const { code, message, retryAt, facts } = error;
-  return new AgentError(code, message, { retryAt, facts: { ...facts, budget: true }, cause: error });
+  const known = { ...facts, exempt, ...(isProbe === true && { budget: true }) };
+  return new AgentError(code, message, { retryAt, facts: known, cause: error });
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { HeldLineage } from '../held-lineages.ts';
 import { isHeld } from '../revocation/revoking.ts';
-import type { Certificate, Instant } from '../types.ts';
+import type { Certificate, Instant, Issuance } from '../types.ts';
 import { isSameCa } from './failover.ts';
 import { isLeftOutDue } from './left-out.ts';
 
@@ -18,6 +18,8 @@ export type Reason =
   | 'requested';
 
 export interface Case extends HeldLineage {
+  /** Order under way, where that is known. */
+  readonly open?: Pick<Issuance, 'lookAt'> | undefined;
   readonly now: Instant;
 }
 

@@ -1,13 +1,14 @@
+import { type HeldLineage, heldOf } from '../held-lineages.ts';
 import { fallbackId } from '../policies.ts';
 import type { Ports } from '../ports.ts';
-import { deploymentId, freshDeployment, freshRenewal } from '../records.ts';
+import { deploymentId, freshDeployment } from '../records.ts';
 import { revocationDueAt } from '../revocation/revoking.ts';
-import type { Domain, DueEntry, Lineage, RenewalState, Settings } from '../types.ts';
-import { dueOfLineage, nextDeploy } from './next-action.ts';
+import type { Domain, DueEntry, Lineage, Settings } from '../types.ts';
+import { type DueWrite, dueOfLineage, nextDeploy } from './next-action.ts';
 
 export type RefreshNeeds = Pick<
   Ports,
-  'wishes' | 'certificates' | 'renewals' | 'deployments' | 'due' | 'changes' | 'clock'
+  'wishes' | 'certificates' | 'renewals' | 'issuances' | 'deployments' | 'due' | 'changes' | 'clock'
 > & { readonly settings: () => Settings };
 
 /** Name of the chore that does this; a clock set back asks for it, and a changed configuration. */
@@ -18,9 +19,17 @@ export const dueIndexChore = 'due-index';
  * written. None is put off, so that it may run beside the work itself. Resolves with how many were mended.
  */
 export async function refreshDue(needs: RefreshNeeds): Promise<number> {
+  const [domains, lineages, underWay] = await Promise.all([
+    needs.wishes.domains(),
+    needs.certificates.lineages(),
+    needs.issuances.all(),
+  ]);
+  const byName = new Map(domains.map((domain) => [domain.name, domain]));
+  const orders = new Set(underWay);
   let mended = 0;
-  for (const domain of await needs.wishes.domains()) {
-    const entries = await entriesOf(domain, needs);
+  // Also of domains that are there no more: something may be left to end.
+  for (const [name, own] of byDomain(lineages)) {
+    const entries = await entriesOf(own, { domain: byName.get(name), orders }, needs);
     const known = await Promise.all(entries.map(({ job, id }) => needs.due.at(job, id)));
     const late = entries.filter(({ at }, index) => at < (known[index] ?? Number.POSITIVE_INFINITY));
     if (late.length > 0) await needs.changes.commit({ due: late });
@@ -29,47 +38,64 @@ export async function refreshDue(needs: RefreshNeeds): Promise<number> {
   return mended;
 }
 
-async function entriesOf(domain: Domain, needs: RefreshNeeds): Promise<readonly DueEntry[]> {
-  const { certificates, renewals, clock } = needs;
-  const lineages = (await certificates.lineages(domain.name)).filter(({ source }) => source === 'acme');
-  const ids = lineages.map(({ id }) => id);
-  const [states, currents] = await Promise.all([renewals.many(ids), certificates.currents(ids)]);
-  const now = clock.now();
-  const own = lineages.flatMap((lineage, index) => {
-    const given = {
-      lineage,
-      state: states[index] ?? freshRenewal(lineage.id),
-      certificate: currents[index],
-      now,
-    };
-    // Of a domain that left the file only what is to be revoked goes on.
-    return domain.disabledAt === undefined
-      ? dueOfLineage(given)
-      : [{ job: 'issue' as const, id: lineage.id, at: revocationDueAt(given.state, given) }];
-  });
-  const targets = domain.disabledAt === undefined ? domain.deploy : [];
-  const deploys = await Promise.all(
-    targets.flatMap((target) =>
-      lineages.flatMap((lineage, index) =>
-        lineage.unwantedSince === undefined ? deployOf(target, { lineage, state: states[index] }, needs) : [],
-      ),
+function byDomain(lineages: readonly Lineage[]): ReadonlyMap<string, readonly Lineage[]> {
+  const found = new Map<string, Lineage[]>();
+  for (const lineage of lineages.filter(({ source }) => source === 'acme')) {
+    const own = found.get(lineage.domain) ?? [];
+    own.push(lineage);
+    found.set(lineage.domain, own);
+  }
+  return found;
+}
+
+async function entriesOf(
+  lineages: readonly Lineage[],
+  { domain, orders }: { readonly domain: Domain | undefined; readonly orders: ReadonlySet<string> },
+  needs: RefreshNeeds,
+): Promise<readonly DueEntry[]> {
+  const held = await heldOf(lineages, needs);
+  const isServed = domain !== undefined && domain.disabledAt === undefined;
+  const own = await Promise.all(
+    held.map(async (one) =>
+      isServed ? await ofServed(one, orders, needs) : [leftToDo(one, orders, needs.clock.now())],
     ),
   );
-  return [...own, ...deploys].flatMap(({ job, id, at }) => (at === undefined ? [] : [{ job, id, at }]));
+  const targets = isServed ? domain.deploy : [];
+  const wanted = held.filter(({ lineage }) => lineage.unwantedSince === undefined);
+  const deploys = await Promise.all(
+    targets.flatMap((target) => wanted.map((one) => deployOf(target, one, needs))),
+  );
+  return [...own.flat(), ...deploys].flatMap(({ job, id, at }) =>
+    at === undefined ? [] : [{ job, id, at }],
+  );
+}
+
+async function ofServed(
+  held: HeldLineage,
+  orders: ReadonlySet<string>,
+  { issuances, clock }: RefreshNeeds,
+): Promise<readonly DueWrite[]> {
+  const { id } = held.lineage;
+  const open = orders.has(id) ? await issuances.get(id) : undefined;
+  return dueOfLineage({ ...held, open, now: clock.now() });
+}
+
+/** Of a domain that was removed or left the file only what is to be revoked goes on, and what is under way is ended. */
+function leftToDo(held: HeldLineage, orders: ReadonlySet<string>, now: number): DueWrite {
+  const { id } = held.lineage;
+  return { job: 'issue', id, at: orders.has(id) ? now : revocationDueAt(held.state, { ...held, now }) };
 }
 
 async function deployOf(
   target: string,
-  { lineage, state }: { readonly lineage: Lineage; readonly state: RenewalState | undefined },
+  { lineage, state: { revokedAt }, certificate }: HeldLineage,
   { certificates, deployments, settings, clock }: RefreshNeeds,
-): Promise<{ job: 'deploy'; id: string; at: number | undefined }> {
-  const [stored, certificate, fallback] = await Promise.all([
+): Promise<DueWrite> {
+  const [stored, fallback] = await Promise.all([
     deployments.get(target, lineage.id),
-    certificates.certificate(lineage.id),
     certificates.certificate(fallbackId(lineage.policy ?? lineage.id)),
   ]);
   const deployment = stored ?? freshDeployment(target, lineage.id);
-  const { revokedAt } = state ?? {};
   const mark = settings().targetMarks?.[target];
   const at = nextDeploy({ deployment, certificate, fallback, revokedAt, mark, now: clock.now() });
   return { job: 'deploy', id: deploymentId(target, lineage.id), at };

@@ -29,11 +29,6 @@ export interface Held extends HeldLineage {
   readonly fence: Fence;
 }
 
-/** A wish newer than the one we worked on stands. */
-export function answered(now: RenewalState, seen: RenewalState): RenewalState['requested'] {
-  return now.requested?.at === seen.requested?.at ? undefined : now.requested;
-}
-
 /** Tells the task of the request that was worked on. */
 export async function settle(
   held: Held,
@@ -59,4 +54,9 @@ export function pointOf(
 
 export function toCase({ lineage, certificate, state }: Held, { clock }: OutcomeNeeds): Case {
   return { lineage, certificate, state, now: clock.now() };
+}
+
+/** When what is held expires, if it has not. */
+export function stillValid(certificate: Certificate | undefined, now: Instant): Instant | undefined {
+  return certificate === undefined || certificate.notAfter <= now ? undefined : certificate.notAfter;
 }

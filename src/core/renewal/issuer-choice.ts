@@ -1,12 +1,11 @@
-import type { Change, Ports } from '../ports.ts';
-import { editRenewal } from '../records.ts';
+import type { Ports } from '../ports.ts';
 import type { Instant, RenewalState } from '../types.ts';
 import type { Again } from '../wait.ts';
 import { unblocked } from './blocked.ts';
 import { configuredIssuers, issuersInTurn, patience } from './failover.ts';
-import { type Held, type OutcomeNeeds, toCase } from './held.ts';
-import { dueOfLineage } from './next-action.ts';
+import type { Held, OutcomeNeeds } from './held.ts';
 import { unpaused, withRoom } from './pause.ts';
+import { remember } from './remember.ts';
 
 type ChoiceNeeds = OutcomeNeeds & Pick<Ports, 'buckets'>;
 
@@ -56,15 +55,14 @@ async function mayProbe(issuer: string, { buckets, clock }: ChoiceNeeds): Promis
 
 /** Not a failure of this lineage: the breakers are open, and others are probing. People hear of it all the same. */
 export async function waitForBreaker(held: Held, needs: ChoiceNeeds): Promise<Again> {
-  const { lineage, fence } = held;
+  const { lineage } = held;
   const now = needs.clock.now();
   const issuers = configuredIssuers(lineage, needs.settings()).join(', ');
-  await editRenewal(lineage.id, needs, (state): Change | undefined => {
+  await remember(held, needs, ({ state }) => {
     if (state.failingSince !== undefined) return undefined;
     const message = `${issuers} failed for other certificates; one order at a time tries whether it is back`;
     const lastFailure = { at: now, code: 'acme.server', message };
-    const next = { ...state, failingSince: now, lastFailure };
-    return { fence, putRenewals: [next], due: dueOfLineage({ ...toCase(held, needs), state: next }) };
+    return { state: { ...state, failingSince: now, lastFailure } };
   });
   return { again: now + breakerMs };
 }

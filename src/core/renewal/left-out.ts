@@ -69,14 +69,6 @@ export function leaveOut(
   return { ...before, ...Object.fromEntries(added) };
 }
 
-/** A wish that has to wait: what was tried for it since it was asked for is not tried again for its sake. */
-export function putOff(
-  { force, task, at: asked, askedAt = asked }: NonNullable<RenewalState['requested']>,
-  at: Instant,
-): NonNullable<RenewalState['requested']> {
-  return { at, force, task, askedAt };
-}
-
 /**
  * Without their ladders, but for those that the CA paused. They are not forgotten: nothing else would know that the
  * certificate lacks them.

@@ -13,12 +13,13 @@ export function nextIssue(given: Case): Instant | undefined {
 }
 
 function nextOrder(given: Case): Instant | undefined {
-  const { state, certificate, now } = given;
+  const { state, certificate, open, now } = given;
   const wish = believable(state.requested?.at, now);
-  // Whoever asked is told.
-  if (isAbandoned(given)) return wish;
+  // Whoever asked is told, and an order that nobody wants any more is ended.
+  if (isAbandoned(given)) return open === undefined ? wish : now;
   const reason = decide({ ...given, state: { ...state, requested: undefined } });
-  if (reason !== undefined) return earliest([wish, believableRetry(state, now) ?? now]);
+  if (reason !== undefined)
+    return earliest([wish, believableRetry(state, now) ?? now, believable(open?.lookAt, now)]);
   return earliest([
     wish,
     state.renewAt ?? certificate?.notAfter,
@@ -56,7 +57,7 @@ export function nextDeploy(given: DeploymentCase): Instant | undefined {
   return wanted === certificate ? servedUntil(wanted, revokedAt) : fallbackRenewAt(wanted);
 }
 
-type DueWrite = Omit<DueEntry, 'at'> & { readonly at: Instant | undefined };
+export type DueWrite = Omit<DueEntry, 'at'> & { readonly at: Instant | undefined };
 
 /** Due entries of a lineage: its next order and its next reminder. */
 export function dueOfLineage(given: Case): readonly DueWrite[] {

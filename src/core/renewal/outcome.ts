@@ -4,9 +4,10 @@ import type { Certificate, DueEntry, NewEvent, RenewalState } from '../types.ts'
 import { acquired } from './acquired.ts';
 import { isHurried } from './advice.ts';
 import type { Reason } from './decide.ts';
-import { answered, type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
+import { type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
 import { dueOfLineage } from './next-action.ts';
 import { withoutPauses } from './pause.ts';
+import { answered } from './request.ts';
 
 /** A new certificate: generation, state, due entries and events in one write, then the commit point. */
 export async function storeIssued(

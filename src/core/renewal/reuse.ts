@@ -7,9 +7,10 @@ import type { Bundle, Certificate, Lineage, LineageId } from '../types.ts';
 import { acquired } from './acquired.ts';
 import type { Reason } from './decide.ts';
 import { isSameCa } from './failover.ts';
-import { answered, type Held, type OutcomeNeeds, pointOf, settle } from './held.ts';
+import { type Held, type OutcomeNeeds, pointOf, settle } from './held.ts';
 import { dueOfLineage } from './next-action.ts';
 import { recoveredEvents } from './outcome.ts';
+import { answered } from './request.ts';
 
 export type ReuseNeeds = OutcomeNeeds & Pick<Ports, 'pki'>;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { expectPeace } from '../fault-kit.ts';
-import { day, hour, minute } from '../given.ts';
+import { expectPeace, until } from '../fault-kit.ts';
+import { day, hour, minute, t0 } from '../given.ts';
 import { startWiredWorlds, type WiredWorld, type WiredWorlds } from '../wired-world.ts';
 import { www } from '../world.ts';
 
@@ -23,14 +23,74 @@ describe('a CA that is long in making the certificate', () => {
     ['twenty minutes', 20 * minute],
     ['five hours', 5 * hour],
     ['two days', 2 * day],
-  ])('%s: the same order is looked at now and then, and brings it in the end', async (_, ms) => {
+  ])('%s: the same order is looked at now and then, and brings it soon after', async (_, ms) => {
     world.first.ways.processingMs = ms;
     await world.want({ issuers: ['first'] });
-    await world.live(ms + day + hour);
+    await world.live(ms + hour + 10 * minute);
     await expectPeace(world);
     expect(orders()).toEqual([1, 1]);
-    expect(polls()).toBeLessThanOrEqual(50);
+    expect(polls()).toBeLessThanOrEqual(40 + ms / (40 * minute));
     expect(Math.max(...world.held)).toBeLessThanOrEqual(12_000);
+    const { issuedAt = 0 } = (await world.store.certificates.certificate(www)) ?? {};
+    const lateMs = issuedAt - (world.first.orders[0]?.validAt ?? 0);
+    expect(lateMs).toBeLessThanOrEqual(Math.min(Math.max(ms / 8, 11 * minute), hour + minute));
+  });
+
+  it('is asked after between the attempts, which stay on their ladder', async () => {
+    world.first.ways.processingMs = 2 * day;
+    await world.want({ issuers: ['first'] });
+    await world.live(9 * hour);
+    const { failures, retryAt = 0 } = await world.store.renewals.get(www);
+    // After an hour, and 1, 10 and 100 minutes later.
+    expect(failures).toBe(4);
+    expect(retryAt - t0).toBeGreaterThan(20 * hour);
+    const nextAt = (await world.store.due.at('issue', www)) ?? 0;
+    expect(nextAt - world.clock.now()).toBeLessThanOrEqual(hour);
+    expect(await world.events('certificate.failed')).toHaveLength(4);
+  });
+
+  it('and is away for hours meanwhile: nothing is lost, and no attempt counted for that', async () => {
+    world.first.ways.processingMs = 5 * hour;
+    await world.want({ issuers: ['first'] });
+    await world.live(3 * hour);
+    const { failures } = await world.store.renewals.get(www);
+    const away = world.wire.first.status(until(t0 + 6 * hour, 'order'), () => ({ code: 500, body: 'busy' }));
+    await world.live(3 * hour - minute);
+    expect((await world.store.renewals.get(www)).failures).toBe(failures);
+    expect(away.met).toBeGreaterThanOrEqual(5);
+    expect(away.met).toBeLessThanOrEqual(5 * 18);
+    await world.live(hour);
+    await expectPeace(world);
+    expect(orders()).toEqual([1, 1]);
+  });
+
+  it('and asks to be left alone is asked after no sooner than it said, not even by a command', async () => {
+    world.limited.push({ name: 'first', directoryUrl: 'https://first.test/directory', limits: {} });
+    world.first.ways.processingMs = 3 * hour;
+    await world.want({ issuers: ['first'] });
+    await world.live(90 * minute);
+    const busy = world.wire.first.status(until(t0 + 6 * hour, 'order'), ({ at }) => ({
+      code: 503,
+      headers: { 'retry-after': `${Math.round((t0 + 6 * hour - at) / 1000)}` },
+      body: 'later',
+    }));
+    await world.live(2 * hour);
+    await world.ask(false);
+    await world.live(2.4 * hour);
+    expect(busy.met).toBe(1);
+    await world.live(hour);
+    await expectPeace(world);
+    expect(orders()).toEqual([1, 1]);
+  });
+
+  it('but whose order has expired by its own word is asked after by the ladder alone', async () => {
+    world.first.ways.processingMs = 365 * day;
+    world.first.ways.orderLife = { ms: 2 * hour, end: 'invalid' };
+    await world.want({ issuers: ['first'] });
+    await world.live(4 * hour);
+    const before = polls();
+    await world.live(16 * hour);
+    expect(polls()).toBe(before);
   });
 
   it('for days: people are told that nothing comes of it, and it is not ordered anew', async () => {

@@ -12,6 +12,7 @@ let world: World;
 let asked: OrderIntent[];
 let returned: (readonly BucketTake[])[];
 
+const admitted = { admitted: true, spent: [], spentOnOrder: [], exempt: [], isProbe: false } as const;
 const spent: readonly BucketTake[] = [{ key: 'certificates', capacity: 5, perSecond: 1, cost: 1 }];
 
 beforeAll(async () => {
@@ -38,9 +39,7 @@ function ledger(admission: (intent: OrderIntent) => Admission): void {
 /** No room until then. */
 function fullUntil(readyAt: number): void {
   ledger(() =>
-    world.clock.now() < readyAt
-      ? { admitted: false, readyAt, limit: 'orders per account' }
-      : { admitted: true, spent: [], spentOnOrder: [], isProbe: false },
+    world.clock.now() < readyAt ? { admitted: false, readyAt, limit: 'orders per account' } : admitted,
   );
 }
 
@@ -76,7 +75,7 @@ describe('an order for which the limits of the CA have no room', () => {
     ledger(({ issuer }) =>
       issuer === 'first'
         ? { admitted: false, readyAt: t0 + 3 * hour, limit: 'orders per account' }
-        : { admitted: true, spent: [], spentOnOrder: [], isProbe: false },
+        : admitted,
     );
     await world.work();
     expect(world.first.orders).toHaveLength(0);
@@ -102,7 +101,7 @@ describe('an order for which the limits of the CA have no room', () => {
       const readyAt = free + 10 * minute;
       if (world.clock.now() < readyAt) return { admitted: false, readyAt, limit: 'orders per account' };
       free = world.clock.now();
-      return { admitted: true, spent: [], spentOnOrder: [], isProbe: false };
+      return admitted;
     });
     await world.live(6 * hour);
     expect(world.first.finalized()).toHaveLength(4);
@@ -115,7 +114,7 @@ describe('an order for which the limits of the CA have no room', () => {
     ledger(({ issuer }) => {
       const readyAt = room[issuer] ?? 0;
       if (world.clock.now() < readyAt) return { admitted: false, readyAt, limit: `orders at ${issuer}` };
-      return { admitted: true, spent: [], spentOnOrder: [], isProbe: false };
+      return admitted;
     });
     await world.live(3 * hour);
     expect(world.first.finalized()).toHaveLength(1);
@@ -125,7 +124,7 @@ describe('an order for which the limits of the CA have no room', () => {
 
   it('is one that the CA refused though our ledger sent it as a probe', async () => {
     await world.want({ issuers: ['first'] });
-    ledger(() => ({ admitted: true, spent: [], spentOnOrder: [], isProbe: true }));
+    ledger(() => ({ ...admitted, isProbe: true }));
     const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many' };
     world.gate.once('first.newOrder', failing(problemError(problem, 429, t0 + hour)));
     await world.live(minute / 2);
@@ -147,7 +146,7 @@ describe('an order that lost its exemption', () => {
 
   it('is admitted anew, as any other', async () => {
     await refuseReplaces();
-    ledger(() => ({ admitted: true, spent, spentOnOrder: [], isProbe: false }));
+    ledger(() => ({ ...admitted, spent }));
     await world.live(5 * hour);
     expect(asked.map(({ isAdvised }) => isAdvised)).toEqual([true, false]);
     expect(world.first.finalized()).toHaveLength(2);
@@ -157,7 +156,7 @@ describe('an order that lost its exemption', () => {
     await refuseReplaces();
     ledger(({ isAdvised }) =>
       isAdvised || world.clock.now() > t0 + day
-        ? { admitted: true, spent: [], spentOnOrder: [], isProbe: false }
+        ? admitted
         : { admitted: false, readyAt: t0 + day, limit: 'orders of the account' },
     );
     await world.live(5 * hour);
@@ -171,7 +170,7 @@ describe('an order that lost its exemption', () => {
 describe('the ledger', () => {
   it('gets back what an order spent that came to nothing before it was finalized', async () => {
     await world.want({ issuers: ['first'] });
-    ledger(() => ({ admitted: true, spent, spentOnOrder: [], isProbe: false }));
+    ledger(() => ({ ...admitted, spent }));
     world.first.ways.verdict = () => ({ type: 'unauthorized', detail: 'somebody else answered' });
     await world.work();
     expect(returned).toEqual([spent]);
@@ -179,7 +178,7 @@ describe('the ledger', () => {
 
   it('gets back what an order spent that was given up for another wish before it was finalized', async () => {
     await world.want({ issuers: ['first'] });
-    ledger(() => ({ admitted: true, spent, spentOnOrder: [], isProbe: false }));
+    ledger(() => ({ ...admitted, spent }));
     world.first.ways.validationMs = hour;
     await world.work();
     expect(world.first.orders).toHaveLength(1);
@@ -190,7 +189,7 @@ describe('the ledger', () => {
 
   it('gets nothing back for a certificate that was issued, or may have been', async () => {
     await world.want({ issuers: ['first'] });
-    ledger(() => ({ admitted: true, spent, spentOnOrder: [], isProbe: false }));
+    ledger(() => ({ ...admitted, spent }));
     world.gate.once('first.certificate', async () => 'no certificate');
     await world.work();
     expect(world.first.finalized()).toHaveLength(1);
@@ -211,14 +210,14 @@ describe('the ledger', () => {
     await world.live(2 * minute);
     expect(heard).toEqual([
       ['first', ['www.example.com']],
-      [{ issuer: 'first', names: ['www.example.com'], isUnderWay: false }, 'acme.rateLimited'],
+      [{ issuer: 'first', names: ['www.example.com'], isUnderWay: false, exempt: [] }, 'acme.rateLimited'],
     ]);
     expect((await world.store.renewals.get(www)).failures).toBe(2);
   });
 
   it('is told which orders replace a certificate inside its window, and which renew the same names', async () => {
     await world.want({ issuers: ['first'] });
-    ledger(() => ({ admitted: true, spent: [], spentOnOrder: [], isProbe: false }));
+    ledger(() => admitted);
     await world.renew();
     world.first.ways.advice = () =>
       world.first.finalized().length === 1

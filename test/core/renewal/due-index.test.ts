@@ -4,11 +4,11 @@ import { AgentError } from '../../../src/core/errors.ts';
 import { isAbandoned } from '../../../src/core/renewal/decide.ts';
 import { refreshDue } from '../../../src/core/renewal/due-index.ts';
 import type { Lineage } from '../../../src/core/types.ts';
-import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { changeWishes, type StoredWish } from '../../../src/core/wishes/reconcile.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute } from '../given.ts';
 import { revokeIn } from '../revocation/revoke-command.ts';
-import { type CheapWorld, openCheapWorld, startWorlds, type Worlds } from '../world.ts';
+import { type CheapWorld, openCheapWorld, startWorlds, type World, type Worlds } from '../world.ts';
 
 let worlds: Worlds;
 
@@ -172,6 +172,11 @@ async function mends(world: CheapWorld): Promise<void> {
   expect(world.first.orders.length + world.second.orders.length).toBe(orders);
 }
 
+async function loseIndex(world: World): Promise<void> {
+  const entries = await world.store.due.next(Number.MAX_SAFE_INTEGER, 100);
+  await world.store.changes.commit({ due: entries.map(({ job, id }) => ({ job, id, at: undefined })) });
+}
+
 describe('the due index computed anew', () => {
   it('has all that was in it, when it was lost', async () => {
     const world = await worlds.open();
@@ -200,17 +205,43 @@ describe('the due index computed anew', () => {
     expect(await world.store.due.at('issue', id)).toBeUndefined();
   });
 
-  it('has what is still to be revoked of a domain that left the file', async () => {
+  const leave = {
+    'that left the file': (world: World) => world.want({ disabledAt: world.clock.now() }, []),
+    'that was removed altogether': async (world: World) => {
+      const edit = ({ hosts: removeHosts }: StoredWish) => ({ removeDomain: true, removeHosts });
+      await world.run(changeWishes('example.com', edit, world.needs));
+    },
+  };
+
+  it.each(Object.entries(leave))('has what is still to be revoked of a domain %s', async (_, leaves) => {
     const world = await worlds.open();
     await want(world, true, ['first']);
     await world.live(hour);
     const id = 'example.com/a.example.com/ec';
-    await world.want({ disabledAt: world.clock.now() }, []);
+    world.gate.always('jobs.wake', async () => undefined);
+    await leaves(world);
     await revokeIn(world, { target: id });
-    await world.store.changes.commit({ due: [{ job: 'issue', id, at: undefined }] });
+    await loseIndex(world);
     await world.run(refreshDue(world.needs));
     expect(await world.store.due.at('issue', id)).toBeDefined();
     await world.live(hour);
     expect((await world.store.renewals.get(id)).revokedAt).toBeDefined();
+    expect(await world.run(refreshDue(world.needs))).toBe(0);
+  });
+
+  it.each(Object.entries(leave))('has the end of an order of a domain %s', async (_, leaves) => {
+    const world = await worlds.open();
+    world.first.ways.validationMs = day;
+    await want(world, false, ['first']);
+    await world.work();
+    expect(await world.tokensLeft()).toBe(1);
+    world.gate.always('jobs.wake', async () => undefined);
+    await leaves(world);
+    await loseIndex(world);
+    await world.run(refreshDue(world.needs));
+    await world.live(minute);
+    expect(await world.store.issuances.all()).toEqual([]);
+    expect(await world.tokensLeft()).toBe(0);
+    expect(await world.run(refreshDue(world.needs))).toBe(0);
   });
 });

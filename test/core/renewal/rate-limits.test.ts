@@ -137,4 +137,27 @@ describe('the rate limits of a CA', () => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual((7 * day) / 5 - 1);
     expect(probes.at(-1)).toBeLessThan(opensAt + 4 * day);
   });
+
+  it('that the CA keeps although our ledger takes the order for exempt hold until it said, whatever is asked', async () => {
+    await world.want({ issuers: ['first'] }, ['www.example.com', 'b.example.com']);
+    await world.live(minute);
+    const until = world.clock.now() + 50 * minute;
+    const met: (readonly string[])[] = [];
+    world.gate.always('first.newOrder', async (proceed, [wanted]) => {
+      met.push((wanted as NewOrder).names);
+      if (world.clock.now() >= until) return proceed();
+      const detail = 'too many new orders (10) from this account';
+      throw problemError({ type: 'urn:ietf:params:acme:error:rateLimited', detail }, 429, until);
+    });
+    for (const lineage of [www, 'example.com/b.example.com/ec']) {
+      await world.ask(true, undefined, lineage);
+      await world.live(minute);
+      await world.ask(true, undefined, lineage);
+      await world.live(minute);
+    }
+    expect(met).toEqual([['www.example.com']]);
+    await world.live(hour);
+    expect(met).toHaveLength(3);
+    expect(world.first.finalized()).toHaveLength(4);
+  });
 });

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../../src/core/errors.ts';
+import { editRenewal } from '../../../src/core/records.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
-import { day, hour, minute } from '../given.ts';
+import { ack } from '../../../src/operations/ack.ts';
+import { day, hour, minute, t0 } from '../given.ts';
+import { runIn } from '../run-command.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
 
 let worlds: Worlds;
@@ -17,8 +21,12 @@ beforeEach(async () => {
 const refuse = () => ({ type: 'unauthorized', detail: 'somebody else answered' });
 
 async function removeHost(): Promise<void> {
-  const removeHosts = await world.store.wishes.hosts('example.com');
-  await world.run(changeWishes('example.com', () => ({ removeHosts }), world.needs));
+  await world.run(removeNow());
+}
+
+/** In the middle of other work. */
+async function removeNow(): Promise<void> {
+  await changeWishes('example.com', ({ hosts }) => ({ removeHosts: hosts }), world.needs);
 }
 
 async function expectForgotten(): Promise<void> {
@@ -101,6 +109,67 @@ describe('a host that is removed before it has a certificate', () => {
     await world.want({ issuers: ['first'] });
     await world.work();
     expect(await world.store.certificates.certificate(www)).toBeDefined();
+  });
+});
+
+describe('a host that is removed before it has a certificate, with nothing to tell of it but the due index,', () => {
+  const lastLook = async () => (await world.store.due.at('issue', www)) ?? Number.POSITIVE_INFINITY;
+
+  /** While an order is under way, and people were told that it fails. */
+  async function failing(): Promise<void> {
+    world.first.ways.validationMs = hour;
+    await world.want({ issuers: ['first'] });
+    await world.work();
+    await editRenewal(www, world.store, (state) => ({
+      putRenewals: [{ ...state, failures: 6, failingSince: t0 - 2 * day, retryAt: t0 + day }],
+    }));
+    world.gate.always('jobs.wake', async () => undefined);
+  }
+
+  async function expectEnded(): Promise<void> {
+    expect(await lastLook()).toBeLessThanOrEqual(world.clock.now() + minute);
+    await world.live(2 * minute);
+    await expectForgotten();
+  }
+
+  it('has its order ended, though a reminder is sent at that moment', async () => {
+    await failing();
+    world.gate.once('renewals.get', async (proceed) => {
+      const state = await proceed();
+      await removeNow();
+      return state;
+    });
+    await world.handle('remind', www);
+    await expectEnded();
+  });
+
+  it('has its order ended, though somebody silences its reminders at that moment', async () => {
+    await failing();
+    await removeHost();
+    await runIn(world, ack, { name: 'www.example.com' });
+    await expectEnded();
+  });
+
+  it('has its order ended, though an attempt fails at that moment', async () => {
+    await failing();
+    world.gate.once('first.order', async () => {
+      await removeNow();
+      throw new AgentError('acme.server', 'the CA answers 500');
+    });
+    await world.ask(false);
+    await world.handle('issue', www);
+    await expectEnded();
+  });
+
+  it('has its order ended, though the CA has it wait at that moment', async () => {
+    await failing();
+    world.gate.once('budget.hold', async () => {
+      await removeNow();
+      return { name: 'requests', left: 0, readyAt: t0 + day };
+    });
+    await world.ask(false);
+    await world.handle('issue', www);
+    await expectEnded();
   });
 });
 
