@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -18,7 +18,7 @@ import { accepted, deployed, hostsSite, issued, keepUntilEnd, proxyBefore } from
 
 const keep = keepUntilEnd();
 const pki = createPki();
-const [used, left] = ['h0.hosts.test', 'h1.hosts.test'] as const;
+const [used, left, taken] = ['h0.hosts.test', 'h1.hosts.test', 'h2.hosts.test'] as const;
 const lineage = (host: string) => `hosts.test/${host}/ec`;
 const day = 86_400_000;
 const year = 365 * day;
@@ -81,7 +81,7 @@ async function longGone(store: Store, host: string): Promise<void> {
   });
 }
 
-it('an agent finds by itself what a CA revoked, and replaces it; and deletes, here and at the target, what nobody has asked for in a year', async () => {
+it('an agent finds by itself what a CA revoked, and replaces it; deletes, here and at the target, what nobody has asked for in a year; and deploys anew what is gone there', async () => {
   const redis = keep(await startRedis());
   const pebble = keep(await startPebble({ nonceReject: 0 }));
   const proxy = keep(await proxyBefore(pebble));
@@ -99,8 +99,16 @@ it('an agent finds by itself what a CA revoked, and replaces it; and deletes, he
   const keyFile = join(site.folder, 'master.key');
   writeFileSync(keyFile, `${Buffer.from(key.reveal()).toString('hex')}\n`, { mode: 0o600 });
   const first = await site.start();
-  await site.json('domains', 'add', 'hosts.test', '--mode', 'individual', '--hosts', `${used},${left}`);
-  const before = await issued(site, [used, left]);
+  await site.json(
+    'domains',
+    'add',
+    'hosts.test',
+    '--mode',
+    'individual',
+    '--hosts',
+    `${used},${left},${taken}`,
+  );
+  const before = await issued(site, [used, left, taken]);
   await site.json('hosts', 'remove', left);
   await first.stop(20_000);
 
@@ -113,8 +121,10 @@ it('an agent finds by itself what a CA revoked, and replaces it; and deletes, he
   await holdOf(store, used, { ...ca, serial: '0BAD' });
   await longGone(store, left);
   const compromised = pki.keyId((await held(store, used)).privateKey);
-  for (const chore of ['revocations', 'retention'])
-    await redis.cli('ZADD', '{acme}:due', '0', `upkeep:${chore}`);
+  const folder = join(site.folder, 'certificates', 'hosts.test');
+  rmSync(join(folder, taken));
+  const chores = ['revocations', 'retention', 'targets'];
+  for (const chore of chores) await redis.cli('ZADD', '{acme}:due', '0', `upkeep:${chore}`);
 
   const agent = keep(await site.start());
   await until('the revoked one is replaced', () => agent.output().includes('certificate issued'));
@@ -128,17 +138,21 @@ it('an agent finds by itself what a CA revoked, and replaces it; and deletes, he
   expect(pki.keyId(now.privateKey)).not.toBe(compromised);
   const leaf = readFileSync(join(site.folder, 'certificates', 'hosts.test', used, 'cert.pem'));
   expect(new X509Certificate(leaf).issuer).toMatch(/Pebble/);
-  expect(accepted(proxy, 'newOrder')).toBe(3);
+  expect(accepted(proxy, 'newOrder')).toBe(4);
 
-  const folder = join(site.folder, 'certificates', 'hosts.test');
   await until('its files are gone', () => !existsSync(join(folder, left)));
   expect(existsSync(join(folder, '.generations', left))).toBe(false);
+  await until('what was gone lies there again', () => existsSync(join(folder, taken)));
+  expect(deployed(site, taken)?.serial).toBe(before.get(taken));
+  expect(agent.output()).toContain('the target shows something else than was deployed');
   expect((await store.certificates.lineages()).map(({ id }) => id).toSorted()).toEqual([
     `hosts.test/${used}/ec`,
     `hosts.test/${used}/fallback`,
+    `hosts.test/${taken}/ec`,
+    `hosts.test/${taken}/fallback`,
   ]);
   expect(await store.certificates.bundle(lineage(left))).toBeUndefined();
-  for (const chore of ['revocations', 'retention'])
+  for (const chore of chores)
     expect(await store.due.at('upkeep', chore)).toBeGreaterThan(systemClock.now() + 5 * 3_600_000);
   await store.close();
   expect(agent.output()).not.toMatch(/"level":"error"/);
