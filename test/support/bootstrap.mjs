@@ -41,7 +41,7 @@ const tasks = {
     servers: ['redis', 'pebble', '--or-at-url'],
     command: (args) => [join(root, 'dist/test/demo/main.js'), ...args],
   },
-  bench: { servers: ['redis', 'pebble'], command: benchCommand },
+  bench: { servers: ['redis', 'pebble', 'bind', 'lego'], command: benchCommand },
   conformance: {
     servers: [],
     environment: { ACME_AGENT_CONFORMANCE: '1' },

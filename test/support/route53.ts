@@ -54,6 +54,8 @@ export interface Route53 {
   readonly accessKeyId: string;
   /** Calls that came in, refused ones too. */
   readonly calls: Readonly<Record<Route53Operation, number>>;
+  /** Calls that the limit refused so far. */
+  refused(): number;
   readonly zoneStore: ZoneStore;
   readonly dnsAddress: { readonly address: string; readonly port: number };
   readonly dns: DnsFront;
@@ -98,6 +100,7 @@ export async function startRoute53(options: Route53Options): Promise<Route53> {
   const busyUntil = new Map<string, number>();
   const allowed = createLimit(options.limit);
   const holds: Hold[] = [];
+  let refusals = 0;
 
   async function answer(request: Request): Promise<Answer> {
     calls[request.operation]++;
@@ -105,7 +108,9 @@ export async function startRoute53(options: Route53Options): Promise<Route53> {
     const [hold] = index < 0 ? [] : holds.splice(index, 1);
     hold?.onReached();
     await hold?.released;
-    if (!allowed()) return refuse({ status: 400, code: 'Throttling', message: 'Rate exceeded' });
+    const isAllowed = allowed();
+    if (!isAllowed) refusals++;
+    if (!isAllowed) return refuse({ status: 400, code: 'Throttling', message: 'Rate exceeded' });
     const injected = takeInjection(injections, request.operation);
     if (injected !== undefined && injected.applied !== true) return refuse(injected);
     const real = handle(request);
@@ -148,6 +153,7 @@ export async function startRoute53(options: Route53Options): Promise<Route53> {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     accessKeyId,
     calls,
+    refused: () => refusals,
     zoneStore,
     dnsAddress: { address: dns.address, port: dns.port },
     dns,

@@ -110,7 +110,7 @@ async function verdict(
 /** Where the CA's fetches can be seen, the first poll waits for them; elsewhere it comes soon, or at once. */
 function firstPollMs(presented: readonly PresentedChallenge[], solvers: Ports['solvers']): number {
   if (presented.length === 0) return 1;
-  return presented.some(({ type }) => solvers.get(type).onFetched !== undefined) ? 1000 : 100;
+  return presented.some(({ type }) => solvers.get(type).onFetched !== undefined) ? 1000 : 50;
 }
 
 function listener(
