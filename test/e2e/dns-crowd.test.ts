@@ -106,9 +106,9 @@ describe('a name that the vendor refuses', () => {
   });
 });
 
-/** By DNS UPDATE; its own API is another account. */
-function powerdnsAccount({ address, tsig }: TestPowerdns): object {
-  return { provider: 'rfc2136', server: address, tsig };
+/** By its API, which only knows whole sets: what two write at once, one of them loses. */
+function powerdnsAccount({ apiUrl, apiKey }: TestPowerdns): object {
+  return { provider: 'powerdns', baseUrl: apiUrl, apiKey };
 }
 
 async function allIssued(site: AgentSite, names: readonly string[]): Promise<void> {
