@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { ChildRequest, ChildResult, RunChild } from './core/child.ts';
 import { AgentError } from './core/errors.ts';
+import { mask } from './core/mask.ts';
 import type { Clock, Log } from './core/ports.ts';
 
 const defaultTimeoutMs = 60_000;
@@ -93,22 +94,8 @@ function capture(stream: Readable | null, secrets: readonly string[]): () => str
   };
   return () => {
     trim();
-    return mask(text, secrets, cut ? longest : 0);
+    return mask(text, secrets, cut ? longest : 0).slice(-outputLimit);
   };
-}
-
-/** Masks secrets and drops the first `skip` characters, which may hold the rest of a secret that was cut in two. */
-function mask(text: string, secrets: readonly string[], skip: number): string {
-  const longestFirst = [...secrets].sort((a, b) => b.length - a.length);
-  const pattern = longestFirst.map((secret) => secret.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|');
-  const found = pattern === '' ? [] : [...text.matchAll(new RegExp(pattern, 'g'))];
-  let at = skip;
-  let masked = '';
-  for (const { index, 0: secret } of found) {
-    if (index >= at) masked += `${text.slice(at, index)}***`;
-    at = Math.max(at, index + secret.length);
-  }
-  return (masked + text.slice(at)).slice(-outputLimit);
 }
 
 function feed(child: ChildProcess, input: ChildRequest['input']): void {

@@ -102,6 +102,72 @@ describe('exec', () => {
   });
 });
 
+/** Writes the variables that it got from certbot into a file named after the hook, and says something. */
+const hook = `
+cd "$FOLDER" || exit 9
+env | grep '^CERTBOT_' | sort > "$1"
+printf '  record 17\\n\\n'
+`;
+
+describe('exec with hooks for certbot', () => {
+  it('gives them the variables that certbot gives, and the second one the output of the first', async () => {
+    const { provider, variables } = await createHooks();
+    const { outcomes } = await provider.apply(zone, [add], signal);
+    expect(outcomes).toEqual([{ ok: true, handle: 'record 17' }]);
+    const common = {
+      CERTBOT_DOMAIN: 'example.test',
+      CERTBOT_IDENTIFIER: 'example.test',
+      CERTBOT_ALL_DOMAINS: 'example.test',
+      CERTBOT_ALL_IDENTIFIERS: 'example.test',
+      CERTBOT_VALIDATION: 'digest',
+      CERTBOT_REMAINING_CHALLENGES: '0',
+    };
+    expect(variables('auth')).toEqual(common);
+    await provider.apply(zone, [{ ...add, op: 'remove', handle: 'record 17' }], signal);
+    expect(variables('cleanup')).toEqual({ ...common, CERTBOT_AUTH_OUTPUT: 'record 17' });
+    await provider.apply(zone, [{ ...add, op: 'remove' }], signal);
+    expect(variables('cleanup')).toEqual({ ...common, CERTBOT_AUTH_OUTPUT: '' });
+  });
+
+  it('refuses a name that they could not write at', async () => {
+    const { provider } = await createHooks();
+    await expect(provider.apply(zone, [{ ...add, name: 'x.example.test' }], signal)).rejects.toMatchObject({
+      code: 'provider.invalid',
+      message: /cannot write at x\.example\.test/,
+    });
+  });
+
+  it('must be given both, and says before the first order which of them cannot be run', async () => {
+    for (const wrong of [{ form: 'certbot' }, { cleanupCommand: ['cleanup'] }]) {
+      const { error } = exec.options.safeParse({ command: ['auth'], ...wrong });
+      expect(error?.issues).toMatchObject([{ path: ['cleanupCommand'] }]);
+    }
+    const options = exec.options.parse({ command: ['sh'], form: 'certbot', cleanupCommand: ['/nowhere/x'] });
+    const provider = await exec.create(options, createPluginContext('hook'));
+    await expect(provider.check?.(signal)).rejects.toThrow(/\/nowhere\/x is not there/);
+  });
+});
+
+async function createHooks() {
+  const folder = testFolder('exec');
+  const file = join(folder, 'hook.sh');
+  writeFileSync(file, hook);
+  const options = exec.options.parse({
+    form: 'certbot',
+    command: ['/bin/sh', file, 'auth'],
+    cleanupCommand: ['/bin/sh', file, 'cleanup'],
+    env: { FOLDER: folder },
+  });
+  const variables = (name: string) =>
+    Object.fromEntries(
+      readFileSync(join(folder, name), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    );
+  return { provider: await exec.create(options, createPluginContext('hook')), variables };
+}
+
 async function create(folder: string, env: object = {}, more: object = {}) {
   const file = join(folder, 'program.sh');
   writeFileSync(file, program);
