@@ -1,4 +1,5 @@
 import type { DnsProviderDefinition } from '../src/plugin/define.ts';
+import { acmesh } from './acmesh.ts';
 import { challtestsrv } from './challtestsrv.ts';
 import { cloudflare } from './cloudflare.ts';
 import { desec } from './desec.ts';
@@ -8,6 +9,8 @@ import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
 
+export { listScripts, type ScriptInfo, type ScriptOption } from './acmesh-info.ts';
+
 /** The DNS providers that come with the agent. */
 export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   route53,
@@ -16,6 +19,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   cloudflare,
   desec,
   digitalocean,
+  acmesh,
   exec,
   challtestsrv,
 ];
