@@ -11,7 +11,7 @@ export interface Memory {
   keep(name: string, saved: Saved, before: Saved): Promise<void>;
 }
 
-const values = z.record(z.string().regex(/^[A-Za-z0-9_]+$/), z.base64());
+const values = z.record(z.string().regex(/^[A-Za-z0-9_]+$/), z.string());
 const stored = z.object({ of: z.string(), values });
 
 /** Other variables, another memory: what was saved for a key that was replaced is of no use with the next one. */

@@ -7,7 +7,7 @@ import type { PluginContext } from '../src/plugin/context.ts';
 import { scriptPath } from './acmesh-info.ts';
 import type { AcmeshOptions } from './acmesh-options.ts';
 
-/** Values in base64, by key. */
+/** Contents by key. */
 export interface Saved {
   readonly account: Readonly<Record<string, string>>;
   /** Of one name. */
@@ -66,7 +66,7 @@ export async function runShim(
     signal,
   });
   const report = parseReport(result.stdout);
-  const known = [...Object.values(environmentOf(config)), ...decoded(saved), ...decoded(report?.saved)];
+  const known = [...Object.values(environmentOf(config)), ...contentsOf(saved), ...contentsOf(report?.saved)];
   return {
     ...result,
     saved: report?.saved,
@@ -89,7 +89,7 @@ function environmentOf({ env, variables }: AcmeshOptions): Readonly<Record<strin
 
 function linesOf(saved: Saved): string {
   const lines = (scope: keyof Saved) =>
-    Object.entries(saved[scope]).map(([key, text]) => `${scope} ${key} ${text}\n`);
+    Object.entries(saved[scope]).map(([key, text]) => `${scope} ${key} ${escaped(text)}\n`);
   return [...lines('account'), ...lines('domain')].join('');
 }
 
@@ -101,7 +101,9 @@ function parseReport(stdout: string): Report | undefined {
   const words = lines.map((line) => line.split(' '));
   const scope = (wanted: string) =>
     Object.fromEntries(
-      words.flatMap(([word, key, text = '']) => (word === wanted && key !== undefined ? [[key, text]] : [])),
+      words.flatMap(([word, key, text = '']) =>
+        word === wanted && key !== undefined ? [[key, decodeURIComponent(text)]] : [],
+      ),
     );
   const [, status, after] = words.find(([word]) => word === 'status') ?? [];
   return {
@@ -115,9 +117,13 @@ function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-function decoded(saved: Saved | undefined): readonly string[] {
-  const texts = [...Object.values(saved?.account ?? {}), ...Object.values(saved?.domain ?? {})];
-  return texts.map((text) => Buffer.from(text, 'base64').toString('utf8'));
+/** On one line without blanks, as the shim has it. */
+function escaped(text: string): string {
+  return text.replace(/[% \t\r\n]/g, encodeURIComponent);
+}
+
+function contentsOf(saved: Saved | undefined): readonly string[] {
+  return [...Object.values(saved?.account ?? {}), ...Object.values(saved?.domain ?? {})];
 }
 
 function saidLines(stderr: string, known: readonly string[]): readonly SaidLine[] {

@@ -78,7 +78,10 @@ shim_header() {
 
 # As a text in a file of options; a line break would end it.
 shim_quoted() {
-  printf '%s' "$1" | tr -d '\r\n' | sed 's/[\\"]/\\&/g'
+  case $1 in
+    *[\\\"[:cntrl:]]*) printf '%s' "$1" | tr -d '\r\n' | sed 's/[\\"]/\\&/g' ;;
+    *) printf '%s' "$1" ;;
+  esac
 }
 
 # Keeps what the last response said of itself; requests are made in subshells.

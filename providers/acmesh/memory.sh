@@ -1,21 +1,27 @@
 # What scripts save from one call to the next, for an account or for one name; a file each while the script runs. The
 # "mutable" ones have names of their own: variables of the account go before them.
 
-shim_file() {
-  printf '%s/%s/%s' "$shim_work" "$1" "$(printf '%s' "$2" | tr -c 'A-Za-z0-9_' '_')"
+# Sets $shim_saved.
+shim_find() {
+  case $2 in
+    *[!A-Za-z0-9_]*) shim_saved=$shim_work/$1/$(printf '%s' "$2" | tr -c 'A-Za-z0-9_' '_') ;;
+    *) shim_saved=$shim_work/$1/$2 ;;
+  esac
 }
 
 shim_save() {
-  printf '%s' "$3" >"$(shim_file "$1" "$2")"
+  shim_find "$1" "$2"
+  printf '%s' "$3" >"$shim_saved"
 }
 
 shim_read() {
-  shim_saved=$(shim_file "$1" "$2")
+  shim_find "$1" "$2"
   [ ! -f "$shim_saved" ] || cat "$shim_saved"
 }
 
 shim_forget() {
-  rm -f "$(shim_file "$1" "$2")"
+  shim_find "$1" "$2"
+  rm -f "$shim_saved"
 }
 
 _saveaccountconf() {
@@ -58,8 +64,10 @@ _cleardomainconf() {
 
 # Takes the memory from stdin. What an account saved plainly is a variable again, as it is in acme.sh.
 shim_recall() {
-  while read -r shim_scope shim_key shim_encoded; do
-    shim_content=$(printf '%s' "$shim_encoded" | _dbase64)
+  while read -r shim_scope shim_key shim_content; do
+    case $shim_content in
+      *%*) shim_content=$(printf '%s\n' "$shim_content" | shim_unescaped) ;;
+    esac
     shim_save "$shim_scope" "$shim_key" "$shim_content"
     case $shim_scope/$shim_key in
       account/SAVED_* | account/[0-9]*) ;;
@@ -72,7 +80,24 @@ shim_report() {
   for shim_scope in account domain; do
     for shim_saved in "$shim_work/$shim_scope"/*; do
       [ -f "$shim_saved" ] || continue
-      printf '%s %s %s\n' "$shim_scope" "${shim_saved##*/}" "$(_base64 <"$shim_saved")"
+      printf '%s %s ' "$shim_scope" "${shim_saved##*/}"
+      shim_escaped <"$shim_saved"
+      echo
     done
   done
+}
+
+# On one line without blanks, each of these and the per cent sign as in a URL.
+shim_escaped() {
+  awk 'NR > 1 { printf "%%0A" } {
+    gsub(/%/, "%25"); gsub(/ /, "%20"); gsub(/\t/, "%09"); gsub(/\r/, "%0D")
+    printf "%s", $0
+  }'
+}
+
+shim_unescaped() {
+  awk '{
+    gsub(/%0A/, "\n"); gsub(/%0D/, "\r"); gsub(/%09/, "\t"); gsub(/%20/, " "); gsub(/%25/, "%")
+    printf "%s", $0
+  }'
 }

@@ -5,7 +5,8 @@
 #   shim.sh add|rm SCRIPT NAME    Value and memory come on stdin, memory and facts go to stdout; see below.
 #   shim.sh check SCRIPT          Whether the script loads here.
 #
-# stdin:  the TXT value, then what the script had saved before, a line each: "account|domain KEY BASE64".
+# stdin:  the TXT value, then what the script had saved before, a line each: "account|domain KEY CONTENT", with blanks,
+#         line breaks and per cent signs of the content as in a URL.
 # stdout: "begin"; "status CODE [RETRY-AFTER]" of the last HTTP response, 0 when there was none; all that is saved now,
 #         as above; "end". The script's own stdout goes nowhere.
 # stderr: "<3>" an error, "<6>" and "<7>" talk, all else from programs that the script runs.

@@ -49,11 +49,17 @@ function subjectOf(vendor: VendorCase): Subject {
     traits,
     slow: vendor.slow,
     setup: () => setup(vendor),
+    setup: async () => without(await setup(vendor), Object.keys(vendor.notApplicable ?? {})),
     notApplicable: {
       ...(vendor.wrongOptions === undefined && { withWrongCredentials: 'it has no credentials' }),
       ...vendor.notApplicable,
     },
   };
+}
+
+function without(subject: ProviderUnderTest, parts: readonly string[]): ProviderUnderTest {
+  const absent = Object.fromEntries(parts.map((part) => [part, undefined]));
+  return { ...subject, ...absent };
 }
 
 async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
