@@ -6,6 +6,7 @@ import { desec } from './desec.ts';
 import { digitalocean } from './digitalocean.ts';
 import { exec } from './exec.ts';
 import { powerdns } from './powerdns.ts';
+import { httpreq } from './httpreq.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
 
@@ -21,5 +22,6 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   digitalocean,
   acmesh,
   exec,
+  httpreq,
   challtestsrv,
 ];

@@ -59,7 +59,7 @@ export interface DnsProvider {
 }
 
 export interface ProviderTraits {
-  /** records: one call a value by id · rrset-atomic: server adds and removes values · rrset-cas: compare and set · rrset-replace: read, modify, write · zone-replace: whole zone · opaque: a program. */
+  /** records: one call a value by id · rrset-atomic: server adds and removes values · rrset-cas: compare and set · rrset-replace: read, modify, write · zone-replace: whole zone · opaque: a program, or somebody's own server. */
   readonly model: 'records' | 'rrset-atomic' | 'rrset-cas' | 'rrset-replace' | 'zone-replace' | 'opaque';
   /** What two calls at once must not share. */
   readonly serialize: 'none' | 'name' | 'zone' | 'account';

@@ -8,7 +8,7 @@ const models: Readonly<Record<ProviderTraits['model'], string>> = {
   'rrset-cas': 'record sets are changed only if they are as they were read',
   'rrset-replace': 'record sets are read, changed and written',
   'zone-replace': 'the whole zone is read, changed and written',
-  opaque: 'a program does it',
+  opaque: 'a program or server of yours does it',
 };
 
 const turns: Readonly<Record<ProviderTraits['serialize'], string>> = {
