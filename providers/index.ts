@@ -5,8 +5,8 @@ import { cloudflare } from './cloudflare.ts';
 import { desec } from './desec.ts';
 import { digitalocean } from './digitalocean.ts';
 import { exec } from './exec.ts';
-import { powerdns } from './powerdns.ts';
 import { httpreq } from './httpreq.ts';
+import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
 

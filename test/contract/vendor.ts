@@ -48,7 +48,6 @@ function subjectOf(vendor: VendorCase): Subject {
   return {
     traits,
     slow: vendor.slow,
-    setup: () => setup(vendor),
     setup: async () => without(await setup(vendor), Object.keys(vendor.notApplicable ?? {})),
     notApplicable: {
       ...(vendor.wrongOptions === undefined && { withWrongCredentials: 'it has no credentials' }),
