@@ -98,6 +98,28 @@ describe('a renewal service of the CA', () => {
   });
 });
 
+describe('a CA that is about to revoke all that it issued', () => {
+  it('and moves every window into the past, has a fleet renewed with its next poll, past all limits', async () => {
+    const limits = { ordersPerAccount: { count: 5, perMs: 3 * hour } };
+    world.limited.push({ name: 'first', directoryUrl: 'https://first.test/directory', limits });
+    const hosts = Array.from({ length: 20 }, (_, index) => `h${index}.example.com`);
+    const ids = hosts.map((host) => `example.com/${host}/ec`);
+    await world.want({ issuers: ['first'] }, hosts);
+    await world.live(20 * hour);
+    const held = await world.store.certificates.currents(ids);
+    expect(held.map((one) => one?.generation)).toEqual(hosts.map(() => 1));
+    const revoked = new Set(held.map((one) => one?.ariCertId));
+    const now = world.clock.now();
+    world.first.ways.advice = (certId) =>
+      revoked.has(certId) ? { start: now - day, end: now + day, retryAfterMs: 6 * hour } : undefined;
+    await world.live(6 * hour + 2 * minute);
+    const after = await world.store.certificates.currents(ids);
+    expect(after.map((one) => one?.generation)).toEqual(hosts.map(() => 2));
+    expect(world.first.orders.slice(20).every(({ asked }) => revoked.has(asked.replaces))).toBe(true);
+    expect(world.first.orders).toHaveLength(40);
+  });
+});
+
 describe('a certificate that lives', () => {
   it.each([
     ['six days and sixteen hours', 160 * hour, 80 * hour],

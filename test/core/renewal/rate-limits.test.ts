@@ -160,4 +160,28 @@ describe('the rate limits of a CA', () => {
     expect(met).toHaveLength(3);
     expect(world.first.finalized()).toHaveLength(4);
   });
+
+  it('that the CA keeps for renewals too are met once by a fleet that is forced at one moment, not once by each', async () => {
+    const hosts = Array.from({ length: 12 }, (_, index) => `h${index}.example.com`);
+    const idOf = (host: string) => `example.com/${host}/ec`;
+    await world.want({ issuers: ['first'] }, hosts);
+    await world.live(4 * hour);
+    // As many as it allows in three hours, then none until they have passed.
+    let [from, left] = [0, 0];
+    const refused: number[] = [];
+    world.gate.always('first.newOrder', async (proceed) => {
+      const now = world.clock.now();
+      if (now >= from + 3 * hour) [from, left] = [now, 4];
+      if (left-- > 0) return proceed();
+      refused.push(now);
+      const detail = 'too many new orders (4) from this account in the last 3h0m0s';
+      throw problemError({ type: 'urn:ietf:params:acme:error:rateLimited', detail }, 429, from + 3 * hour);
+    });
+    for (const host of hosts) await world.ask(true, undefined, idOf(host));
+    await world.live(12 * hour);
+    const found = await world.store.certificates.currents(hosts.map(idOf));
+    expect(found.map((one) => one?.generation)).toEqual(hosts.map(() => 2));
+    expect(refused.length).toBeLessThanOrEqual(3);
+    expect(world.first.finalized()).toHaveLength(24);
+  });
 });
