@@ -50,9 +50,14 @@ describe('a Retry-After', () => {
     },
   );
 
-  it.each(['99999999999', date(t0 + 300 * day)])('of %s to a new order is seven days', async (value) => {
+  it.each([
+    [429, '99999999999'],
+    [429, date(t0 + 300 * day)],
+    [503, '99999999999'],
+    [503, date(t0 + 300 * day)],
+  ])('to a new order, with %i and %s, is seven days', async (code, value) => {
     world.wire.first.status('newOrder', {
-      code: 429,
+      code,
       headers: { 'retry-after': value, date: date(t0) },
       body: problem('rateLimited'),
       nonce: true,
