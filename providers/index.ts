@@ -1,14 +1,18 @@
 import type { DnsProviderDefinition } from '../src/plugin/define.ts';
 import { acmesh } from './acmesh.ts';
+import { bunny } from './bunny.ts';
 import { challtestsrv } from './challtestsrv.ts';
 import { cloudflare } from './cloudflare.ts';
 import { desec } from './desec.ts';
 import { digitalocean } from './digitalocean.ts';
+import { dnsimple } from './dnsimple.ts';
 import { exec } from './exec.ts';
 import { httpreq } from './httpreq.ts';
+import { linode } from './linode.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
+import { vultr } from './vultr.ts';
 
 export { listScripts, type ScriptInfo, type ScriptOption } from './acmesh-info.ts';
 
@@ -20,6 +24,10 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   cloudflare,
   desec,
   digitalocean,
+  linode,
+  dnsimple,
+  bunny,
+  vultr,
   acmesh,
   exec,
   httpreq,
