@@ -9,6 +9,8 @@ import { dnsimple } from './dnsimple.ts';
 import { exec } from './exec.ts';
 import { httpreq } from './httpreq.ts';
 import { linode } from './linode.ts';
+import { nameCom } from './name-com.ts';
+import { porkbun } from './porkbun.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
@@ -27,6 +29,8 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   linode,
   dnsimple,
   bunny,
+  porkbun,
+  nameCom,
   vultr,
   acmesh,
   exec,
