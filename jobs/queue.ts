@@ -110,6 +110,10 @@ export function createCommandClient({ connect, prefix, log }: QueueOptions): Com
     throw new AgentError(
       'store.notRunning',
       `no worker has answered the command ${name} within ${timeoutMs / 1000} s; it stays in the queue`,
+      {
+        advice:
+          'Start an agent with "acme-agent start", or see in the log of the one that runs what it waits for.',
+      },
     );
   }
 

@@ -8,6 +8,7 @@ import type { Secret } from '../core/secret.ts';
 import type { LivingAgent } from '../store/agents.ts';
 import { examineStore, type StoreReport } from '../store/examine.ts';
 import { openStore, type Store } from '../store/index.ts';
+import { knownStoreId } from '../store/store-id.ts';
 import { type CheckItem, failed, items, passed, warned } from './check-item.ts';
 import { findMasterKey, missingMasterKey, shortName, tryKeyFile } from './master-key.ts';
 import { findEmbeddedServer, findRedis, isEmbedded, toStore } from './open.ts';
@@ -63,6 +64,9 @@ async function tryMasterKey({ masterKey: source, dataDir }: LoadedConfig['config
     // What is wrong with the data directory is said of that.
     const isElsewhere = 'file' in source && dirname(source.file) !== dataDir;
     if (masterKey === undefined && isElsewhere) await tryKeyFile(source.file);
+    // None is made where a store was begun, whether it can be looked into now or not.
+    if (masterKey === undefined && 'file' in source && (await knownStoreId(dataDir)) !== undefined)
+      throw missingMasterKey(source.file);
     return { masterKey, keyItems: [passed('master key', masterKeyWords(source, masterKey))] };
   } catch (error) {
     return { masterKey: undefined, keyItems: failed('master key', error) };

@@ -38,7 +38,8 @@ function mistakes({ message, advice }: AgentError): readonly CheckItem[] {
 const labels: Readonly<Record<CheckItem['level'], string>> = { ok: 'ok', warn: 'warn', failed: 'FAILED' };
 
 function itemLine({ name, level, message, advice }: CheckItem): string {
-  const words = level === 'ok' ? message : [sentence(message), advice].join(' ').trim();
+  const remedy = advice === undefined || message.includes(advice) ? '' : ` ${advice}`;
+  const words = level === 'ok' ? message : `${sentence(message)}${remedy}`;
   return `${labels[level].padEnd(8)}${name}: ${words}\n`;
 }
 

@@ -19,7 +19,8 @@ export async function start(options: StartOptions, world: World): Promise<ExitCo
       const { startAgent } = await world.agent();
       const { roles, acceptEmptyStore } = options;
       const agent = await startAgent(loaded, { roles, acceptEmptyStore });
-      const reloads = createReloads(() => agent.reload(() => world.load(options.config)));
+      // The file that it was started with, whatever else stands where one is looked for.
+      const reloads = createReloads(() => agent.reload(() => world.load(loaded.path)));
       hangUps.each(reloads.ask);
       await stops.nth(1);
       const orderly = reloads.end().then(() => agent.stop());

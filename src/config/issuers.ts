@@ -1,4 +1,5 @@
 import type { IssuerConfig, ProxyUrl } from './config.ts';
+import { readCertificates } from './pem.ts';
 import { isPreset, presets } from './presets.ts';
 import type { Reader } from './reader.ts';
 import { disagreed, issuer } from './schema.ts';
@@ -32,7 +33,7 @@ function readIssuer(name: string, reader: Reader, proxyUrl: ProxyUrl | undefined
     directoryUrl: directoryUrl ?? '',
     email: part.email,
     eab: part.eab,
-    trustPem: part.trust === undefined ? undefined : reader.file(part.trust, [...path, 'trust']),
+    trustPem: readCertificates(part.trust, [...path, 'trust'], reader),
     proxyUrl: part.proxy ?? proxyUrl,
     preferredChain: part.preferredChain,
     profile: part.profile,

@@ -1,5 +1,6 @@
 import { secret } from '../core/secret.ts';
 import type { RedisConfig, RedisTls } from './config.ts';
+import { readCertificates, readPrivateKey } from './pem.ts';
 import type { Reader } from './reader.ts';
 import type { RedisPart } from './schema.ts';
 
@@ -22,13 +23,14 @@ export function toRedis(part: RedisPart, reader: Reader): RedisConfig {
 
 function toTls(place: 'tls' | 'sentinelTls', part: RedisPart, reader: Reader): RedisTls | undefined {
   const given = part[place];
-  const pem = (key: 'ca' | 'cert' | 'key') => {
-    const name = given?.[key];
-    return name === undefined ? undefined : reader.file(name, ['redis', place, key]);
+  if (given === undefined) return undefined;
+  const at = (key: 'ca' | 'cert' | 'key') => ['redis', place, key];
+  return {
+    ca: readCertificates(given.ca, at('ca'), reader),
+    cert: readCertificates(given.cert, at('cert'), reader),
+    key: readPrivateKey(given.key, at('key'), reader),
+    servername: given.servername,
   };
-  return (
-    given && { ca: pem('ca'), cert: pem('cert'), key: wrapped(pem('key')), servername: given.servername }
-  );
 }
 
 function decoded(text: string | undefined): string | undefined {

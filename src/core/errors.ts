@@ -229,7 +229,7 @@ export const errorTable = kinds({
 
   'store.unavailable': {
     retry: 'soon',
-    advice: 'Check that Redis runs and that the URL, user and password are right.',
+    advice: 'Check that Redis runs and that the URL (rediss:// for TLS), user and password are right.',
   },
   'store.lost': {
     retry: 'blocked',

@@ -75,7 +75,8 @@ export function refuseToWrite(path: string): (cause: unknown) => never {
   return (cause) => {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     const reason = reasons[code] ?? `cannot be written (${code || String(cause)})`;
-    throw new AgentError('config.unwritable', `the backup ${path} ${reason}`, { cause });
+    const advice = code === 'EISDIR' ? 'Name a file; it may be in that folder.' : undefined;
+    throw new AgentError('config.unwritable', `the backup ${path} ${reason}`, { advice, cause });
   };
 }
 
@@ -85,7 +86,7 @@ const reasons: Readonly<Record<string, string | undefined>> = {
   EROFS: 'cannot be written: the file system is read-only',
   ENOSPC: 'cannot be written: the disk is full',
   EDQUOT: 'cannot be written: the disk quota of this user is used up',
-  EISDIR: 'cannot be written: there is a folder of this name; name a file',
+  EISDIR: 'cannot be written: there is a folder of this name',
   ENOTSUP: 'cannot be written: the file system takes no folders',
   ENOTDIR: 'cannot be written: it lies below something that is not a folder',
   EEXIST: 'cannot be written: it lies below something that is not a folder',

@@ -10,10 +10,13 @@ export function toStoreError(error: unknown, address: string): AgentError {
   const cause = rootOf(error);
   const message = messageOf(cause);
   const isReply = cause instanceof Error && cause.name === 'ReplyError';
-  if (isReply && refusedReplies.test(message))
-    return new AgentError('store.unavailable', `Redis at ${address} refuses this user: ${message}`, {
+  if (isReply && refusedReplies.test(message)) {
+    // What Redis says of it is about its protocol.
+    const reason = message.startsWith('NOAUTH') ? 'it asks for a password' : message;
+    return new AgentError('store.unavailable', `Redis at ${address} refuses this user: ${reason}`, {
       retry: 'blocked',
     });
+  }
   if (isReply && !awayReplies.test(message))
     return new AgentError('bug', `Redis at ${address} refused a command: ${message}`, {
       cause: withoutArguments(cause),

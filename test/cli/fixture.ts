@@ -80,7 +80,7 @@ export async function cli(argv: readonly string[], script: Script = {}): Promise
   };
   const world: World = {
     terminal,
-    load: () => load(script.config),
+    load: (file) => (file === undefined ? load(script.config) : loadConfig(file, {})),
     agent: async () => ({ ...noAgent, openClient: async () => client, ...script.agent }),
     onSignal: script.onSignal ?? (() => () => {}),
   };

@@ -23,6 +23,10 @@ test('check lists each thing it looked at, and fails when one of them is wrong',
   const doubted: CheckItem = { name: 'redis', level: 'failed', message: 'is it there?', advice: 'Look.' };
   const said = await cli(['check'], { agent: { checkAgent: async () => [doubted] } });
   expect(said.stdout).toBe('FAILED  redis: is it there? Look.\n');
+  const once: CheckItem = { name: 'port', level: 'failed', message: 'taken: free it', advice: 'free it' };
+  expect((await cli(['check'], { agent: { checkAgent: async () => [once] } })).stdout).toBe(
+    'FAILED  port: taken: free it.\n',
+  );
 });
 
 test('check warns without failing, also where it is to be quiet', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { RunningAgent } from '../../src/agent.ts';
+import type { LoadedConfig } from '../../src/config/config.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import { until } from '../support/process.ts';
 import { cli, type Script } from './fixture.ts';
@@ -70,19 +71,26 @@ test('SIGHUP reads the file again, once for each signal', async () => {
   expect(events.filter((event) => event === 'reloaded')).toHaveLength(1);
 });
 
-test('SIGHUP hands the agent what reads the file that was named', async () => {
+test('SIGHUP hands the agent what reads the file that it was started with', async () => {
   const read: unknown[] = [];
   const reload: RunningAgent['reload'] = async (load) => {
-    read.push((await load()).config.log.level);
+    read.push((await load()).path);
     events.push('reloaded');
   };
-  const run = cli(['start'], { agent: agentThat({ reload }), onSignal, config: 'log: { level: warn }' });
+  const { startAgent } = agentThat({ reload });
+  const agent = {
+    startAgent: (loaded: LoadedConfig, options: unknown) => {
+      read.push(loaded.path);
+      return startAgent(loaded, options);
+    },
+  };
+  const run = cli(['start'], { agent, onSignal });
   await seen('started');
   send('SIGHUP');
   await seen('reloaded');
   send('SIGTERM');
   expect(await run).toMatchObject({ code: 0, stderr: '' });
-  expect(read).toEqual(['warn']);
+  expect(read).toEqual([read[0], read[0]]);
 });
 
 test('a second signal does not wait for the orderly end', async () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { loadConfig, readEnvironment } from '../../src/config/load.ts';
 import { canary } from '../support/canaries.ts';
+import { createAuthority } from '../support/tls.ts';
 import { issuers, write } from './write.ts';
 
 const example = new URL('../../acme-agent.example.yaml', import.meta.url).pathname;
@@ -125,9 +126,11 @@ domains:
   });
 });
 
+const rootPem = createAuthority().certificatePem;
+
 test('an issuer is marked by its directory, account and trust, not by what is of this machine alone', async () => {
   const marks = async (more: string) => {
-    const file = await write(`issuers: { x: { agreeToTerms: true, ${more} } }`, { 'a.pem': 'A' });
+    const file = await write(`issuers: { x: { agreeToTerms: true, ${more} } }`, { 'a.pem': rootPem });
     return (await file.load()).settings.issuerFacts?.x;
   };
   const [key, other] = [canary() + canary(), canary() + canary()];
@@ -147,13 +150,13 @@ masterKey: { file: ./master }
 redis: { serverPath: bin/redis-server }
 issuers: { x: { directory: "https://ca.example/dir", trust: roots.pem, agreeToTerms: true } }
 `,
-    { 'roots.pem': 'ROOTS' },
+    { 'roots.pem': rootPem },
   );
   expect((await file.load()).config).toMatchObject({
     dataDir: join(file.folder, 'data'),
     masterKey: { file: join(file.folder, 'master') },
     redis: { serverPath: join(file.folder, 'bin/redis-server') },
-    issuers: [{ trustPem: 'ROOTS' }],
+    issuers: [{ trustPem: rootPem.trimEnd() }],
   });
 });
 

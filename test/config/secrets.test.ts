@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Secret } from '../../src/core/secret.ts';
 import { canary } from '../support/canaries.ts';
+import { createAuthority } from '../support/tls.ts';
 import { issuers, write } from './write.ts';
 
 describe('secrets', () => {
@@ -77,15 +78,32 @@ domains:
   });
 
   test('of TLS and trust are read from files beside the configuration', async () => {
-    const key = canary();
+    const { certificatePem: root, issue } = createAuthority();
+    const { certificatePem, privateKeyPem } = issue(['db.example']);
     const file = await write(
       `issuers: { le: { directory: https://ca.example/dir, trust: roots.pem, agreeToTerms: true } }
 redis: { url: rediss://db.example, tls: { ca: ca.pem, cert: cert.pem, key: key.pem } }`,
-      { 'roots.pem': 'ROOTS', 'ca.pem': 'CA', 'cert.pem': 'CERT', 'key.pem': key },
+      { 'roots.pem': root, 'ca.pem': root, 'cert.pem': certificatePem, 'key.pem': privateKeyPem },
     );
     const { issuers: read, redis } = (await file.load()).config;
-    expect(read[0]?.trustPem).toBe('ROOTS');
-    expect([redis.tls?.ca, redis.tls?.cert, redis.tls?.key?.reveal()]).toEqual(['CA', 'CERT', key]);
+    const given = [read[0]?.trustPem, redis.tls?.ca, redis.tls?.cert, redis.tls?.key?.reveal()];
+    const written = [root, root, certificatePem, privateKeyPem];
+    expect(given).toEqual(written.map((pem) => pem.trimEnd()));
+  });
+
+  test('that are not what they are to be are mistakes, and are not quoted', async () => {
+    const { certificatePem: root, issue } = createAuthority();
+    const file = await write(
+      `issuers: { le: { directory: https://ca.example/dir, trust: key.pem, agreeToTerms: true } }
+redis: { url: rediss://db.example, tls: { ca: cut.pem, cert: cert.pem, key: cert.pem } }`,
+      { 'key.pem': issue(['a']).privateKeyPem, 'cert.pem': root, 'cut.pem': root.replace(/^MI.{20}/m, 'MI') },
+    );
+    const at = (name: string) => join(file.folder, name);
+    expect(await file.mistakes()).toEqual([
+      `1: issuers.le.trust: the file ${at('key.pem')} holds no certificate in PEM`,
+      `2: redis.tls.ca: the file ${at('cut.pem')} holds a certificate that is damaged`,
+      `2: redis.tls.key: the file ${at('cert.pem')} holds no private key in PEM without a passphrase`,
+    ]);
   });
 
   test('that are missing are mistakes with their line', async () => {

@@ -73,7 +73,7 @@ describe('acme-agent check', () => {
     const pebble = keep(await startPebble());
     const hosts = hostNames(1);
     const site = await hostsSite({ pebble, hosts });
-    keep(await site.start());
+    const agent = keep(await site.start());
     await issued(site, hosts);
     const well = await check(site);
     expect(well.said).toMatchObject({
@@ -88,6 +88,8 @@ describe('acme-agent check', () => {
     const robbed = await check(site);
     expect(robbed.said['master key']).toMatch(/^FAILED .*is missing, but the store was made with one/);
     expect(robbed.code).toBe(1);
+    await agent.stop(20_000);
+    expect((await check(site)).said['master key']).toBe(robbed.said['master key']);
     expect(existsSync(join(site.folder, 'data', 'master.key'))).toBe(false);
   });
 

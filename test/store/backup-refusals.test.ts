@@ -7,7 +7,7 @@ import { base, emptyRedis, fill, open } from './backup-kit.ts';
 
 describe('a backup that cannot be written', () => {
   test.each([
-    ['in place of a folder', (folder: string) => folder, /there is a folder of this name; name a file/],
+    ['in place of a folder', (folder: string) => folder, /there is a folder of this name/],
     ['below a file', (folder: string) => join(folder, 'file', 'x'), /below something that is not a folder/],
   ])('%s is refused in words, and leaves nothing behind', async (_, place, words) => {
     const folder = join(testFolder('backup'), 'folder');
