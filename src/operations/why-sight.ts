@@ -11,6 +11,8 @@ export function headline(subject: string, { wanted, targets }: Shown, now: Insta
       : `${subject} has ${described(wanted, now)}; its domain has no deploy target, so it stays in the store.`;
   const sights = new Set(targets.map(({ seen, source }) => seen?.fingerprint ?? source));
   if (sights.size > 1) return `${subject} is not served the same everywhere; this is what its targets show.`;
+  if (targets.every(isUntold))
+    return `${subject} has a certificate at its target, but no server was told of it: the reload failed.`;
   if (first.shows === 'nothing')
     return `${subject} is served nothing yet, not even the self-signed fallback: no deploy target was seen to show one.`;
   return `${subject} is served ${seenWords(first, now)}.`;
@@ -20,6 +22,11 @@ export function headline(subject: string, { wanted, targets }: Shown, now: Insta
 export function isStandIn({ wanted, targets }: Shown): boolean {
   if (targets.length === 0) return wanted?.source === 'self-signed';
   return targets.every(({ source }) => source === 'self-signed');
+}
+
+/** Placed for the first time, and all reloads have failed since. */
+function isUntold({ seenAt, lastError }: TargetView): boolean {
+  return seenAt === undefined && lastError?.code === 'deploy.reload';
 }
 
 function seenWords({ seen, source }: TargetView, now: Instant): string {
@@ -58,8 +65,8 @@ export function atTarget(view: TargetView, now: Instant): readonly string[] {
 
 function sight(view: TargetView, now: Instant): string {
   const { shows, seenAt, lastError: error } = view;
-  if (seenAt === undefined)
-    return error?.code === 'deploy.reload' ? reloadFailed : 'nothing was seen there yet';
+  if (isUntold(view)) return reloadFailed;
+  if (seenAt === undefined) return 'nothing was seen there yet';
   const at = relative(seenAt, now);
   if (shows === 'same') return `in place, last seen ${at}`;
   return error?.code === 'deploy.reload'

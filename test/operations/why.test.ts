@@ -233,9 +233,11 @@ describe('what the targets were seen to show', () => {
   test('a reload that fails is not taken for files that are missing', async () => {
     await bench.hold(a, start + 60 * day);
     await bench.seen(a, undefined, failed('deploy.reload', 'reload "nginx -s reload" of files failed'));
-    expect(await lines('a.example.com')).toContain(
-      'At files: the new one lies there, but the reload failed.',
+    const said = await lines('a.example.com');
+    expect(said[0]).toBe(
+      'a.example.com has a certificate at its target, but no server was told of it: the reload failed.',
     );
+    expect(said).toContain('At files: the new one lies there, but the reload failed.');
   });
 
   test('targets that differ are told apart', async () => {
