@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/config.ts';
-import { type AgentError, toAgentError } from '../core/errors.ts';
+import { AgentError, isAgentError, toAgentError } from '../core/errors.ts';
 import type { Task } from '../core/types.ts';
 import { parseInput } from '../operations/command.ts';
 import type { AnyOperation, OperationsClient } from '../operations/define.ts';
@@ -27,7 +27,9 @@ export async function runOperation(
   const parsed = checked(operation, input, world);
   if (parsed === undefined) return exitCodes.usage;
   return withClient(options, world, async (client) => {
-    const answer = await client.run(operation, parsed.input);
+    const answer = await client.run(operation, parsed.input).catch((error: unknown) => {
+      throw respelled(error, operation);
+    });
     const taskId = options.wait === true ? taskOf(answer) : undefined;
     if (taskId !== undefined) return await waitFor(taskId, { client, options }, world);
     world.terminal.out(render(operation.name, answer, options));
@@ -47,6 +49,14 @@ function checked(
     terminal.err(errorText(error));
     return undefined;
   }
+}
+
+/** A refusal that begins with the field it is about, in the spelling of the command line. */
+function respelled(error: unknown, operation: AnyOperation): unknown {
+  if (!isAgentError(error, 'command.invalid')) return error;
+  const spelling = spellingOf(shapeOf(operation));
+  const message = error.message.replace(/^\w+(?=: )/, (field) => spelling.field([field]));
+  return new AgentError(error.code, message);
 }
 
 /** Loads the configuration, opens the client and closes it again; errors become text and an exit code. */

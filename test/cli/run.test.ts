@@ -183,3 +183,11 @@ test('why of a name that is not known tells so, and ends as other commands do fo
   expect(await code(about({ reason: 'disabled', domain: 'a.test' }))).toBe(0);
   expect(await code(about())).toBe(0);
 });
+
+test('a refusal names the option as it is typed', async () => {
+  const message = 'keyTypes: give at most one ECDSA and one RSA type';
+  const answer = new AgentError('command.invalid', message);
+  const argv = ['domains', 'set', 'a.test', '--key-types', 'p256,p384'];
+  const { code, stderr } = await cli(argv, { answer });
+  expect([code, stderr]).toEqual([4, 'acme-agent: --key-types: give at most one ECDSA and one RSA type.\n']);
+});
