@@ -1,5 +1,6 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino';
 import { AgentError } from './core/errors.ts';
+import { withIsoInstant } from './core/instants.ts';
 import type { Log } from './core/ports.ts';
 
 const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -16,7 +17,10 @@ export interface AdjustableLog extends Log {
   setLevel(level: LogLevel): void;
 }
 
-/** One JSON object a line. Errors among the facts are written with code, facts and causes; a Secret prints as `[secret]`. */
+/**
+ * One JSON object a line. Errors among the facts are written with code, facts and causes, instants as ISO 8601; a Secret
+ * prints as `[secret]`.
+ */
 export function createLog(options: LogOptions): AdjustableLog {
   const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
   const logger = pino(
@@ -25,7 +29,7 @@ export function createLog(options: LogOptions): AdjustableLog {
       level: 'debug',
       base: { pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (level) => ({ level }), log: writeErrors },
+      formatters: { level: (level) => ({ level }), log: writeFacts },
       // pino's own would take what is written above for an error again.
       serializers: { err: (written: unknown) => written },
     },
@@ -52,9 +56,12 @@ function toPort(logger: Logger, isOn: (level: LogLevel) => boolean): Log {
   };
 }
 
-function writeErrors(facts: Record<string, unknown>): Record<string, unknown> {
+function writeFacts(facts: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(facts).map(([key, value]) => [key, value instanceof Error ? errorFacts(value) : value]),
+    Object.entries(facts).map(([key, value]) => [
+      key,
+      value instanceof Error ? errorFacts(value) : withIsoInstant(key, value),
+    ]),
   );
 }
 

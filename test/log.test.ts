@@ -5,11 +5,13 @@ import { createLog, type LogOptions } from '../src/log.ts';
 
 test('a line is one JSON object with level, time, facts and message', () => {
   const { log, lines } = capture({});
-  log.info({ lineage: 'example.com/www/ec' }, 'certificate stored');
+  log.info({ lineage: 'example.com/www/ec', retryAt: 0, ms: 7 }, 'certificate stored');
   const line = JSON.parse(lines[0] ?? '');
   expect(line).toMatchObject({
     level: 'info',
     lineage: 'example.com/www/ec',
+    retryAt: '1970-01-01T00:00:00.000Z',
+    ms: 7,
     msg: 'certificate stored',
   });
   expect(Date.parse(line.time)).toBeGreaterThan(0);

@@ -1,3 +1,5 @@
+import { withIsoInstant } from '../core/instants.ts';
+
 /** Where a command writes: `out` for its answer, `err` for everything else. */
 export interface Terminal {
   out(text: string): void;
@@ -35,18 +37,7 @@ export function facts(pairs: readonly (readonly [name: string, value: string | u
   return known.map(([name, value]) => `${`${name}:`.padEnd(width)}${gap}${value}\n`).join('');
 }
 
-const instantField = /(^at|At|Since|Until|^asOf|^until|^notBefore|^notAfter|^start|^end)$/;
-const lastInstant = 8.64e15;
-
 /** For programs: indented JSON in which instants are ISO 8601 in UTC. */
 export function json(value: unknown): string {
-  const text = JSON.stringify(
-    value ?? {},
-    (key, inner: unknown) =>
-      typeof inner === 'number' && instantField.test(key) && Math.abs(inner) <= lastInstant
-        ? new Date(inner).toISOString()
-        : inner,
-    2,
-  );
-  return `${text}\n`;
+  return `${JSON.stringify(value ?? {}, withIsoInstant, 2)}\n`;
 }
