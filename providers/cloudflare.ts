@@ -5,7 +5,7 @@ import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
-import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
+import { quotedForm } from '../src/plugin/quoting.ts';
 import { createRecordBatches, type HeldRecord, listEachName } from '../src/plugin/records.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
 import { findZoneByName } from '../src/plugin/zones.ts';
@@ -100,7 +100,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     return found.map(
       (one): HeldRecord => ({
         name: one.name.toLowerCase(),
-        value: unquoteTxt(one.content, 10),
+        value: quotedForm.read(one.content),
         ttl: one.ttl,
         handle: one.id,
       }),
@@ -125,7 +125,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
         posts: creates.map(({ name, value, ttl: seconds }) => ({
           type: 'TXT',
           name,
-          content: quoteTxt(value, 10),
+          content: quotedForm.write(value),
           ttl: seconds,
         })),
       };

@@ -4,7 +4,8 @@ import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
 import { nextLink, readPages } from '../src/plugin/pages.ts';
-import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
+import { quotedForm } from '../src/plugin/quoting.ts';
+import { listEachName } from '../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtSet } from '../src/plugin/sets.ts';
 import { createVendorApi } from '../src/plugin/vendor-api.ts';
 import { absoluteName, longestZone, relativeName } from '../src/plugin/zones.ts';
@@ -62,10 +63,6 @@ export const desec = defineDnsProvider<Options>({
 const domains = z.array(z.object({ name: z.string() }));
 const rrsets = z.array(z.object({ subname: z.string(), ttl: z.number(), records: z.array(z.string()) }));
 
-const form = {
-  write: (value: string) => quoteTxt(value, 10),
-  read: (text: string) => unquoteTxt(text, 10),
-};
 const mostNames = 2;
 
 function create(config: Options, context: PluginContext): DnsProvider {
@@ -79,7 +76,8 @@ function create(config: Options, context: PluginContext): DnsProvider {
     context,
   );
 
-  async function read(zone: ZoneRef, subname: string | undefined, signal: AbortSignal): Promise<TxtSet[]> {
+  async function read(zone: ZoneRef, name: string | undefined, signal: AbortSignal): Promise<TxtSet[]> {
+    const subname = name === undefined ? undefined : relativeName(name, zone.name, '');
     const start = new URLSearchParams({ type: 'TXT', ...(subname !== undefined && { subname }), cursor: '' });
     const sets = await readPages(`/domains/${zone.name}/rrsets/?${start}`, async (path) => {
       const doing = `to list the TXT records of ${zone.name}`;
@@ -95,13 +93,14 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   const sets = createSets(
     {
-      form,
+      form: quotedForm,
       scope: 'zone',
-      async read(zone, names, signal) {
-        if (names === undefined || names.length > mostNames) return read(zone, undefined, signal);
-        const found = names.map((name) => read(zone, relativeName(name, zone.name, ''), signal));
-        return (await Promise.all(found)).flat();
-      },
+      read: (zone, names, signal) =>
+        listEachName(
+          (name) => read(zone, name, signal),
+          () => read(zone, undefined, signal),
+          { names, most: mostNames },
+        ),
       async write(zone, changes, signal) {
         const json = changes.map((change) => toRrset(zone.name, change));
         const path = `/domains/${zone.name}/rrsets/`;

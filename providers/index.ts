@@ -7,6 +7,7 @@ import { desec } from './desec.ts';
 import { digitalocean } from './digitalocean.ts';
 import { dnsimple } from './dnsimple.ts';
 import { exec } from './exec.ts';
+import { hetzner } from './hetzner.ts';
 import { httpreq } from './httpreq.ts';
 import { linode } from './linode.ts';
 import { nameCom } from './name-com.ts';
@@ -24,6 +25,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   rfc2136,
   powerdns,
   cloudflare,
+  hetzner,
   desec,
   digitalocean,
   linode,

@@ -27,7 +27,7 @@ export {
 export { each, outcomeOf } from './each.ts';
 export { baseUrlOption, secretText, ttlOption } from './fields.ts';
 export { nextLink, nextNumber, type Page, readPages } from './pages.ts';
-export { quoteTxt, unquoteTxt } from './quoting.ts';
+export { quotedForm, quoteTxt, unquoteTxt } from './quoting.ts';
 export {
   createRecordBatches,
   createRecords,

@@ -18,6 +18,12 @@ export function unquoteTxt(text: string, base: 8 | 10): string {
   return Buffer.concat(strings.map((part) => unescapeText(part.replace(/^"(.*)"$/s, '$1'), base))).toString();
 }
 
+/** Quoted, with the escapes of zone files, which are decimal. */
+export const quotedForm = {
+  write: (value: string) => quoteTxt(value, 10),
+  read: (text: string) => unquoteTxt(text, 10),
+};
+
 function escapeOctet(octet: number, base: 8 | 10): string {
   const character = String.fromCharCode(octet);
   if (character === '"' || character === '\\') return `\\${character}`;

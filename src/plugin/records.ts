@@ -115,11 +115,11 @@ export function createRecordBatches(calls: RecordBatch): Applying {
 }
 
 /** `list` for vendors that can be asked for one name only, or cheaper: beyond `most` names the whole zone is read. */
-export function listEachName(
-  readName: (name: string) => Promise<readonly HeldRecord[]>,
-  readZone: () => Promise<readonly HeldRecord[]>,
+export function listEachName<Item>(
+  readName: (name: string) => Promise<readonly Item[]>,
+  readZone: () => Promise<readonly Item[]>,
   { names, most }: { readonly names: readonly string[] | undefined; readonly most: number },
-): Promise<readonly HeldRecord[]> {
+): Promise<readonly Item[]> {
   if (names === undefined || names.length > most) return readZone();
   return Promise.all(names.map(readName)).then((found) => found.flat());
 }

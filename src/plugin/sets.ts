@@ -51,10 +51,16 @@ export function createSets(
   calls: SetCalls,
   { serialize }: ProviderTraits,
 ): Required<Pick<DnsProvider, 'apply' | 'listTxt'>> {
-  async function change(zone: ZoneRef, changes: readonly TxtChange[], signal: AbortSignal) {
+  /** `held`: what was read already. */
+  async function change(
+    zone: ZoneRef,
+    { changes, held }: { readonly changes: readonly TxtChange[]; readonly held?: readonly TxtSet[] },
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     for (let attempt = 0; ; attempt++) {
-      const names = [...new Set(changes.map(({ name }) => name))];
-      const plan = planSets(await calls.read(zone, names, signal), changes, calls.form);
+      const known = attempt === 0 ? held : undefined;
+      const sets = known ?? (await calls.read(zone, namesOf(changes), signal));
+      const plan = planSets(sets, changes, calls.form);
       if (plan.length === 0) return undefined;
       try {
         return await calls.write(zone, plan, signal);
@@ -64,19 +70,25 @@ export function createSets(
     }
   }
 
+  async function changeEach(zone: ZoneRef, changes: readonly TxtChange[], signal: AbortSignal) {
+    const names = namesOf(changes);
+    const held = await calls.read(zone, names, signal);
+    const outcomes = await each(
+      names.map((name) => ({ name })),
+      serialize,
+      ({ name }) => {
+        const own = changes.filter((one) => one.name === name);
+        return outcomeOf(change(zone, { changes: own, held }, signal).then(() => undefined));
+      },
+    );
+    return changes.map(({ name }): ChangeOutcome => outcomes[names.indexOf(name)] ?? { ok: true });
+  }
+
   return {
     async apply(zone, changes, signal) {
-      if (calls.scope === 'zone') {
-        const ticket = await change(zone, changes, signal);
-        return { outcomes: changes.map(() => ({ ok: true })), ticket };
-      }
-      const names = [...new Set(changes.map(({ name }) => name))].map((name) => ({ name }));
-      const byName = new Map<string, ChangeOutcome>();
-      await each(names, serialize, async ({ name }) => {
-        const own = changes.filter((one) => one.name === name);
-        byName.set(name, await outcomeOf(change(zone, own, signal).then(() => undefined)));
-      });
-      return { outcomes: changes.map(({ name }) => byName.get(name) ?? { ok: true }) };
+      if (calls.scope === 'name') return { outcomes: await changeEach(zone, changes, signal) };
+      const ticket = await change(zone, { changes }, signal);
+      return { outcomes: changes.map(() => ({ ok: true })), ticket };
     },
     async listTxt(zone, names, signal) {
       const sets = await calls.read(zone, names, signal);
@@ -95,7 +107,7 @@ export function planSets(
   changes: readonly TxtChange[],
   form: TxtForm,
 ): readonly SetChange[] {
-  return [...new Set(changes.map(({ name }) => name))].flatMap((name) => {
+  return namesOf(changes).flatMap((name) => {
     const before = held.find((set) => set.name === name);
     const own = changes.filter((change) => change.name === name);
     const texts = before?.values ?? [];
@@ -110,4 +122,8 @@ function changed(texts: readonly string[], { op, value }: TxtChange, form: TxtFo
   const others = texts.filter((text) => form.read(text) !== value);
   if (op === 'remove') return others;
   return others.length < texts.length ? texts : [...texts, form.write(value)];
+}
+
+function namesOf(changes: readonly TxtChange[]): readonly string[] {
+  return [...new Set(changes.map(({ name }) => name))];
 }

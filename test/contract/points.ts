@@ -17,7 +17,7 @@ export const points = {
   15: 'gets through a refusal for haste, with and without Retry-After',
   16: 'survives faults and lost answers without copies or orphans',
   17: 'lets one bad name fail alone in a batch of 20',
-  18: 'takes 500 changes in chunks',
+  18: 'takes more changes than fit in a call (up to 500)',
   19: 'ends at once when aborted, and cleans up later',
   20: 'keeps to the least TTL',
   21: 'reads long lists of zones and records',

@@ -94,7 +94,11 @@ async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
       const values = held.values.filter((other) => other !== value);
       server.world.writeTxt(zone.name, { ...held, values });
     },
-    snapshot: async () => JSON.stringify(store.held(zone.name)),
+    snapshot: async () =>
+      store
+        .held(zone.name)
+        .map((set) => JSON.stringify(set))
+        .join('\n'),
     stop: server.stop,
     delegated: { name: '_acme-challenge.www.sub.example.test', zone: 'sub.example.test' },
     missing: { zone: missing, code: missingCode },
