@@ -98,12 +98,17 @@ function refusal(
   const said = gist(result);
   const answered = status === 0 ? '' : ` after the API answered ${status}`;
   const message = `${call} ${howItEnded(result, config.timeoutSeconds)}${answered}${said === '' ? '' : `: ${said}`}`;
-  const code = result.timedOut ? undefined : codes[status];
-  if (code === undefined) return { ok: false, error: new AgentError('provider.unavailable', message) };
+  const isFault = status >= 500;
+  const code = codes[status] ?? 'provider.unavailable';
+  // Nothing is known of what went wrong: the engine need not hold up the zone with more tries.
+  if (result.timedOut || (code === 'provider.unavailable' && !isFault))
+    return { ok: false, error: new AgentError('provider.unavailable', message) };
   const retryAt = retryAfterSeconds === undefined ? undefined : now + retryAfterSeconds * 1000;
   throw new AgentError(code, message, {
     facts: { status },
-    retryAt: code === 'provider.throttled' ? retryAt : undefined,
+    ...(code === 'provider.throttled' && { retryAt }),
+    // Often over in a moment.
+    ...(isFault && { retry: 'soon' as const }),
   });
 }
 

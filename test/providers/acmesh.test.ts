@@ -29,8 +29,9 @@ describeVendor({
     findZone: 'a script looks for the zone itself',
     delegated: 'a script looks for the zone itself',
     missing: 'a script looks for the zone itself',
-    withWrongCredentials: 'the check calls nothing in a script',
+    withWrongCredentials: 'wrong credentials show only when a script makes a change',
     ttl: 'a script has a TTL of its own',
+    large: 'a script cannot list',
   },
 });
 

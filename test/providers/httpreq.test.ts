@@ -29,8 +29,8 @@ describeVendor({
     delegated: 'its protocol knows no zones',
     missing: 'its protocol knows no zones',
     withWrongCredentials: 'its protocol has nothing to ask without a change',
-    refused: 'it makes one change a call',
     ttl: 'its protocol has no TTLs',
+    large: 'its protocol cannot list',
   },
 });
 

@@ -9,7 +9,7 @@ export interface RecordsFront extends Front {
   logins(): number;
 }
 
-/** The API that the script `test/support/dnsapi/dns_records.sh` speaks: signed log-in, sessions, records by id. */
+/** The API that the script `test/support/dnsapi/dns_records.sh` speaks at `/dnsapi`: signed log-in, sessions, records by id. */
 export function createRecordsFront(password: string): RecordsFront {
   const user = 'a user & more';
   const sessions = new Set<string>();
@@ -32,7 +32,7 @@ export function createRecordsFront(password: string): RecordsFront {
     password,
     logins: () => logins,
     isAuthorized: (request) =>
-      request.path === '/login'
+      request.path === '/dnsapi/login'
         ? isSigned(request)
         : sessions.has(String(request.headers.authorization).replace(/^Bearer /, '')),
     refusal(why) {
@@ -40,10 +40,10 @@ export function createRecordsFront(password: string): RecordsFront {
       return { status, json: { error: why } };
     },
     routes: (world) => [
-      { method: 'POST', path: '/login', writes: () => false, run: login },
-      { method: 'GET', path: '/records', run: (request) => list(world, request) },
-      { method: 'POST', path: '/records', run: (request) => add(world, request) },
-      { method: 'DELETE', path: '/records/:id', run: (request) => remove(world, request) },
+      { method: 'POST', path: '/dnsapi/login', writes: () => false, run: login },
+      { method: 'GET', path: '/dnsapi/records', run: (request) => list(world, request) },
+      { method: 'POST', path: '/dnsapi/records', run: (request) => add(world, request) },
+      { method: 'DELETE', path: '/dnsapi/records/:id', run: (request) => remove(world, request) },
     ],
   };
 }
