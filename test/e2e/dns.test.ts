@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { JournalEntry } from '../../src/core/ports.ts';
 import type { AgentSite } from '../support/agent.ts';
 import { startBind, type TestBind } from '../support/bind.ts';
+import { dnsapiFolder } from '../support/dnsapi/account.ts';
+import { hasServer } from '../support/fetch/index.ts';
 import { startPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/process.ts';
@@ -89,6 +91,28 @@ describe('an apex and its wildcard in one order', () => {
       ...[`present ${owner}`, `present ${owner}`],
     ]);
   });
+
+  it.skipIf(!hasServer('nsupdate'))(
+    'by a dnsapi script that removes all values of a name leave the zone as it was',
+    async () => {
+      const bind = keep(await startBind({ zones: ['zone.test'] }));
+      const pebble = keep(await startPebble({ dnsServer: bind.address }));
+      const [server = '', port = ''] = bind.address.split(':');
+      const { name, secret } = bind.tsig;
+      const account = {
+        provider: 'acmesh',
+        dnsapi: dnsapiFolder,
+        script: 'dns_update',
+        variables: { UPDATE_Server: server, UPDATE_Port: port, UPDATE_Key: name, UPDATE_Secret: secret },
+      };
+      const site = await zonesSite({ pebble, ...bindZones(bind), account });
+      const before = await recordsOf(bind, 'zone.test');
+      await startAndIssue(site);
+      await restored(bind, 'zone.test', before);
+      const said = bind.output().match(/(adding an RR|deleting rrset) at '_acme-challenge\.zone\.test' TXT/g);
+      expect(said?.map((line) => line.split(' ')[0])).toEqual(['adding', 'adding', 'deleting']);
+    },
+  );
 
   it('are proven in the zone that a CNAME leads to, and their own zone is not touched', async () => {
     const zones = ['zone.test', 'proofs.test'];

@@ -23,6 +23,7 @@ export type ServerProgram =
   | 'pebble'
   | 'pebble-challtestsrv'
   | 'named'
+  | 'nsupdate'
   | 'pdns_server'
   | 'pdnsutil'
   | 'sqlite3'
@@ -71,7 +72,10 @@ export interface FetchOptions {
  */
 export async function fetchServers(
   say: (line: string) => void,
-  { wanted = ['redis', 'pebble', 'bind', 'powerdns', 'valkey'], orAtUrl = false }: FetchOptions = {},
+  {
+    wanted = ['redis', 'pebble', 'bind', 'nsupdate', 'powerdns', 'valkey'],
+    orAtUrl = false,
+  }: FetchOptions = {},
 ): Promise<void> {
   await withLock(join(folder, 'lock'), say, async () => {
     const known = readManifest();

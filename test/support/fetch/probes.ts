@@ -63,8 +63,12 @@ export async function probePowerdns(program: string): Promise<Verdict> {
   return probeRuns(program);
 }
 
-export async function probeRuns(program: string): Promise<Verdict> {
-  const said = await startProcess({ name: 'probe-version', command: [program, '--version'] });
+export function probeNsupdate(program: string): Promise<Verdict> {
+  return probeRuns(program, '-V');
+}
+
+export async function probeRuns(program: string, asked = '--version'): Promise<Verdict> {
+  const said = await startProcess({ name: 'probe-version', command: [program, asked] });
   const { code } = await said.exited;
   // PowerDNS tells its version and ends with 99.
   return code === 0 || code === 99 ? undefined : `it does not run: ${said.output().trim().slice(-200)}`;

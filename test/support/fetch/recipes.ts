@@ -2,6 +2,7 @@ import type { PrivatePackages } from './apt.ts';
 import {
   probeBind,
   probeChalltestsrv,
+  probeNsupdate,
   probePebble,
   probePowerdns,
   probeRedis,
@@ -12,7 +13,7 @@ import {
 
 /** How one server gets onto this machine. */
 export interface Recipe {
-  readonly name: 'redis' | 'valkey' | 'pebble' | 'bind' | 'powerdns' | 'lego';
+  readonly name: 'redis' | 'valkey' | 'pebble' | 'bind' | 'nsupdate' | 'powerdns' | 'lego';
   /** Programs it brings, each with the probe that a found one must pass. */
   readonly programs: Readonly<Record<string, (program: string) => Promise<Verdict>>>;
   readonly packages: readonly string[];
@@ -55,6 +56,15 @@ export const recipes: readonly Recipe[] = [
     systemInstall: false,
     optional: true,
     remedy: 'install BIND 9 (named) and put it on PATH',
+  },
+  {
+    name: 'nsupdate',
+    programs: { nsupdate: probeNsupdate },
+    packages: ['bind9-dnsutils', 'bind9-libs'],
+    suites: () => [undefined],
+    systemInstall: false,
+    optional: true,
+    remedy: 'install nsupdate, of the tools that come with BIND 9, and put it on PATH',
   },
   {
     name: 'powerdns',
