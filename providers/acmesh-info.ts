@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 /** What a dnsapi script of acme.sh says of itself, in the variable `<name>_info` at its top. */
@@ -12,6 +12,8 @@ export interface ScriptInfo {
   readonly docs?: string | undefined;
   /** Sets of variables; where there are several, one of them is needed. */
   readonly options: readonly (readonly ScriptOption[])[];
+  /** Whether a variable of this name occurs in it beside the list of options, which is not always right. */
+  uses(variable: string): boolean;
 }
 
 export interface ScriptOption {
@@ -45,24 +47,24 @@ export function scriptPath({
 
 export function readScript(path: string): ScriptInfo {
   const name = basename(path, '.sh');
-  const [, block = ''] = /^[A-Za-z_]\w*_info='([^']*)'/m.exec(readFileSync(path, 'utf8')) ?? [];
+  const text = readFileSync(path, 'utf8');
+  const [whole = '', block = ''] = /^[A-Za-z_]\w*_info='([^']*)'/m.exec(text) ?? [];
+  const code = text.replace(whole, () => '');
+  const uses = (variable: string) => new RegExp(`\\b${variable}\\b`).test(code);
+  return { name, path, uses, ...factsIn(block, name) };
+}
+
+function factsIn(block: string, name: string): Pick<ScriptInfo, 'title' | 'site' | 'docs' | 'options'> {
   const [title = '', ...lines] = block.split('\n');
-  if (title.startsWith('[')) return { name, path, title: name, options: [jsonOptions(block)] };
+  if (title.startsWith('[')) return { title: name, options: [jsonOptions(block)] };
   const sections = sectionsOf(lines);
   const text = (heading: string) => sections.find((one) => one.heading === heading)?.text || undefined;
   return {
-    name,
-    path,
     title: title.trim() || name,
     site: text('Site'),
     docs: text('Docs'),
     options: optionsOf(sections),
   };
-}
-
-/** Whether a variable of this name occurs in it: the list of options need not be complete. */
-export function mentions(path: string, variable: string): boolean {
-  return existsSync(path) && new RegExp(`\\b${variable}\\b`).test(readFileSync(path, 'utf8'));
 }
 
 interface Section {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { nearest } from '../src/core/nearest.ts';
 import { secret } from '../src/core/secret.ts';
 import { secretText } from '../src/plugin/fields.ts';
-import { mentions, readScript, type ScriptInfo, scriptNames, scriptPath } from './acmesh-info.ts';
+import { readScript, type ScriptInfo, scriptNames, scriptPath } from './acmesh-info.ts';
 import { opaqueOptions } from './opaque.ts';
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
@@ -99,17 +99,19 @@ function missingScript({ dnsapi, script }: Given): Mistake | undefined {
 function unknownVariables({ variables }: Given, script: ScriptInfo): readonly Mistake[] {
   const known = script.options.flat().map(({ name }) => name);
   return Object.keys(variables)
-    .filter((name) => !known.includes(name) && !mentions(script.path, name))
+    .filter((name) => !known.includes(name) && !script.uses(name))
     .map((name) => ({
       path: ['variables', name],
       sentence: `${script.name} has no such variable${hint(name, known) || `; it has ${listed(script)}; what is for a program that it runs goes under "env"`}`,
     }));
 }
 
-/** The lists in scripts are not exact: of several sets, some variables of one are enough. */
+/** The lists in scripts are not exact: some name what the script does not use; of several sets, some of one are enough. */
 function missingVariables({ variables }: Given, script: ScriptInfo): readonly Mistake[] {
   const given = (name: string) => Object.hasOwn(variables, name);
-  const needed = script.options.map((set) => set.filter(({ optional }) => !optional).map(({ name }) => name));
+  const needed = script.options.map((set) =>
+    set.filter(({ name, optional }) => !optional && script.uses(name)).map(({ name }) => name),
+  );
   const [only = [], ...others] = needed;
   const lacking = others.length === 0 ? only.filter((name) => !given(name)) : [];
   const hasNone = others.length > 0 && needed.every((set) => set.length > 0 && !set.some(given));

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AgentSite, agentSite } from '../support/agent.ts';
 import { canary } from '../support/canaries.ts';
+import { dnsapiFolder } from '../support/dnsapi/account.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/process.ts';
@@ -79,6 +80,14 @@ function unpack(tarball: string, folder: string): string {
   return folder;
 }
 
+/** Its check runs the shell files that come with the package. */
+const script = {
+  provider: 'acmesh',
+  dnsapi: dnsapiFolder,
+  script: 'dns_update',
+  variables: { UPDATE_Server: '127.0.0.1', UPDATE_Port: '53', UPDATE_Key: 'key', UPDATE_Secret: 'none' },
+};
+
 /** A site whose issuing needs every part of the plugin; one host of it cannot be validated. */
 async function siteWith(plugin: string): Promise<AgentSite> {
   const site = await agentSite({}, 'plugged', join(agentPackage, 'dist/src/cli/main.js'));
@@ -88,7 +97,7 @@ async function siteWith(plugin: string): Promise<AgentSite> {
     issuers: { pebble: issuerAt(pebble) },
     // Not the port that the CA asks: HTTP-01 fails.
     http01: { port: await freePort(), address: '127.0.0.1' },
-    dnsAccounts: { theirs: { provider: 'example-dns', api: pebble.dns?.managementUrl } },
+    dnsAccounts: { theirs: { provider: 'example-dns', api: pebble.dns?.managementUrl }, script },
     deployTargets: { theirs: { target: 'example-target', folder: join(site.folder, 'target') } },
     notifiers: {
       theirs: { notifier: 'example-notifier', file: join(site.folder, 'notices'), token: canary() },
@@ -118,6 +127,7 @@ describe('a plugin of somebody else, packed and installed beside the configurati
       unpack(pluginTarball, join(site.folder, at));
       const check = await site.run('check');
       expect(check.stdout).toContain('ok      DNS account theirs: ready');
+      expect(check.stdout).toContain('ok      DNS account script: ready');
       expect(check).toMatchObject({ code: 0, stderr: '' });
       const agent = await site.start();
       try {

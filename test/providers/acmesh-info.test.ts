@@ -18,10 +18,11 @@ Options:
  PLAIN_Url API URL. E.g. "http://ns.plain.test:8081"
  PLAIN_Ttl TTL. Default: "60".
  PLAIN_Zone Zone. Optional.
+ PLAIN_Misspelt Not in use
 Issues: plain.test/issues/1
 Author: Somebody <somebody@plain.test>
 '
-dns_plain_add() { echo "$PLAIN_Token $PLAIN_Hidden"; }
+dns_plain_add() { echo "$PLAIN_Token $PLAIN_Url $PLAIN_Hidden"; }
 `;
 
 const alternatives = `dns_two_info='Two ways
@@ -37,6 +38,7 @@ Optional:
 Notes:
   - Records are cached
 '
+dns_two_add() { echo "$TWO_Key $TWO_Email $TWO_Token $TWO_Account"; }
 `;
 
 const json = `dns_json_info='[
@@ -68,7 +70,7 @@ describe('the scripts of a dnsapi folder', () => {
   });
 
   it('tell their vendor, its site and documentation, and their variables', () => {
-    expect(scripts.get('dns_plain')).toEqual({
+    expect(scripts.get('dns_plain')).toMatchObject({
       name: 'dns_plain',
       path: join(folder, 'dns_plain.sh'),
       title: 'Plain DNS',
@@ -80,6 +82,7 @@ describe('the scripts of a dnsapi folder', () => {
           { name: 'PLAIN_Url', description: 'API URL. E.g. "http://ns.plain.test:8081"', optional: false },
           { name: 'PLAIN_Ttl', description: 'TTL. Default: "60".', optional: true },
           { name: 'PLAIN_Zone', description: 'Zone. Optional.', optional: true },
+          { name: 'PLAIN_Misspelt', description: 'Not in use', optional: false },
         ],
       ],
     });
@@ -140,7 +143,7 @@ describe('an account with a dnsapi script', () => {
         /^variables\.PLAIN_Tokn: dns_plain has no such variable, did you mean "PLAIN_Token"\?$/,
       ),
       expect.stringMatching(
-        /^variables\.SOMETHING_ELSE: dns_plain has no such variable; it has PLAIN_Token, PLAIN_Url, PLAIN_Ttl \(optional\), PLAIN_Zone \(optional\); what is for a program that it runs goes under "env"$/,
+        /^variables\.SOMETHING_ELSE: dns_plain has no such variable; it has PLAIN_Token, PLAIN_Url, PLAIN_Ttl \(optional\), PLAIN_Zone \(optional\), PLAIN_Misspelt; what is for a program that it runs goes under "env"$/,
       ),
     ]);
   });
