@@ -72,7 +72,9 @@ fi
 
 IFS= read -r shim_value
 shim_recall
-shim_run "$shim_value" </dev/null >/dev/null
+# Beside us, so that a signal is heard at once: a script that ignores it must not keep our folder from being removed.
+shim_run "$shim_value" </dev/null >/dev/null &
+wait "$!"
 shim_code=$?
 echo begin
 shim_status

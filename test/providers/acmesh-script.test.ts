@@ -125,16 +125,18 @@ describe('a dnsapi script', () => {
     expect(outcomes).toMatchObject([{ ok: false, error: { code: 'provider.unavailable' } }]);
   });
 
-  it('that takes too long is ended with all that it started', async () => {
-    const { provider, folder } = await given({
-      add: 'echo $$ >"$FOLDER/pid"; sleep 1000.5',
-      options: { timeoutSeconds: 1 },
+  it('that takes too long is ended with all that it started, and its folder is removed', async () => {
+    const temporary = testFolder('temporary');
+    const { provider } = await given({
+      add: 'trap "" TERM; echo secret >file; sleep 1000.5',
+      options: { timeoutSeconds: 1, env: { TMPDIR: temporary } },
     });
     const { outcomes } = await provider.apply(zone, [add], signal);
     expect(outcomes).toMatchObject([{ ok: false, error: { message: /did not end within 1 s/ } }]);
-    const own = () =>
-      allProcesses().filter(({ command }) => command.includes('1000.5') || command.includes(folder));
-    await until('nothing of it runs', () => own().length === 0);
+    await until('nothing of it runs', () =>
+      allProcesses().every(({ command }) => !command.includes('sleep 1000.5')),
+    );
+    expect(readdirSync(temporary)).toEqual([]);
   });
 
   it('is not handed a value that would be more than one line of its input', async () => {
