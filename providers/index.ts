@@ -1,17 +1,20 @@
 import type { DnsProviderDefinition } from '../src/plugin/define.ts';
 import { acmesh } from './acmesh.ts';
 import { bunny } from './bunny.ts';
+import { azure } from './azure.ts';
 import { challtestsrv } from './challtestsrv.ts';
 import { cloudflare } from './cloudflare.ts';
 import { desec } from './desec.ts';
 import { digitalocean } from './digitalocean.ts';
 import { dnsimple } from './dnsimple.ts';
 import { exec } from './exec.ts';
+import { google } from './google.ts';
 import { hetzner } from './hetzner.ts';
 import { httpreq } from './httpreq.ts';
 import { linode } from './linode.ts';
 import { nameCom } from './name-com.ts';
 import { porkbun } from './porkbun.ts';
+import { namecheap } from './namecheap.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
@@ -26,7 +29,10 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   powerdns,
   cloudflare,
   hetzner,
+  google,
+  azure,
   desec,
+  namecheap,
   digitalocean,
   linode,
   dnsimple,

@@ -10,6 +10,8 @@ export interface TxtSet {
   readonly values: readonly string[];
   /** What the vendor compares, where it can: an etag. */
   readonly version?: string | undefined;
+  /** What else the vendor keeps with a set, to be written back. */
+  readonly rest?: unknown;
 }
 
 export interface SetChange {

@@ -91,8 +91,8 @@ export function createVendorApi(
     const fault = options.fault?.(answer);
     const code = fault?.code ?? codeOf(answer, request);
     if (code === undefined) return answer;
-    const secrets = [...(options.secrets ?? []).map((one) => one.reveal()), ...secretParts(auth)];
-    const words = cleanWords(fault?.words ?? wordsOf(answer), secrets);
+    const secrets = [...(options.secrets ?? []), ...(request.secrets ?? [])].map((one) => one.reveal());
+    const words = cleanWords(fault?.words ?? wordsOf(answer), [...secrets, ...secretParts(auth)]);
     throw refusal({ code, words, answer, fault, request, options, now: clock.now() });
   }
 

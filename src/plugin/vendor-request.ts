@@ -1,4 +1,5 @@
 import { AgentError } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
 
 export interface VendorRequest {
   /** Completes "… refuses": "to list the zones". */
@@ -12,6 +13,8 @@ export interface VendorRequest {
   readonly json?: unknown;
   readonly form?: Readonly<Record<string, string>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** In it, and not to be repeated; beside those of the API. */
+  readonly secrets?: readonly Secret<string>[] | undefined;
   /** The zone that it is about: 404 means that it is not there. */
   readonly zone?: string | undefined;
   /** Statuses beside those of success that are answers as well. */

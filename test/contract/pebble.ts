@@ -1,4 +1,4 @@
-import { expect, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { createDns01Solver } from '../../src/challenge/dns01.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { AcmeOrder, AcmeSession, ChallengeToSolve, Solver } from '../../src/core/ports.ts';
@@ -6,6 +6,7 @@ import { layer, pebbleIssuer, pki } from '../acme/kit.ts';
 import { hasServer } from '../support/fetch/index.ts';
 import { startPebble } from '../support/pebble.ts';
 import { engineAt, untilReady } from './engine.ts';
+import { points } from './points.ts';
 import type { Suite } from './suite.ts';
 
 const signal = new AbortController().signal;
@@ -13,6 +14,10 @@ const orders = 20;
 
 /** Point 27: apex, wildcard and a name that a CNAME delegates, in 20 orders at once, at a strict CA that rejects nonces. */
 export function describePebble({ subject, point }: Suite): void {
+  if (!hasServer('pebble')) {
+    it.skip(`27 ${points[27]}`);
+    return;
+  }
   point(
     27,
     async () => {
@@ -30,18 +35,26 @@ export function describePebble({ subject, point }: Suite): void {
           const host = `order-${index}.${zone.name}`;
           const shared =
             index === 0 && delegated !== undefined ? [delegated, zone.name, `*.${zone.name}`] : [];
-          await prove(session, solver, [host, `*.${host}`, ...shared]);
+          await proveAtLast(session, solver, [host, `*.${host}`, ...shared]);
         }),
       );
       // Some make one change at a time: more than a stopping agent has the patience for.
       await expect.poll(() => memory.journal.all(), { timeout: 60_000 }).toEqual([]);
       await dns.close();
     },
-    {
-      part: hasServer('pebble') ? 'dns' : undefined,
-      unless: hasServer('pebble') ? undefined : 'no Pebble is to be had here',
-    },
+    { part: 'dns' },
   );
+}
+
+/** Pebble waits two seconds for its resolver, which is in this process; a busy machine takes longer, and it is asked anew. */
+async function proveAtLast(session: AcmeSession, solver: Solver, names: readonly string[]): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await prove(session, solver, names);
+    } catch (error) {
+      if (attempt === 5 || !/i\/o timeout/.test(String(error))) throw error;
+    }
+  }
 }
 
 /** The walk of an order over DNS-01, as the core makes it. */
@@ -54,17 +67,20 @@ async function prove(session: AcmeSession, solver: Solver, names: readonly strin
     found.map(({ challenge }) => challenge),
     signal,
   );
-  await Promise.all(
-    ids.map(async (id, index) => {
-      await untilReady(solver, id);
-      await session.respond(found[index]?.url ?? '', signal);
-    }),
-  );
-  const ready = await until(session, created, 'ready');
-  await solver.cleanUp(ids, signal);
-  const key = await pki.generateKey('p256');
-  const finalized = await session.finalize(ready, pki.createCsr(names, key), signal);
-  await session.certificate(await until(session, finalized, 'valid'), signal);
+  try {
+    await Promise.all(
+      ids.map(async (id, index) => {
+        await untilReady(solver, id);
+        await session.respond(found[index]?.url ?? '', signal);
+      }),
+    );
+    const ready = await until(session, created, 'ready');
+    const key = await pki.generateKey('p256');
+    const finalized = await session.finalize(ready, pki.createCsr(names, key), signal);
+    await session.certificate(await until(session, finalized, 'valid'), signal);
+  } finally {
+    await solver.cleanUp(ids, signal);
+  }
 }
 
 async function challengeOf(session: AcmeSession, authorizationUrl: string, domain: string) {

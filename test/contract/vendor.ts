@@ -7,15 +7,20 @@ import type { RrSet } from '../support/zone-store.ts';
 import { describeProvider } from './dns-provider.ts';
 import type { LargeAccount, Part, ProviderUnderTest, Subject } from './subject.ts';
 
+type Options = Readonly<Record<string, unknown>>;
+
+/** Options, or what makes them for the stand-in at this URL. */
+export type VendorAccount = Options | ((url: string) => Options);
+
 /** A provider and the stand-in for its vendor. */
 export interface VendorCase {
   // biome-ignore lint/suspicious/noExplicitAny: of any options, as each definition parses its own
   readonly definition: DnsProviderDefinition<any>;
   readonly front: Front;
   /** Options of an account in the configuration file, `baseUrl` apart. */
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: VendorAccount;
   /** The same with wrong credentials; undefined: the vendor has none. */
-  readonly wrongOptions: Readonly<Record<string, unknown>> | undefined;
+  readonly wrongOptions: VendorAccount | undefined;
   /** The reference that `findZone` gives; default: the name and the vendor's id. */
   zoneRef?(zone: VendorZone): ZoneRef;
   /** What a request for a zone that is not there is told as; default `dns.zoneNotFound`. */
@@ -35,7 +40,8 @@ export async function providerAt(
   server: Pick<VendorServer, 'url'>,
   context = createPluginContext(definition.name, hastyClock),
 ): Promise<DnsProvider> {
-  return definition.create(definition.options.parse({ baseUrl: server.url, ...options }), context);
+  const own = typeof options === 'function' ? options(server.url) : options;
+  return definition.create(definition.options.parse({ baseUrl: server.url, ...own }), context);
 }
 
 /** The whole suite for a vendor's provider, at its stand-in. */

@@ -56,10 +56,10 @@ export function createWorld(options: WorldOptions): World {
   const { publishDelayMs, pageSize, minTtl = 1 } = options;
   const store = createZoneStore();
   const names = options.zones ?? ['example.test', 'sub.example.test'];
-  for (const name of names) {
-    const records = (options.records ?? []).filter((set) => longest(names, set.name) === name);
-    store.addZone(name, { publishDelayMs: publishDelayMs ?? 0, records });
-  }
+  const records = new Map<string | undefined, RrSet[]>(names.map((name) => [name, []]));
+  for (const set of options.records ?? []) records.get(longest(names, set.name))?.push(set);
+  for (const name of names)
+    store.addZone(name, { publishDelayMs: publishDelayMs ?? 0, records: records.get(name) ?? [] });
   const zones = names.map((name, index) => ({
     name,
     id: (index + 1).toString(16).padStart(32, 'a'),
@@ -76,7 +76,7 @@ export function createWorld(options: WorldOptions): World {
     return known[copy] ?? 0;
   }
 
-  function records(zone: string): readonly VendorRecord[] {
+  function recordsOf(zone: string): readonly VendorRecord[] {
     return store.held(zone).flatMap(({ name, type, ttl, values }) =>
       values.map((value, index) => {
         const copy = values.slice(0, index).filter((other) => other === value).length;
@@ -95,7 +95,7 @@ export function createWorld(options: WorldOptions): World {
     pageSize,
     minTtl,
     zone: (key) => zones.find(({ name, id, number }) => [name, id, String(number)].includes(key)),
-    records,
+    records: recordsOf,
     addRecord(zone, { name, type, ttl, value }) {
       const values = [...(setOf(zone, name, type)?.values ?? []), value];
       void store.write(zone, [{ name, type, ttl, values }]);
@@ -103,7 +103,7 @@ export function createWorld(options: WorldOptions): World {
       return { id: idOf(`${name} ${type} ${value}`, copy), name, type, ttl, value };
     },
     removeRecord(zone, id) {
-      const record = records(zone).find((one) => one.id === id);
+      const record = recordsOf(zone).find((one) => one.id === id);
       if (record === undefined) return false;
       const { name, type, value } = record;
       const set = setOf(zone, name, type);
