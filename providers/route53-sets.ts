@@ -1,22 +1,21 @@
 import { AgentError } from '../src/core/errors.ts';
 import type { ChangeOutcome, TxtChange } from '../src/core/provider.ts';
 import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
+import { type TxtSet as PlainSet, planSets, type TxtForm } from '../src/plugin/sets.ts';
 
 /** A TXT record set as Route 53 lists it. */
-export interface TxtSet {
-  /** As the core writes names. */
-  readonly name: string;
-  readonly ttl: number;
-  /** Quoted, exactly as listed: a DELETE must repeat them. */
-  readonly values: readonly string[];
+export interface TxtSet extends PlainSet {
   /** One of several sets of that name with a routing policy (weighted, multivalue …). */
   readonly routed: boolean;
 }
 
 export interface SetChange {
   readonly action: 'CREATE' | 'DELETE';
-  readonly set: Omit<TxtSet, 'routed'>;
+  readonly set: PlainSet;
 }
+
+/** Other octets than printable ASCII are written in octal. */
+const form: TxtForm = { write: (value) => quoteTxt(value, 8), read: (text) => unquoteTxt(text, 8) };
 
 /** What a change batch may hold; characters are those of all values. */
 export const maxRecords = 1000;
@@ -36,13 +35,18 @@ export interface Plan {
  */
 export function planChanges(listed: readonly TxtSet[], changes: readonly TxtChange[]): Plan {
   const routed = new Set(listed.filter((set) => set.routed).map((set) => set.name));
-  const names = new Set(changes.map((change) => change.name).filter((name) => !routed.has(name)));
-  const batch = [...names].flatMap((name) =>
-    planName(
-      listed.find((set) => set.name === name),
-      changes.filter((change) => change.name === name),
-    ),
+  const plain = changes.filter(({ name }) => !routed.has(name));
+  const planned = planSets(listed, plain, form);
+  const same = listed.filter(
+    (set) =>
+      !planned.some(({ name }) => name === set.name) &&
+      plain.some(({ op, name }) => op === 'add' && name === set.name),
   );
+  const rewritten = same.map((set) => ({ before: set, after: set }));
+  const batch = [...planned, ...rewritten].flatMap(({ before, after }): SetChange[] => [
+    ...(before === undefined ? [] : [{ action: 'DELETE' as const, set: before }]),
+    ...(after === undefined ? [] : [{ action: 'CREATE' as const, set: after }]),
+  ]);
   const outcomes = changes.map(({ name, op }): ChangeOutcome => {
     return op === 'add' && routed.has(name) ? { ok: false, error: routedName(name) } : { ok: true };
   });
@@ -70,22 +74,6 @@ export function compareNames(a: string, b: string): number {
   const [left, right] = [a, b].map((name) => name.split('.').reverse().join('\u0000'));
   if (left === right) return 0;
   return (left ?? '') < (right ?? '') ? -1 : 1;
-}
-
-function planName(current: TxtSet | undefined, changes: readonly TxtChange[]): SetChange[] {
-  const before = current?.values ?? [];
-  const values = changes.reduce(applyChange, before);
-  const adds = changes.filter((change) => change.op === 'add');
-  if (adds.length === 0 && values.length === before.length) return [];
-  const [name, ttl] = [changes[0]?.name ?? '', current?.ttl ?? adds[0]?.ttl ?? 0];
-  const deleted: SetChange[] = current === undefined ? [] : [{ action: 'DELETE', set: current }];
-  return values.length === 0 ? deleted : [...deleted, { action: 'CREATE', set: { name, ttl, values } }];
-}
-
-function applyChange(values: readonly string[], { op, value }: TxtChange): readonly string[] {
-  const others = values.filter((quoted) => unquoteTxt(quoted, 8) !== value);
-  if (op === 'remove') return others;
-  return others.length < values.length ? values : [...values, quoteTxt(value, 8)];
 }
 
 function routedName(name: string): AgentError {
