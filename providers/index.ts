@@ -1,7 +1,7 @@
 import type { DnsProviderDefinition } from '../src/plugin/define.ts';
 import { acmesh } from './acmesh.ts';
-import { bunny } from './bunny.ts';
 import { azure } from './azure.ts';
+import { bunny } from './bunny.ts';
 import { challtestsrv } from './challtestsrv.ts';
 import { cloudflare } from './cloudflare.ts';
 import { desec } from './desec.ts';
@@ -13,8 +13,8 @@ import { hetzner } from './hetzner.ts';
 import { httpreq } from './httpreq.ts';
 import { linode } from './linode.ts';
 import { nameCom } from './name-com.ts';
-import { porkbun } from './porkbun.ts';
 import { namecheap } from './namecheap.ts';
+import { porkbun } from './porkbun.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
