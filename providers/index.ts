@@ -12,6 +12,7 @@ import { google } from './google.ts';
 import { hetzner } from './hetzner.ts';
 import { httpreq } from './httpreq.ts';
 import { linode } from './linode.ts';
+import { manual } from './manual.ts';
 import { nameCom } from './name-com.ts';
 import { namecheap } from './namecheap.ts';
 import { porkbun } from './porkbun.ts';
@@ -43,5 +44,6 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   acmesh,
   exec,
   httpreq,
+  manual,
   challtestsrv,
 ];

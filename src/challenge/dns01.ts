@@ -50,6 +50,7 @@ function createDigestSolver(
       account: challenge.dnsAccount,
       leaseUntil:
         now + Math.min(Math.max(challenge.expiresAt - marginMs - now, shortestLeaseMs), longestLeaseMs),
+      usefulUntil: challenge.expiresAt - marginMs,
     }));
     return records.present(wishes, signal);
   }

@@ -1,5 +1,5 @@
 import { AgentError } from '../core/errors.ts';
-import type { ChallengeToSolve } from '../core/ports.ts';
+import type { ChallengeToSolve, NotReady } from '../core/ports.ts';
 import type { ChallengeType, Instant, LineageId } from '../core/types.ts';
 
 /** Where TXT records are written, whoever hosts the zones. Ids are durable: any process can go on with them. */
@@ -12,10 +12,12 @@ export interface TxtRecords {
       readonly lineage: LineageId;
       readonly account?: string | undefined;
       readonly leaseUntil: Instant;
+      /** Until when it is of use to the CA; absent: it stays. */
+      readonly usefulUntil?: Instant | undefined;
     }[],
     signal: AbortSignal,
   ): Promise<readonly string[]>;
-  ready(id: string, signal: AbortSignal): Promise<true | { readonly checkAgainAt: Instant }>;
+  ready(id: string, signal: AbortSignal): Promise<true | NotReady>;
   cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void>;
 }
 

@@ -21,6 +21,7 @@ const nouns: Readonly<Record<string, string>> = {
   hosts: 'Names that are served',
   certs: 'Certificates that are held',
   account: 'The accounts at the CAs',
+  dns: 'TXT records, and who writes them',
   task: 'Work that goes on in the background',
 };
 

@@ -4,6 +4,7 @@ import { budget } from '../operations/budget.ts';
 import { certsList, certsShow } from '../operations/certs.ts';
 import { certsPurge } from '../operations/certs-purge.ts';
 import type { Operation } from '../operations/define.ts';
+import { dnsPending } from '../operations/dns-pending.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from '../operations/domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from '../operations/hosts.ts';
 import { issue } from '../operations/issue.ts';
@@ -18,6 +19,7 @@ import { counted, exact, listed, relative } from '../operations/words.ts';
 import { renderAccount, renderAccounts } from './account.ts';
 import { renderBudget } from './budget.ts';
 import { renderCertificate } from './certificate.ts';
+import { renderPending } from './dns.ts';
 import { ownerOf, renderDomain } from './domain.ts';
 import { openIssuers, renderPreflight } from './preflight.ts';
 import { table } from './print.ts';
@@ -157,6 +159,11 @@ const renderings = new Map<string, Rendering<unknown>>([
     text: ({ lines }) => lines.map((line) => `${line}\n`).join(''),
     ids: ({ host }) => [host],
     isUnknown: ({ unknown }) => unknown?.reason === 'no-domain' || unknown?.reason === 'no-host',
+  }),
+  rendering(dnsPending, {
+    text: ({ records, asOf }) =>
+      records.length === 0 ? 'no record waits for a person\n' : renderPending(records, asOf),
+    ids: ({ records }) => records.map(({ record }) => record),
   }),
   rendering(preflight, { text: renderPreflight, ids: openIssuers }),
   rendering(ack, {

@@ -10,7 +10,7 @@ export function readDnsAccounts(reader: Reader, { dns }: Definitions): readonly 
     const plugged = readPlugged({ section: 'dnsAccounts', name, kind: 'provider', known: dns }, reader);
     if (common === undefined || plugged === undefined) return [];
     const { zones, nameservers } = common;
-    const programmable = !('programmable' in plugged.definition) || plugged.definition.programmable !== false;
+    const programmable = plugged.definition.traits.propagation.signal !== 'person';
     return [{ ...plugged, zones: zones.map(plainName), nameservers, programmable }];
   });
 }

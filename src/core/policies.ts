@@ -11,6 +11,7 @@ import type {
   KeyClass,
   KeyType,
   Lineage,
+  LineageId,
   Policy,
   Settings,
   WantedSpec,
@@ -73,6 +74,11 @@ export function keyClassOf(keyType: KeyType): KeyClass {
 
 export function lineageId(policy: string, keyClass: KeyClass): string {
   return `${policy}/${keyClass}`;
+}
+
+/** The domain that a lineage of ours is kept for. */
+export function domainOfLineage(lineage: LineageId): string {
+  return lineage.split('/', 1)[0] ?? lineage;
 }
 
 export function fallbackId(policy: string): string {

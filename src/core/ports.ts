@@ -31,6 +31,7 @@ import type {
   RenewalState,
   RevocationReason,
   Task,
+  TxtByHand,
 } from './types.ts';
 
 export interface Clock {
@@ -285,6 +286,8 @@ export interface JournalEntry {
   readonly createdAt: Instant;
   /** When the vendor accepted it. */
   readonly addedAt?: Instant | undefined;
+  /** Where a person adds it: when its servers were first seen to show it. */
+  readonly shownAt?: Instant | undefined;
   /** After this instant nobody waits for it any more: any process removes it. `forever`: it stays while it is wanted. */
   readonly leaseUntil: Instant;
 }
@@ -380,6 +383,10 @@ export type NoticeKind =
   | 'revocation-late'
   /** The CA wants a certificate renewed at another time than usual, and says why. */
   | 'advice'
+  /** A person has to add TXT records. */
+  | 'record-wanted'
+  /** A person may take them away. */
+  | 'record-idle'
   | 'store';
 
 /** One thing to tell people, in words; what notifiers get. */
@@ -399,6 +406,9 @@ export interface Notice {
   readonly issuer?: string | undefined;
   readonly expiresAt?: Instant | undefined;
   readonly nextAttemptAt?: Instant | undefined;
+  /** DNS records that a person has to add, in zone-file form, and until when the CA looks for them. */
+  readonly records?: readonly string[] | undefined;
+  readonly until?: Instant | undefined;
   /** Of a reminder: "n of 30"; without `of` it is one of those that follow the series once a week. */
   readonly reminder?: { readonly number: number; readonly of?: number | undefined } | undefined;
 }
@@ -729,13 +739,19 @@ export interface ChallengeToSolve {
   readonly expiresAt: Instant;
 }
 
+export interface NotReady {
+  readonly checkAgainAt: Instant;
+  /** What a person has to add first. */
+  readonly byHand?: TxtByHand | undefined;
+}
+
 /** Answers one type of challenge. All state is in the store, so any process can go on with what another presented. */
 export interface Solver {
   readonly type: ChallengeType;
   /** Idempotent and durable; many at once, so that they can share calls. Returns one id a challenge, in order. */
   present(challenges: readonly ChallengeToSolve[], signal: AbortSignal): Promise<readonly string[]>;
   /** true once the CA would see it. Level-triggered. Throws when it never will. */
-  ready(id: string, signal: AbortSignal): Promise<true | { readonly checkAgainAt: Instant }>;
+  ready(id: string, signal: AbortSignal): Promise<true | NotReady>;
   /** Calls `seen` each time the CA is seen fetching the answer, where that can be known. Returns the function that stops it. */
   onFetched?(id: string, seen: () => void): () => void;
   /** Idempotent; never fails for something that is not there. Own deadline inside. */

@@ -83,10 +83,11 @@ export interface ProviderTraits {
   /** Seconds. */
   readonly ttl: { readonly min: number; readonly preferred: number };
   /**
-   * signal api: `live` decides · authoritative: the zone's servers are asked · delay: wait `typicalMs`.
+   * signal api: `live` decides · authoritative: the zone's servers are asked · delay: wait `typicalMs` ·
+   * person: somebody adds and removes the records by hand, so `apply` changes nothing; the zone's servers are asked, seldom.
    */
   readonly propagation: {
-    readonly signal: 'api' | 'authoritative' | 'delay';
+    readonly signal: 'api' | 'authoritative' | 'delay' | 'person';
     readonly typicalMs: number;
     readonly timeoutMs: number;
   };

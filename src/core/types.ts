@@ -266,8 +266,20 @@ export interface Issuance {
   readonly orderUrl?: string | undefined;
   /** What we presented: ids given by the solvers, by authorization URL. */
   readonly presented: Readonly<Record<string, PresentedChallenge>>;
+  /** What a person has to add before it can go on, as far as it is missing; `number`: how often it was told. */
+  readonly byHand?:
+    | { readonly records: readonly TxtByHand[]; readonly toldAt: Instant; readonly number: number }
+    | undefined;
   /** Its certificate is stored, in the same write; what is left is to tell the task of the request, and to forget the order. */
   readonly stored?: { readonly serial: string; readonly task?: string | undefined } | undefined;
+}
+
+/** A TXT record that a person has to add. */
+export interface TxtByHand {
+  readonly name: string;
+  readonly value: string;
+  /** Afterwards the CA does not look for it any more. */
+  readonly until: Instant;
 }
 
 export interface PresentedChallenge {
@@ -482,6 +494,10 @@ export type EventType =
   | 'certificate.purged'
   /** The CA moved the window in which it wants the certificate renewed. */
   | 'certificate.window'
+  /** A person has to add TXT records. */
+  | 'record.wanted'
+  /** What a person added may go. */
+  | 'record.idle'
   | 'deploy.done'
   | 'deploy.failed'
   | 'deploy.recovered'

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { AgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant, LineageId } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
+import type { DnsAccount, DnsAccounts } from './account.ts';
+import { isByHand } from './by-hand.ts';
 import { createDeadline } from './deadline.ts';
 import type { Engine } from './engine.ts';
 import type { Place, Zones } from './zone.ts';
@@ -16,6 +19,8 @@ export interface TxtWish {
   readonly account?: string | undefined;
   /** After this instant any agent may remove it. */
   readonly leaseUntil: Instant;
+  /** Until when it is of use to the CA: a person who has to add it needs days. Absent: it stays. */
+  readonly usefulUntil?: Instant | undefined;
 }
 
 export interface Addition {
@@ -36,15 +41,19 @@ interface Placed {
 }
 
 const patienceMs = 5000;
+/** A day, less what is kept back of it at its end. */
+const leastForPeopleMs = 23 * 3_600_000;
 
 export function createAddition({
   journal,
   engine,
+  accounts,
   zones,
   metrics,
   clock,
 }: Pick<Ports, 'journal' | 'metrics' | 'clock'> & {
   readonly engine: Engine;
+  readonly accounts: DnsAccounts;
   readonly zones: Zones;
 }): Addition {
   /** Adds of this process whose outcome nobody has heard yet, by entry id. */
@@ -73,7 +82,8 @@ export function createAddition({
   }
 
   async function entryFor(wish: TxtWish, { account, zone, name }: Place): Promise<JournalEntry> {
-    const { value, lineage, leaseUntil } = wish;
+    const { value, lineage } = wish;
+    const leaseUntil = leaseOf(wish, accounts.get(account), clock.now());
     const sharing = await journal.sharing({ account, zone: zone.name, name, value });
     const own = sharing.find((entry) => entry.lineage === lineage && entry.state !== 'removing');
     if (own !== undefined)
@@ -134,4 +144,20 @@ export function createAddition({
   }
 
   return { present, hasLanded, forget };
+}
+
+/** Throws `order.profile` where a person would have less than a day. */
+function leaseOf({ name, leaseUntil, usefulUntil }: TxtWish, account: DnsAccount, now: Instant): Instant {
+  if (usefulUntil === undefined || !isByHand(account)) return leaseUntil;
+  if (usefulUntil - now >= leastForPeopleMs) return usefulUntil;
+  const minutes = Math.max(0, Math.round((usefulUntil - now) / 60_000));
+  throw new AgentError(
+    'order.profile',
+    `the CA waits only ${minutes} minutes for the TXT record at ${name}, and DNS account ${account.name} is kept by a person, who needs a day`,
+    {
+      facts: { name, account: account.name },
+      advice:
+        "Use a profile whose authorizations live for days (Let's Encrypt: classic), or a DNS account that the agent can write to.",
+    },
+  );
 }

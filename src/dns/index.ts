@@ -7,6 +7,7 @@ import { orAborted } from '../core/wait.ts';
 import { createAccounts, type DnsAccount } from './account.ts';
 import { createAddition, type TxtWish } from './addition.ts';
 import { createAuthoritative } from './authoritative.ts';
+import { createByHand } from './by-hand.ts';
 import { createDeadline } from './deadline.ts';
 import { createDoh, publicDohUrls } from './doh.ts';
 import { createEngine } from './engine.ts';
@@ -111,9 +112,10 @@ function assemble(config: DnsConfig, needs: DnsNeeds, closing: AbortSignal) {
   const doh = createDoh(config.doh ?? publicDohUrls, { http, log });
   const propagation = createPropagation({ authoritative, vendorWord, learned, doh, metrics, clock, log });
   const engine = createEngine({ ...needs, accounts, vendor, closing });
-  const addition = createAddition({ journal, engine, zones, metrics, clock });
-  const readiness = createReadiness({ journal, accounts, addition, propagation, clock });
-  const removal = createRemoval({ journal, engine, clock, log });
+  const addition = createAddition({ journal, engine, accounts, zones, metrics, clock });
+  const byHand = createByHand({ accounts, journal, authoritative, doh, clock, log });
+  const readiness = createReadiness({ journal, accounts, addition, propagation, byHand, clock });
+  const removal = createRemoval({ journal, engine, accounts, byHand, clock, log });
   return { accounts, vendor, zones, engine, learned, addition, readiness, removal };
 }
 

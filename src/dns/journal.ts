@@ -25,7 +25,7 @@ export interface FlightPlan {
 /**
  * What a flight has to do, from what the journal says now. Call it, and carry the plan out, under the lock of the zone:
  * the count of those who share a value is only true there. Left out: adds that were withdrawn meanwhile or find no room
- * at their name, removals that would take a neighbour along; their entries stay as they are.
+ * at their name, removals that would take a neighbour along or are a person's; their entries stay as they are.
  */
 export async function planFlight(
   request: FlightRequest,
@@ -46,7 +46,8 @@ export async function planFlight(
   const unshared = removes.filter((_, index) => shared[index] === false);
   const crowded = Number.isFinite(traits.maxValuesPerName) || !traits.removeIsExact;
   const others = crowded ? (await journal.all()).filter(({ id }) => !leaving.has(id)) : [];
-  const going = traits.removeIsExact ? unshared : unshared.filter((entry) => !hasNeighbour(entry, others));
+  const gone = traits.propagation.signal === 'person' ? [] : unshared;
+  const going = traits.removeIsExact ? gone : gone.filter((entry) => !hasNeighbour(entry, others));
   const coming = withRoom(wanted, others, traits.maxValuesPerName);
   return { changes: merge(going, coming, Math.max(traits.ttl.preferred, traits.ttl.min)), forget };
 }

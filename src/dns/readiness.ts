@@ -3,6 +3,7 @@ import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
 import type { Addition } from './addition.ts';
+import { type ByHand, isByHand } from './by-hand.ts';
 import type { Propagation } from './propagation.ts';
 import type { Shown } from './vendor-word.ts';
 
@@ -21,11 +22,13 @@ export function createReadiness({
   accounts,
   addition,
   propagation,
+  byHand,
   clock,
 }: Pick<Ports, 'journal' | 'clock'> & {
   readonly accounts: DnsAccounts;
   readonly addition: Addition;
   readonly propagation: Propagation;
+  readonly byHand: ByHand;
 }): Readiness {
   async function ready(id: string, signal: AbortSignal): Promise<Shown> {
     const before = await wanted(id);
@@ -33,7 +36,9 @@ export function createReadiness({
     if (wait !== undefined) return wait;
     const entry = await wanted(id);
     const account = accounts.get(entry.account);
-    return entry.state === 'intent' ? waitForRoom(entry, account) : propagation.shown(entry, account, signal);
+    if (entry.state === 'intent') return waitForRoom(entry, account);
+    const eyes = isByHand(account) ? byHand : propagation;
+    return eyes.shown(entry, account, signal);
   }
 
   /** undefined: it is with the vendor, or has found no room. */

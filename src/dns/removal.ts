@@ -1,6 +1,8 @@
 import { toAgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import { orAborted } from '../core/wait.ts';
+import type { DnsAccounts } from './account.ts';
+import { type ByHand, isByHand } from './by-hand.ts';
 import type { Engine } from './engine.ts';
 
 export interface Recovery {
@@ -18,9 +20,17 @@ export interface Removal {
 export function createRemoval({
   journal,
   engine,
+  accounts,
+  byHand,
   clock,
   log,
-}: Pick<Ports, 'journal' | 'clock' | 'log'> & { readonly engine: Engine }): Removal {
+}: Pick<Ports, 'journal' | 'clock' | 'log'> & {
+  readonly engine: Engine;
+  readonly accounts: DnsAccounts;
+  readonly byHand: ByHand;
+}): Removal {
+  const ofPeople = new Set(accounts.all.filter(isByHand).map(({ name }) => name));
+
   async function cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void> {
     const found = await orAborted(Promise.all(ids.map((id) => journal.get(id))), signal);
     const entries = found.filter((entry) => entry !== undefined);
@@ -32,10 +42,11 @@ export function createRemoval({
     const now = clock.now();
     const entries = await orAborted(journal.all(), signal);
     const isStale = ({ state, leaseUntil }: JournalEntry) => state === 'removing' || leaseUntil <= now;
-    const stale = entries.filter(isStale);
-    await orAborted(markRemoving(stale.filter(({ state }) => state !== 'removing')), signal);
+    const [people, stale] = parted(entries.filter(isStale), ({ account }) => ofPeople.has(account));
+    await orAborted(markRemoving([...people, ...stale].filter(({ state }) => state !== 'removing')), signal);
     const removals = Promise.all(stale.map((entry) => removeNow(entry)));
     const removed = (await orAborted(removals, signal)).filter(Boolean).length;
+    await byHand.sweep(people, signal);
     if (stale.length > 0)
       log.info({ removed, left: stale.length - removed }, 'left-over TXT records removed');
     return { removed, left: stale.length - removed };
@@ -65,4 +76,8 @@ export function createRemoval({
   }
 
   return { cleanUp, recover };
+}
+
+function parted<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }

@@ -1,4 +1,4 @@
-import type { JournalEntry, Ports } from '../core/ports.ts';
+import type { JournalEntry, NotReady, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
 import type { DnsAccount } from './account.ts';
@@ -7,7 +7,7 @@ import { since } from './learned.ts';
 import type { Limits } from './limits.ts';
 import type { Vendor } from './vendor.ts';
 
-export type Shown = true | { readonly checkAgainAt: Instant };
+export type Shown = true | NotReady;
 
 /** What vendors with tickets say about "is it live everywhere?". */
 export interface VendorWord {

@@ -6,11 +6,13 @@ export const urgency: readonly NoticeKind[] = [
   'store',
   'fallback',
   'reminder',
+  'record-wanted',
   'failed',
   'deploy-failed',
   'revocation-late',
   'revoked',
   'advice',
+  'record-idle',
   'recovered',
   'deploy-recovered',
 ];
@@ -37,6 +39,10 @@ export function headingOf(notice: Notice, who: string): string {
       return `The certificate for ${who} is not revoked yet`;
     case 'advice':
       return `The CA wants the certificate for ${who} renewed at another time`;
+    case 'record-wanted':
+      return `DNS records to add for ${who}`;
+    case 'record-idle':
+      return `DNS records that may be removed for ${who}`;
     case 'store':
       return 'The agent cannot work: its store is in trouble';
   }
@@ -75,6 +81,8 @@ export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
       return 'Nothing of it: the certificate that is to be revoked is valid as long as it is not.';
     case 'deploy-failed':
       return 'The certificate that was there before.';
+    case 'record-idle':
+      return 'Nothing of it.';
     case 'store':
       return 'Nothing of it, as long as the certificates that are deployed are valid.';
     default:
@@ -86,8 +94,11 @@ export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
 }
 
 /** What happens without anybody doing anything. */
-export function agentDoes({ kind, nextAttemptAt }: Notice, now: Instant): string {
+export function agentDoes({ kind, nextAttemptAt, until }: Notice, now: Instant): string {
   if (kind === 'recovered' || kind === 'deploy-recovered') return 'Goes on as usual: it renews in good time.';
+  if (kind === 'record-wanted')
+    return `Looks every few minutes, and goes on by itself once all nameservers of the zone show them. It asks for others ${until === undefined ? 'when the CA waits no longer' : `if that is not so ${when(until, now)}`}.`;
+  if (kind === 'record-idle') return 'Lists them until the nameservers show them no more.';
   if (kind === 'revoked') return 'Orders a new certificate now; if that fails, another message tells.';
   if (kind === 'advice' && nextAttemptAt !== undefined)
     return nextAttemptAt <= now ? 'Renews it now.' : `Renews it ${when(nextAttemptAt, now)}.`;
@@ -98,6 +109,8 @@ export function agentDoes({ kind, nextAttemptAt }: Notice, now: Instant): string
 /** What the reader should do; undefined: nothing. */
 export function personDoes({ kind, advice }: Notice): string | undefined {
   if (kind === 'recovered' || kind === 'deploy-recovered') return undefined;
+  if (kind === 'record-wanted') return 'Add them to the zone; several values at one name stand side by side.';
+  if (kind === 'record-idle') return 'Remove them: acme-agent dns pending lists them.';
   return advice ?? (kind === 'advice' ? 'Read what the CA says there.' : undefined);
 }
 

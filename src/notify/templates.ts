@@ -78,7 +78,7 @@ function toSection(group: readonly Notice[], now: Instant): readonly Section[] {
     shared.push(['Commands', commandsFor(names[0] ?? first.domain)]);
   const items = group.map((notice) => ({
     names: notice.names.join(', ') || notice.domain || 'all',
-    notes: own.map((note) => note(notice)).filter((note) => note !== ''),
+    notes: [...own.map((note) => note(notice)).filter((note) => note !== ''), ...(notice.records ?? [])],
   }));
   return [
     {

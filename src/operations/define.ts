@@ -14,6 +14,7 @@ export type OperationNeeds = ReconcileNeeds &
     | 'events'
     | 'budget'
     | 'preflight'
+    | 'journal'
     | 'accounts'
     | 'accountChanges'
     | 'log'

@@ -4,6 +4,7 @@ import { budget } from './budget.ts';
 import { certsList, certsShow } from './certs.ts';
 import { certsPurge } from './certs-purge.ts';
 import type { AnyOperation } from './define.ts';
+import { dnsPending } from './dns-pending.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from './domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from './hosts.ts';
 import { issue } from './issue.ts';
@@ -40,6 +41,7 @@ export const operations: readonly AnyOperation[] = [
   accountDeactivate,
   why,
   preflight,
+  dnsPending,
   ack,
   taskShow,
   taskList,

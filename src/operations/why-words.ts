@@ -1,4 +1,5 @@
 import { remindersInSeries } from '../core/notice/reminders.ts';
+import { txtLine } from '../core/order/by-hand.ts';
 import type { Instant } from '../core/types.ts';
 import type { WhyCertificate } from './why.ts';
 import { notOnIt, subjectOf, without } from './why-left-out.ts';
@@ -29,6 +30,7 @@ function about(host: string, facts: WhyCertificate, now: Instant): readonly stri
     ...trouble(facts, now),
     ...lastError(facts, now),
     ...warnings(facts, now),
+    ...recordsToAdd(facts, now),
     ...without(host, facts, now),
     ...limits(facts, now),
     ...advice(facts, now),
@@ -81,6 +83,18 @@ function lastError({ lastError: error }: WhyCertificate, now: Instant): readonly
     `Last error, ${relative(error.at, now)}${at}: ${sentence(error.message)}`,
     ...names,
     ...(error.advice === undefined ? [] : [`What to do: ${error.advice}`]),
+  ];
+}
+
+/** For a person; the order goes on by itself. */
+function recordsToAdd({ order, lineage }: WhyCertificate, now: Instant): readonly string[] {
+  const records = order?.byHand ?? [];
+  if (records.length === 0) return [];
+  const until = Math.min(...records.map((one) => one.until));
+  return [
+    `A person has to add to the DNS, before ${when(until, now)}:`,
+    ...records.map((record) => `  ${txtLine(record)}`),
+    `The order goes on by itself once all nameservers show that; at once with: acme-agent retry ${lineage}`,
   ];
 }
 

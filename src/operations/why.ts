@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { type HeldLineage, heldOf } from '../core/held-lineages.ts';
-import type { Failure, Instant, LeftOut, Pause, RenewalState, Revoking, Warning } from '../core/types.ts';
+import type {
+  Failure,
+  Instant,
+  LeftOut,
+  Pause,
+  RenewalState,
+  Revoking,
+  TxtByHand,
+  Warning,
+} from '../core/types.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { hostName } from './fields.ts';
 import { lineagesForName } from './lineages.ts';
@@ -17,7 +26,14 @@ export interface WhyCertificate extends Shown {
   readonly lastError?: Failure | undefined;
   /** Seen before the last order, which it did not stop. */
   readonly warnings?: readonly Warning[] | undefined;
-  readonly order?: { readonly issuer: string; readonly startedAt: Instant } | undefined;
+  readonly order?:
+    | {
+        readonly issuer: string;
+        readonly startedAt: Instant;
+        /** What a person has to add before it goes on. */
+        readonly byHand?: readonly TxtByHand[] | undefined;
+      }
+    | undefined;
   readonly renewAt?: Instant | undefined;
   /** The CA's advice on it, where it gives any. */
   readonly window?: RenewalState['window'];
@@ -89,7 +105,11 @@ async function aboutOne(held: HeldLineage, needs: OperationNeeds): Promise<WhyCe
     failingSince: state.failingSince,
     lastError: state.lastFailure && withAdvice(state.lastFailure),
     warnings: state.warnings,
-    order: issuance === undefined ? undefined : { issuer: issuance.issuer, startedAt: issuance.startedAt },
+    order: issuance && {
+      issuer: issuance.issuer,
+      startedAt: issuance.startedAt,
+      byHand: issuance.byHand?.records,
+    },
     renewAt: state.renewAt,
     window: state.window,
     revokedAt: state.revokedAt,

@@ -60,3 +60,22 @@ test('agents that differ in what they allow differ in their shared configuration
   expect(await hash('experimental: []\n')).toBe(await hash(''));
   expect(await hash('dnsPersist: { days: 90 }\n')).not.toBe(await hash(''));
 });
+
+test('a profile whose authorizations live for an hour is nothing for a DNS account that is kept by hand', async () => {
+  const byHand = `${issuers}dnsAccounts: { us: { provider: manual } }\n`;
+  const domain = (profile: string) =>
+    `${byHand}domains: [{ name: a.test, dnsAccount: us, challenge: dns-01, mode: wildcard, profile: ${profile} }]\n`;
+  for (const profile of ['tlsserver', 'shortlived'])
+    expect(await mistakesOf(domain(profile))).toEqual([
+      expect.stringContaining(
+        `domains.0.profile: with the profile ${profile} le waits only 1 h for a TXT record, too short for a person to add it: set the profile classic, or name a DNS account that the agent can write to`,
+      ),
+    ]);
+  const { domains, settings } = await (await write(domain('classic'))).load();
+  expect(settings.dnsAccounts).toMatchObject([{ name: 'us', programmable: false }]);
+  expect(domains[0]?.domain.mode).toBe('wildcard');
+  // Without the challenge nobody has said that a person is to be asked.
+  expect(await mistakesOf(`${byHand}domains: [{ name: a.test, dnsAccount: us, mode: wildcard }]\n`)).toEqual([
+    expect.stringContaining('us is kept by hand: add "challenge: dns-01" if a person shall add a record'),
+  ]);
+});

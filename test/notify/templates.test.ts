@@ -104,6 +104,8 @@ describe('every kind of notice', () => {
     revoked: 'The certificate for www.example.com was revoked by its CA',
     'revocation-late': 'The certificate for www.example.com is not revoked yet',
     advice: 'The CA wants the certificate for www.example.com renewed at another time',
+    'record-wanted': 'DNS records to add for www.example.com',
+    'record-idle': 'DNS records that may be removed for www.example.com',
     store: 'The agent cannot work: its store is in trouble',
   };
   test.each(Object.entries(subjects))('%s has its words', (kind, subject) => {
@@ -123,6 +125,15 @@ describe('every kind of notice', () => {
     expect(text).not.toContain('What you can do');
     expect(text).toContain('A trusted certificate, valid until 1 March 2027');
   });
+});
+
+test('records that a person has to add stand below their names, ready to paste, with the time there is', () => {
+  const record = '_acme-challenge.example.com. 300 IN TXT "value"';
+  const wanted = notice({ kind: 'record-wanted', records: [record], until: now + 6 * day });
+  const { text, html } = renderMessage([wanted], now);
+  expect(text).toContain(`- www.example.com\n  ${record}\n`);
+  expect(html).toContain('<br>_acme-challenge.example.com. 300 IN TXT &quot;value&quot;');
+  expect(text).toContain('It asks for others if that is not so in 6 days (');
 });
 
 test('without names the domain stands for them', () => {

@@ -92,6 +92,13 @@ describe('domains add', () => {
     expect(await bench.needs.certificates.lineages()).toEqual([]);
   });
 
+  test('takes a wildcard of a DNS account that is kept by hand where it is asked to prove it there', async () => {
+    const byHand = { dnsAccount: 'byhand', challenge: 'dns-01' };
+    await bench.run(domainsAdd, { name: 'example.com', mode: 'wildcard', ...byHand });
+    const lineages = await bench.needs.certificates.lineages();
+    expect(lineages.map(({ id }) => id)).toContain('example.com/*.example.com/ec');
+  });
+
   test('refuses a domain that is there, and names the line of one that the file owns', async () => {
     await bench.run(domainsAdd, { name: 'example.com' });
     await expect(bench.run(domainsAdd, { name: 'example.com' })).rejects.toMatchObject({

@@ -22,6 +22,7 @@ const signals: Readonly<Record<ProviderTraits['propagation']['signal'], string>>
   api: 'when the API says so',
   authoritative: "when the zone's servers show it",
   delay: 'after a fixed time',
+  person: "when a person has added it and the zone's servers show it",
 };
 
 /** What JSON Schema says of one option, as far as the table shows it. */

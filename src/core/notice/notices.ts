@@ -11,6 +11,8 @@ const kinds: Partial<Record<EventType, NoticeKind>> = {
   'certificate.fallback': 'fallback',
   'certificate.recovered': 'recovered',
   'certificate.window': 'advice',
+  'record.wanted': 'record-wanted',
+  'record.idle': 'record-idle',
   'deploy.failed': 'deploy-failed',
   'deploy.recovered': 'deploy-recovered',
 };
@@ -30,7 +32,7 @@ export function noticeOf(event: Event, domain: Domain): Notice | undefined {
     at: event.at,
     domain: domain.name,
     lineage: event.lineage,
-    names: Array.isArray(facts.names) ? facts.names.map(String) : [],
+    names: textsOf(facts.names) ?? [],
     recipients: domain.contacts,
     message: textOf(facts.message) ?? '',
     advice: textOf(facts.advice) ?? (code === undefined ? undefined : usualAdvice(code)),
@@ -38,6 +40,8 @@ export function noticeOf(event: Event, domain: Domain): Notice | undefined {
     issuer: textOf(facts.issuer),
     expiresAt: numberOf(facts.notAfter),
     nextAttemptAt: numberOf(facts.retryAt),
+    records: textsOf(facts.records),
+    until: numberOf(facts.until),
     reminder: typeof facts.number === 'number' ? numbered(facts.number) : undefined,
   };
 }
@@ -48,6 +52,10 @@ function usualAdvice(code: string): string | undefined {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function textsOf(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) ? value.map(String) : undefined;
 }
 
 function numberOf(value: unknown): number | undefined {

@@ -1,7 +1,8 @@
 import { AgentError } from '../errors.ts';
-import type { AcmeAuthorization, AcmeOrder, AcmeSession, Ports } from '../ports.ts';
+import type { AcmeAuthorization, AcmeOrder, AcmeSession, NotReady, Ports } from '../ports.ts';
 import type { Instant, Issuance, PresentedChallenge } from '../types.ts';
 import { type Again, createQuiet, longestInProcessMs, pollPause, type Quiet, seldom } from '../wait.ts';
+import type { AgainByHand } from './by-hand.ts';
 import { explain } from './explain.ts';
 import {
   type AuthorizeNeeds,
@@ -24,7 +25,7 @@ export async function authorize(
   work: Authorizing,
   needs: AuthorizeNeeds,
   signal: AbortSignal,
-): Promise<AcmeOrder | Again> {
+): Promise<AcmeOrder | AgainByHand> {
   const { order, session, issuance } = work;
   const authorizations = await Promise.all(
     order.authorizations.map((url) => session.authorization(url, signal)),
@@ -50,7 +51,7 @@ async function respondAll(
   presented: readonly PresentedChallenge[],
   needs: AuthorizeNeeds & { readonly session: AcmeSession },
   signal: AbortSignal,
-): Promise<Again | undefined> {
+): Promise<AgainByHand | undefined> {
   const statuses = new Map(
     pending.flatMap(({ challenges }) => challenges.map(({ url, status }) => [url, status])),
   );
@@ -60,24 +61,26 @@ async function respondAll(
       .map(async (challenge) => {
         const ready = await untilReady(challenge, needs, signal);
         if (ready === true) await needs.session.respond(challenge.challengeUrl, signal);
-        return ready === true ? [] : [ready.again];
+        return ready === true ? [] : [ready];
       }),
   );
-  const instants = waits.flat();
-  return instants.length === 0 ? undefined : { again: Math.min(...instants) };
+  const open = waits.flat();
+  if (open.length === 0) return undefined;
+  const again = Math.min(...open.map(({ checkAgainAt }) => checkAgainAt));
+  return { again, byHand: open.flatMap(({ byHand }) => byHand ?? []) };
 }
 
 async function untilReady(
   { type, id }: PresentedChallenge,
   { solvers, clock }: AuthorizeNeeds,
   signal: AbortSignal,
-): Promise<true | Again> {
+): Promise<true | NotReady> {
   const solver = solvers.get(type);
   const until = clock.now() + longestInProcessMs;
   for (;;) {
     const ready = await solver.ready(id, signal);
     if (ready === true) return true;
-    if (ready.checkAgainAt > until) return { again: ready.checkAgainAt };
+    if (ready.checkAgainAt > until) return ready;
     await clock.sleep(ready.checkAgainAt - clock.now(), signal);
   }
 }
@@ -125,10 +128,14 @@ function listener(
   };
 }
 
-/** When waiting for a verdict has no more sense: some CAs keep an authorization pending for an hour only. */
-function lapseOf(pending: readonly AcmeAuthorization[], { startedAt }: Issuance): Instant {
+/**
+ * When waiting for a verdict has no more sense: some CAs keep an authorization pending for an hour only. An order that
+ * waited for a person may be older than any that did not.
+ */
+function lapseOf(pending: readonly AcmeAuthorization[], { startedAt, byHand }: Issuance): Instant {
   const lapses = pending.flatMap(({ expires }) => expires ?? []);
-  return Math.max(startedAt + leastValidationMs, Math.min(startedAt + longestValidationMs, ...lapses));
+  const longest = byHand !== undefined && lapses.length > 0 ? [] : [startedAt + longestValidationMs];
+  return Math.max(startedAt + leastValidationMs, Math.min(...longest, ...lapses));
 }
 
 function comeBack(

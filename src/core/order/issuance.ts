@@ -13,6 +13,7 @@ import type {
   RenewalWindow,
 } from '../types.ts';
 import { deadline } from '../wait.ts';
+import { idleEvents } from './by-hand.ts';
 import { chooseKey } from './key-choice.ts';
 import { type PreflightNeeds, preflight } from './preflight.ts';
 import { chooseProfile } from './profile-choice.ts';
@@ -42,6 +43,8 @@ export interface IssueRequest {
   /** The CA's limits must not delay it any more. */
   readonly urgent: boolean;
   readonly preflight: PreflightMode;
+  /** A person adds what proves the names. */
+  readonly isByHand: boolean;
 }
 
 /** Clean-up has this long, whatever happened to the job. */
@@ -99,10 +102,10 @@ export async function begin(
   const { lineage, names, fence } = request;
   const { issuer } = session;
   const directoryUrl = lineage.wanted.directories?.[lineage.wanted.issuers.indexOf(issuer)];
-  const fits = (profile: string | undefined) =>
-    profileRefusal({ names, issuer, directoryUrl, profile }) === undefined;
+  const planned = { names, issuer, directoryUrl, isByHand: request.isByHand };
+  const fits = (profile: string | undefined) => profileRefusal({ ...planned, profile }) === undefined;
   const profile = chooseProfile(lineage.wanted.profile, session, fits);
-  checkProfile({ names, issuer, directoryUrl, profile });
+  checkProfile({ ...planned, profile });
   await preflight(request, session, needs, signal);
   const replaces = replaceable(request.predecessor, session);
   const isAdvised = replaces !== undefined && isInside(request.state.window, needs.clock.now());
@@ -165,7 +168,7 @@ export async function abandon(
   needs: Pick<IssuanceNeeds, 'budget' | 'changes' | 'solvers' | 'clock' | 'log'>,
 ): Promise<void> {
   await cleanUp(issuance, needs);
-  await needs.changes.commit({ fence, dropIssuance: issuance.lineage });
+  await needs.changes.commit({ fence, dropIssuance: issuance.lineage, events: idleEvents(issuance) });
   if (issuance.finalizedAt === undefined) await needs.budget.giveBack(issuance.spent ?? []);
 }
 

@@ -1,8 +1,9 @@
 import { isAgentError, toAgentError } from '../errors.ts';
 import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
-import type { Bundle, Certificate, Issuance } from '../types.ts';
+import type { Bundle, Certificate, Issuance, TxtByHand } from '../types.ts';
 import { type Again, longestInProcessMs } from '../wait.ts';
 import { authorize } from './authorize.ts';
+import { asked, idleEvents } from './by-hand.ts';
 import { explain } from './explain.ts';
 import {
   abandon,
@@ -145,18 +146,34 @@ async function drive(run: Run, opened: AcmeOrder, signal: AbortSignal): Promise<
   }
 }
 
-function answer(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder | Again> {
+async function answer(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder | Again> {
   const { session, issuance, request, needs } = run;
   const remember = (presented: Issuance['presented']) => save(run, { ...run.issuance, presented }, true);
-  return authorize(
-    { order, session, issuance, domain: request.domain },
-    { ...needs, remember },
-    signal,
-  ).catch((error: unknown) => {
+  try {
+    const work = { order, session, issuance, domain: request.domain };
+    const next = await authorize(work, { ...needs, remember }, signal);
+    if ('again' in next) await askPeople(run, next.byHand ?? []);
+    return next;
+  } catch (error) {
     if (run.hasNewKey || !isAgentError(error, 'store.conflict')) throw error;
     run.hasNewKey = true;
     return answer(run, order, signal);
+  }
+}
+
+async function askPeople(run: Run, records: readonly TxtByHand[]): Promise<void> {
+  const { request, issuance, needs } = run;
+  const { fence, predecessor, state } = request;
+  const change = asked({
+    issuance,
+    records,
+    notAfter: predecessor?.notAfter,
+    silencedUntil: state.reminders.silencedUntil,
+    now: needs.clock.now(),
   });
+  if (change?.putIssuance === undefined) return;
+  await needs.changes.commit({ fence, ...change });
+  run.issuance = change.putIssuance;
 }
 
 async function finalize(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder> {
@@ -195,7 +212,7 @@ async function collect(run: Run, order: AcmeOrder, signal: AbortSignal): Promise
   };
   const finish: Issued['finish'] = async (due) => {
     await cleaned;
-    await needs.changes.commit({ fence, dropIssuance: lineage.id, due });
+    await needs.changes.commit({ fence, dropIssuance: lineage.id, due, events: idleEvents(issuance) });
   };
   return { bundle: { certificate, leafDer, chainDer, privateKey }, issuance, finish };
 }

@@ -1,5 +1,6 @@
+import { domainOfLineage } from '../policies.ts';
 import type { JournalEntry, Ports } from '../ports.ts';
-import type { Instant, LineageId, Settings } from '../types.ts';
+import type { Instant, Settings } from '../types.ts';
 
 /** End of the lease of a TXT record that no order takes away. The last instant that a date can have. */
 export const forever: Instant = 8.64e15;
@@ -34,7 +35,7 @@ export async function releasePermanent({
 }: ReleaseNeeds): Promise<void> {
   const permanent = (await journal.all()).filter(isPermanent);
   if (permanent.length === 0) return;
-  const domains = new Set(permanent.map(({ lineage }) => domainOf(lineage)));
+  const domains = new Set(permanent.map(({ lineage }) => domainOfLineage(lineage)));
   const lineages = await Promise.all([...domains].map((domain) => certificates.lineages(domain)));
   const wanted = lineages
     .flat()
@@ -56,8 +57,4 @@ function endOf(value: string): Instant {
 
 function isPermanent({ leaseUntil, state }: JournalEntry): boolean {
   return leaseUntil === forever && state !== 'removing';
-}
-
-function domainOf(lineage: LineageId): string {
-  return lineage.split('/', 1)[0] ?? lineage;
 }

@@ -1,4 +1,5 @@
 import { isAgentError, toAgentError } from '../errors.ts';
+import { isProvenByHand } from '../order/by-hand.ts';
 import { type IssueNeeds, issue } from '../order/issue.ts';
 import { preflightMode } from '../order/preflight.ts';
 import { lookPauseMs } from '../order/processing.ts';
@@ -35,9 +36,13 @@ export async function attempt(
   const names = namesToOrder(lineage.wanted.names, state, needs.clock.now());
   const urgent = certificate !== undefined && isUrgent(certificate, state, needs);
   const preflight = preflightMode(held, needs);
+  const isByHand = isProvenByHand(domain, lineage.wanted.challenge, needs.settings());
   try {
     const outcome = await issue(
-      { lineage, domain, names, issuer, predecessor: certificate, state, fence, open, urgent, preflight },
+      {
+        ...{ lineage, domain, names, issuer, predecessor: certificate, state, fence, open },
+        ...{ urgent, preflight, isByHand },
+      },
       needs,
       signal,
     );

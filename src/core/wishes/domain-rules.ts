@@ -80,8 +80,8 @@ function wildcardFaults(
     return [fault('mode', `a wildcard is only issued over dns-01, but ${instead}`)];
   }
   const account = settings.dnsAccounts.find(({ name }) => name === dnsAccount);
-  if (account === undefined || account.programmable) return [];
-  const message = `a wildcard needs a DNS account that the agent can write to, and ${account.name} is kept by hand`;
+  if (account === undefined || account.programmable || challenge !== undefined) return [];
+  const message = `a wildcard needs a DNS account that the agent can write to, and ${account.name} is kept by hand: add "challenge: dns-01" if a person shall add a record for each order`;
   return [fault('mode', message)];
 }
 
