@@ -8,6 +8,8 @@ import { desec } from './desec.ts';
 import { digitalocean } from './digitalocean.ts';
 import { dnsimple } from './dnsimple.ts';
 import { exec } from './exec.ts';
+import { gandi } from './gandi.ts';
+import { godaddy } from './godaddy.ts';
 import { google } from './google.ts';
 import { hetzner } from './hetzner.ts';
 import { httpreq } from './httpreq.ts';
@@ -33,6 +35,8 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   google,
   azure,
   desec,
+  gandi,
+  godaddy,
   namecheap,
   digitalocean,
   linode,
