@@ -92,16 +92,14 @@ function put(world: World, zone: string, { params, json }: Incoming): Answer {
 }
 
 function shownOf(world: World, zone: string) {
-  return world
-    .txt(zone)
-    .flatMap(({ name, ttl, values }) =>
-      values.map((data) => ({
-        type: 'TXT',
-        name: name === zone ? '@' : name.slice(0, -zone.length - 1),
-        data,
-        ttl,
-      })),
-    );
+  return world.txt(zone).flatMap(({ name, ttl, values }) =>
+    values.map((data) => ({
+      type: 'TXT',
+      name: name === zone ? '@' : name.slice(0, -zone.length - 1),
+      data,
+      ttl,
+    })),
+  );
 }
 
 function nameOf(relative: string, zone: string): string {
