@@ -43,7 +43,7 @@ export const certsPurge = defineOperation({
     if (ids.length === 0 && expiredFor === undefined)
       throw new AgentError(
         'command.invalid',
-        'name the certificates, or say since when they are expired: 90d',
+        'expiredFor: say how long they must have been expired, such as 90d, or name the certificates',
       );
     const named = await Promise.all([...new Set(ids)].map((id) => known(id, needs)));
     const old = expiredFor === undefined ? [] : await leftovers(durationMs(expiredFor), needs);

@@ -149,7 +149,10 @@ describe('a certificate', () => {
     await expect(purge({ ids: ['example.com/nobody/ec'] })).rejects.toMatchObject({
       code: 'command.notFound',
     });
-    await expect(purge({})).rejects.toMatchObject({ code: 'command.invalid' });
+    await expect(purge({})).rejects.toMatchObject({
+      code: 'command.invalid',
+      message: expect.stringMatching(/^expiredFor: say how long/),
+    });
   });
 
   it('of a domain that was removed can be deleted too', async () => {
