@@ -53,6 +53,27 @@ export function describeFaults(suite: Suite): void {
   point(
     16,
     async () => {
+      const { shake, failOnce, txt } = subject();
+      const names = Array.from({ length: 6 }, (_, index) => at(`shaken-${index}`));
+      const each = async (change: typeof add) => {
+        shake?.(0.1);
+        for (const name of names) {
+          if (shake === undefined) failOnce?.();
+          await apply([change(name, digest)]);
+        }
+        shake?.(0);
+      };
+      await each(add);
+      for (const name of names) expect(await txt(name)).toEqual([digest]);
+      await each(remove);
+      for (const name of names) expect(await txt(name)).toEqual([]);
+    },
+    { part: 'failOnce', detail: 'faults at random' },
+  );
+
+  point(
+    16,
+    async () => {
       subject().loseAnswerOnce?.();
       await apply([add(at('lost'), digest)]).catch(() => apply([add(at('lost'), digest)]));
       expect(await subject().txt(at('lost'))).toEqual([digest]);

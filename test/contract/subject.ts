@@ -30,6 +30,8 @@ export interface ProviderUnderTest {
   readonly denyRights?: (() => { readonly code: string; restore(): void }) | undefined;
   /** The next call meets a fault of the server, before anything is done. */
   readonly failOnce?: (() => void) | undefined;
+  /** From now on so many of all calls, from 0 to 1, meet one. */
+  readonly shake?: ((share: number) => void) | undefined;
   /** The next change is made, but its answer does not arrive. */
   readonly loseAnswerOnce?: (() => void) | undefined;
   /** The next change gets no answer before `release`; `reached` resolves when the server has it. */

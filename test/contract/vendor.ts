@@ -117,6 +117,7 @@ async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
       return { code: vendor.rightsCode ?? 'provider.forbidden', restore: () => server.deny(false) };
     },
     failOnce: () => server.failNext(),
+    shake: server.shake,
     loseAnswerOnce: server.loseNext,
     hangOnce: server.hangNext,
     ttl: async (name) => setOf(name)?.ttl,

@@ -6,6 +6,8 @@ export interface Faults {
   throttleNext(retryAfterSeconds?: number): void;
   /** A fault of the server before anything is done. */
   failNext(times?: number): void;
+  /** From now on so many of all requests, from 0 to 1, meet a fault before anything is done. */
+  shake(share: number): void;
   /** From now on, or no more: whoever is known has no right to anything. */
   deny(denied: boolean): void;
   /** The next request that writes is done, but its answer does not arrive. */
@@ -27,8 +29,9 @@ interface Taking {
   denies(): boolean;
 }
 
-export function createFaults(share: number): Faults & Taking {
+export function createFaults(firstShare: number): Faults & Taking {
   const faults: Fault[] = [];
+  let share = firstShare;
   let denied = false;
   let seed = 1;
   /** The same in each run. */
@@ -40,6 +43,9 @@ export function createFaults(share: number): Faults & Taking {
     throttleNext: (retryAfterSeconds) => void faults.push({ why: 'haste', writes: false, retryAfterSeconds }),
     failNext(times = 1) {
       for (let count = 0; count < times; count++) faults.push({ why: 'fault', writes: false });
+    },
+    shake(now) {
+      share = now;
     },
     deny(now) {
       denied = now;

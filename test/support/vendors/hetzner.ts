@@ -4,7 +4,8 @@ import type { World } from './world.ts';
 
 /**
  * Hetzner Cloud API, as https://docs.hetzner.cloud/reference/cloud has it: zones, zone RRSets with their actions
- * add_records and remove_records, actions that end a while after they began, pages of at most 50, the error document.
+ * add_records and remove_records, actions that end a while after they began (those about a name with "unlucky" in it
+ * fail), pages of at most 50, the error document.
  */
 export const token = 'emulated-hetzner-token';
 
@@ -22,16 +23,22 @@ export const hetznerFront: Front = {
   routes(world) {
     /** Actions that were not asked about yet. */
     const running = new Set<number>();
+    const failing = new Set<number>();
     let last = 1000;
-    const begin = (): Answer => {
+    const begin = (name = ''): Answer => {
       running.add(++last);
+      if (name.includes('unlucky')) failing.add(last);
       return { status: 201, json: { action: { id: last, status: 'running', progress: 0, error: null } } };
     };
     const act = (verb: Verb) => ({
       method: 'POST',
       path: `/zones/:zone/rrsets/:name/TXT/actions/${verb}`,
       run: (request: Incoming) =>
-        inZone(world, request, (zone) => change(world, zone, { verb, request }) ?? begin()),
+        inZone(
+          world,
+          request,
+          (zone) => change(world, zone, { verb, request }) ?? begin(request.params.name),
+        ),
     });
     return [
       { method: 'GET', path: '/zones', run: (request) => listZones(world, request) },
@@ -49,6 +56,10 @@ export const hetznerFront: Front = {
           const id = Number(params.id);
           if (id > last) return refuse(404, 'not_found', 'action not found');
           // Running for those who ask the first time.
+          if (failing.has(id)) {
+            const error = { code: 'action_failed', message: 'Action failed' };
+            return { status: 200, json: { action: { id, status: 'error', progress: 100, error } } };
+          }
           const status = running.delete(id) && id % 2 === 0 ? 'running' : 'success';
           return { status: 200, json: { action: { id, status, progress: 50, error: null } } };
         },
