@@ -228,6 +228,15 @@ export interface Pause {
   readonly message: string;
 }
 
+/** Files that a person or program hands in, as they are: a certificate with its key and chain, or one bundle of all. */
+export interface HandedIn {
+  readonly certificate: Secret<Uint8Array>;
+  readonly key?: Secret<Uint8Array> | undefined;
+  readonly chain?: Secret<Uint8Array> | undefined;
+  /** Opens the key, or the PKCS #12 file. */
+  readonly password?: Secret<string> | undefined;
+}
+
 /** What is shown for a server name or at an endpoint of the platform because a person or program says so. */
 export interface Binding {
   /** Host name, `*.example.com`, `shop.*`, `*`; or an endpoint, `web:443`. */

@@ -21,16 +21,33 @@ export interface ParsedCertificate {
   readonly notAfter: Instant;
   readonly spkiDer: Buffer;
   readonly isCa: boolean;
+  /** AlgorithmIdentifier of its signature. */
+  readonly signatureAlgorithm: Buffer;
+  /** What its key may be used for; absent: anything. */
+  readonly extendedKeyUsage?: readonly string[] | undefined;
+  /** A CA made it to get timestamps for the real one (RFC 6962 §3.1): no client takes it. */
+  readonly isPrecertificate: boolean;
+  /** First address of the web at which the certificate of its issuer is to be had (RFC 5280 §4.2.2.1). */
+  readonly issuerUrl?: string | undefined;
+  /** Common name, else organisation, for people. */
+  readonly subjectName: string;
   readonly authorityKeyId?: Buffer | undefined;
   /** First address of the web at which its CA publishes what it revoked. */
   readonly crlUrl?: string | undefined;
 }
+
+/** RFC 5280 appendix A.1 allows 64 characters; some CAs take more. */
+const longestName = 200;
 
 const oidOf = {
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
   crlDistributionPoints: '2.5.29.31',
   authorityKeyId: '2.5.29.35',
+  extendedKeyUsage: '2.5.29.37',
+  authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
+  caIssuers: '1.3.6.1.5.5.7.48.2',
+  precertificatePoison: '1.3.6.1.4.1.11129.2.4.3',
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
 } as const;
@@ -38,11 +55,12 @@ const oidOf = {
 /** Throws RangeError when the bytes are no certificate. */
 export function readCertificate(bytes: Uint8Array): ParsedCertificate {
   const certificate = readDer(bytes);
-  const [tbs] = children(certificate);
+  const [tbs, signatureAlgorithm] = children(certificate);
   const fields = tbs?.tag === tag.sequence ? children(tbs) : [];
   const [serial, , issuer, validity, subject, spki, ...rest] =
     fields[0]?.tag === 0xa0 ? fields.slice(1) : fields;
-  if (!serial || !issuer || !validity || !subject || !spki) throw new RangeError('not an X.509 certificate');
+  if (!serial || !issuer || !validity || !subject || !spki || !signatureAlgorithm)
+    throw new RangeError('not an X.509 certificate');
   const [notBefore, notAfter] = children(validity);
   if (!notBefore || !notAfter) throw new RangeError('a certificate without validity');
   const extensions = readExtensions(rest);
@@ -53,11 +71,16 @@ export function readCertificate(bytes: Uint8Array): ParsedCertificate {
     serialDer: serial.body,
     subject: subject.whole,
     issuer: issuer.whole,
-    issuerName: nameForPeople(issuer),
+    issuerName: nameForPeople(issuer) ?? 'unnamed issuer',
+    subjectName: nameForPeople(subject) ?? 'unnamed',
     notBefore: readTime(notBefore),
     notAfter: readTime(notAfter),
     spkiDer: spki.whole,
     isCa: isCa(extensions.get(oidOf.basicConstraints)),
+    signatureAlgorithm: signatureAlgorithm.whole,
+    extendedKeyUsage: keyUses(extensions.get(oidOf.extendedKeyUsage)),
+    isPrecertificate: extensions.has(oidOf.precertificatePoison),
+    issuerUrl: issuerUrl(extensions.get(oidOf.authorityInfoAccess)),
     authorityKeyId: authorityKeyId(extensions.get(oidOf.authorityKeyId)),
     crlUrl: crlUrl(extensions.get(oidOf.crlDistributionPoints)),
   };
@@ -103,11 +126,28 @@ function authorityKeyId(value: Buffer | undefined): Buffer | undefined {
   return value && children(readDer(value)).find((field) => field.tag === 0x80)?.body;
 }
 
+function keyUses(value: Buffer | undefined): readonly string[] | undefined {
+  return value && children(readDer(value)).map(({ body }) => readOid(body));
+}
+
+function issuerUrl(value: Buffer | undefined): string | undefined {
+  const places = value === undefined ? [] : children(readDer(value)).map(children);
+  const urls = places.flatMap(([method, place]) => {
+    const isIssuer = method !== undefined && readOid(method.body) === oidOf.caIssuers;
+    return isIssuer && place?.tag === 0x86 ? [place.body.toString('latin1')] : [];
+  });
+  return urls.find(isWebAddress);
+}
+
+function isWebAddress(url: string): boolean {
+  return /^https?:\/\/[!-~]+$/i.test(url);
+}
+
 /** RFC 5280 §4.2.1.13. Points of one CA for some reasons only, or of another CA, are left alone. */
 function crlUrl(value: Buffer | undefined): string | undefined {
   const points = value === undefined ? [] : children(readDer(value)).map(children);
   const plain = points.flatMap(([name, ...rest]) => (name?.tag === 0xa0 && rest.length === 0 ? [name] : []));
-  return plain.flatMap(addressesOf).find((url) => /^https?:\/\/[!-~]+$/i.test(url));
+  return plain.flatMap(addressesOf).find(isWebAddress);
 }
 
 /** The URIs of a DistributionPointName. */
@@ -118,7 +158,7 @@ export function addressesOf(distributionPoint: DerNode): readonly string[] {
     .flatMap(({ tag: kind, body }) => (kind === 0x86 ? [body.toString('latin1')] : []));
 }
 
-function nameForPeople(name: DerNode): string {
+function nameForPeople(name: DerNode): string | undefined {
   const texts = new Map<string, string>();
   for (const relative of children(name)) {
     for (const attribute of children(relative)) {
@@ -126,7 +166,8 @@ function nameForPeople(name: DerNode): string {
       if (type && value) texts.set(readOid(type.body), text(value));
     }
   }
-  return texts.get(oidOf.commonName) ?? texts.get(oidOf.organization) ?? 'unnamed issuer';
+  const found = texts.get(oidOf.commonName) ?? texts.get(oidOf.organization);
+  return found?.replace(/\p{Cc}/gu, ' ').slice(0, longestName);
 }
 
 function text(value: DerNode): string {

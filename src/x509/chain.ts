@@ -9,8 +9,8 @@ import { canonicalName } from './names.ts';
 import { readPem } from './pem.ts';
 
 /** How far our clock and the CA's may differ. */
-const skewMs = 60 * 60 * 1000;
-const longestChain = 10;
+export const skewMs = 60 * 60 * 1000;
+export const longestChain = 10;
 
 interface Expected {
   readonly names: readonly string[];
@@ -113,7 +113,7 @@ function issuerOf(
   return issuer;
 }
 
-function isSignedBy(below: ParsedCertificate, issuer: ParsedCertificate): boolean {
+export function isSignedBy(below: ParsedCertificate, issuer: ParsedCertificate): boolean {
   try {
     return new X509Certificate(below.der).verify(new X509Certificate(issuer.der).publicKey);
   } catch {
@@ -122,7 +122,8 @@ function isSignedBy(below: ParsedCertificate, issuer: ParsedCertificate): boolea
   }
 }
 
-function isRoot(certificate: ParsedCertificate): boolean {
+/** It names itself as its issuer. */
+export function isRoot(certificate: ParsedCertificate): boolean {
   return certificate.subject.equals(certificate.issuer);
 }
 

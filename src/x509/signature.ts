@@ -28,6 +28,22 @@ const digests: ReadonlyMap<string, string> = new Map([
   ['2.16.840.1.101.3.4.2.3', 'sha512'],
 ]);
 
+/** Ways of signing that nobody takes any more, by the name of the hash. */
+const weak: ReadonlyMap<string, string> = new Map([
+  ['1.2.840.113549.1.1.2', 'MD2'],
+  ['1.2.840.113549.1.1.4', 'MD5'],
+  ['1.2.840.113549.1.1.5', 'SHA-1'],
+  ['1.3.14.3.2.29', 'SHA-1'],
+  ['1.2.840.10040.4.3', 'SHA-1'],
+  ['1.2.840.10045.4.1', 'SHA-1'],
+]);
+
+/** Why a signature made so counts for nothing, for people: "SHA-1"; undefined: it counts, or is not known here. */
+export function weakHash(algorithm: DerNode): string | undefined {
+  const [name] = children(algorithm);
+  return name && weak.get(readOid(name.body));
+}
+
 /** Reads an AlgorithmIdentifier; undefined for one that is not known here, or too weak. */
 export function readSignatureAlgorithm(algorithm: DerNode): SignatureAlgorithm | undefined {
   const [name, parameters] = children(algorithm);

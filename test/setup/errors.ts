@@ -20,6 +20,17 @@ export function recordErrors(): void {
   Object.setPrototypeOf(AgentError, Recorded);
 }
 
+/** For work that makes more of them than can be kept, and prints none. */
+export function withoutRecording<T>(work: () => T): T {
+  const recorded: unknown = Object.getPrototypeOf(AgentError);
+  Object.setPrototypeOf(AgentError, Error);
+  try {
+    return work();
+  } finally {
+    Object.setPrototypeOf(AgentError, recorded as object);
+  }
+}
+
 /** Message, facts, stack and causes, as somebody would print them. */
 export function writeErrors(): void {
   const text = made.splice(0).map((error) => inspect(error, { depth: 6, maxStringLength: 100_000 }));

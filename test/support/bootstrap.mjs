@@ -1,6 +1,6 @@
 // Runs before anything is installed: needs nothing but Node. Each step is skipped when its result is there already.
 //   node test/support/bootstrap.mjs build | test [vitest arguments] | demo [arguments] | bench NAME [arguments] |
-//     conformance [vitest arguments]
+//     fuzz NAME [arguments] | conformance [vitest arguments]
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ const turns = createTurns(cache, {
   },
 });
 
-/** Without a command: only what comes before it. */
+/** Without a command: only what comes before it. An empty list of servers means all of them. */
 const tasks = {
   build: {},
   test: {
@@ -41,7 +41,8 @@ const tasks = {
     servers: ['redis', 'pebble', '--or-at-url'],
     command: (args) => [join(root, 'dist/test/demo/main.js'), ...args],
   },
-  bench: { servers: ['redis', 'pebble', 'bind', 'lego'], command: benchCommand },
+  bench: { servers: ['redis', 'pebble', 'bind', 'lego'], command: (args) => programOf('bench', args) },
+  fuzz: { command: (args) => programOf('fuzz', args) },
   conformance: {
     servers: [],
     environment: { ACME_AGENT_CONFORMANCE: '1' },
@@ -62,7 +63,7 @@ try {
     await installPackages();
     await buildOnce({ root, cache, settle: turns.settle, compile });
     if (task.command === undefined) return;
-    await fetchServers(task.servers);
+    if (task.servers !== undefined) await fetchServers(task.servers);
     turns.enter(name === 'test' ? 'npm test' : `npm run ${name}`);
   });
   Object.assign(process.env, task.environment);
@@ -163,8 +164,9 @@ async function fetchServers(names) {
   process.env.PATH = fetcher.pathWithServers();
 }
 
-function benchCommand([name = '', ...args]) {
-  const folder = join(root, 'dist/test/bench');
+/** One of the programs in a folder of the tests, by its name. */
+function programOf(kind, [name = '', ...args]) {
+  const folder = join(root, 'dist/test', kind);
   const names = existsSync(folder)
     ? readdirSync(folder)
         .filter((file) => file.endsWith('.js'))
@@ -172,7 +174,7 @@ function benchCommand([name = '', ...args]) {
     : [];
   if (names.includes(name)) return [join(folder, `${name}.js`), ...args];
   throw new SetupError(
-    `usage: npm run bench -- NAME, where NAME is one of: ${names.join(', ') || '(none yet)'}`,
+    `usage: npm run ${kind} -- NAME, where NAME is one of: ${names.join(', ') || '(none yet)'}`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { createPrivateKey, randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { watchSecrets } from '../../src/core/secret.ts';
 import { runPart } from './run-folder.ts';
 import { shortestSecret } from './secret-search.ts';
 
@@ -11,6 +12,16 @@ export function canary(): string {
   const value = `canary-${randomBytes(18).toString('base64url')}`;
   registerSecret(value);
   return value;
+}
+
+/** For what is wrapped as a secret and is none to search for: its keys are registered, or it is made up by the million. */
+export function unregistered<T>(work: () => T): T {
+  watchSecrets(undefined);
+  try {
+    return work();
+  } finally {
+    watchSecrets(registerSecret);
+  }
 }
 
 /** Puts a value onto the list of what the end of the run searches for. What is neither text nor bytes is ignored. */

@@ -3,11 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Runs openssl in an empty folder with the input given as file `in`; returns what it prints. */
-export function openssl(args: readonly string[], input: string | Uint8Array = ''): string {
+/**
+ * Runs openssl in an empty folder with the input given as file `in`; returns what it prints, or what it wrote into the
+ * file `out` in base64.
+ */
+export function openssl(args: readonly string[], input: string | Uint8Array = '', out?: string): string {
   return inFolder((folder) => {
     writeFileSync(join(folder, 'in'), input);
-    return run(folder, args);
+    const printed = run(folder, args);
+    return out === undefined ? printed : readFileSync(join(folder, out), 'base64');
   });
 }
 
