@@ -4,8 +4,8 @@ import type { Certificate, Instant, LineageId } from './types.ts';
 
 /** A certificate that is held, as far as the choice needs to know it. */
 export interface Candidate {
-  /** Domain of its lineage. */
-  readonly domain: string;
+  /** Domain of its lineage. Absent: it does not matter, for it is there as bound only. */
+  readonly domain?: string | undefined;
   readonly certificate: Pick<Certificate, 'lineage' | 'source' | 'names' | 'notBefore' | 'notAfter'>;
   /** When it was revoked. */
   readonly revokedAt?: Instant | undefined;
@@ -148,7 +148,7 @@ function rankOf<C extends Candidate>(
   { names, domain: own, bindings }: Question<C>,
 ): Rank | undefined {
   if (isBound(lineage, names, bindings)) return 'binding';
-  if (domain !== own || !coversAll(held, names)) return undefined;
+  if (own === undefined || domain !== own || !coversAll(held, names)) return undefined;
   if (source === 'self-signed') return 'fallback';
   const isExact = names.every((name) => held.includes(name));
   if (source === 'upload') return isExact ? 'uploaded exact' : 'uploaded wildcard';

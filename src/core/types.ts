@@ -452,7 +452,13 @@ export interface Deployment {
   readonly lineage: LineageId;
   /** Fingerprint last seen at the target, and whose it is. */
   readonly observed?:
-    | { readonly fingerprint: string; readonly source: LineageSource; readonly at: Instant }
+    | {
+        readonly fingerprint: string;
+        readonly source: LineageSource;
+        readonly at: Instant;
+        /** Another one than `lineage`, whose certificate comes first there. */
+        readonly lineage?: LineageId | undefined;
+      }
     | undefined;
   /** Of the target as it was configured when it was last tried. */
   readonly mark?: string | undefined;

@@ -1,8 +1,9 @@
-import { served } from '../core/deploy/fallback.ts';
+import { type Holdings, hasPlace, readHoldings, showingOf } from '../core/deploy/holdings.ts';
+import { chosenFor } from '../core/deploy/showing.ts';
 import { type HeldLineage, heldOf } from '../core/held-lineages.ts';
-import { fallbackId } from '../core/policies.ts';
 import { decide } from '../core/renewal/decide.ts';
-import type { Instant, KeyType, LineageSource } from '../core/types.ts';
+import type { Domain, Instant, KeyType, Lineage, LineageId, LineageSource } from '../core/types.ts';
+import { isExpiring } from '../core/uploads/expiring.ts';
 import type { OperationNeeds } from './define.ts';
 import { type Placing, placingOf, viewOf } from './targets.ts';
 
@@ -10,8 +11,8 @@ import { type Placing, placingOf, viewOf } from './targets.ts';
  * ok: valid, seen at all its targets, nothing to do · renewing: an order is due or under way · failing: the last attempt
  * failed, the certificate (if there is one) still holds · undeployed: a target does not show it yet · deploy-failing: nor
  * could it be deployed there · expired: no longer valid · self-signed: our stand-in, for want of a trusted one ·
- * revoked: its CA
- * does not stand by it any more · unwanted: nobody asks for it any more.
+ * revoked: its CA does not stand by it any more · expiring: an upload whose successor a person must see to · unwanted:
+ * nobody asks for it any more.
  */
 export type CertificateState =
   | 'ok'
@@ -21,6 +22,7 @@ export type CertificateState =
   | 'deploy-failing'
   | 'self-signed'
   | 'expired'
+  | 'expiring'
   | 'revoked'
   | 'unwanted';
 
@@ -38,10 +40,15 @@ export interface CertificateRow {
   readonly serial?: string | undefined;
 }
 
+type OverviewNeeds = Pick<
+  OperationNeeds,
+  'certificates' | 'renewals' | 'wishes' | 'bindings' | 'issuances' | 'deployments' | 'clock'
+>;
+
 /** All that is held for one domain or for all, ordered by id; a fallback only where it is wanted, or with `all`. */
 export async function overview(
   domain: string | undefined,
-  needs: Pick<OperationNeeds, 'certificates' | 'renewals' | 'wishes' | 'issuances' | 'deployments' | 'clock'>,
+  needs: OverviewNeeds,
   all = false,
 ): Promise<readonly CertificateRow[]> {
   const [lineages, underWay] = await Promise.all([
@@ -49,36 +56,56 @@ export async function overview(
     needs.issuances.all(),
   ]);
   const held = await heldOf(lineages, needs);
-  const placings = await placingsOf(held, needs);
+  const places = await placesOf(held, needs);
   const now = needs.clock.now();
-  const fallbacks = fallbacksServed(held, now);
+  const standIns = new Set([...places.values()].flatMap(({ standIn }) => standIn ?? []));
   const ordering = new Set(underWay);
   return held
-    .filter(({ lineage: { source, id } }) => all || source !== 'self-signed' || fallbacks.has(id))
+    .filter(({ lineage: { source, id } }) => all || source !== 'self-signed' || standIns.has(id))
     .map((one) => {
       const { id } = one.lineage;
-      return toRow(one, { isOrdering: ordering.has(id), placing: placings.get(id) ?? 'done', now });
+      return toRow(one, { isOrdering: ordering.has(id), placing: places.get(id)?.placing ?? 'done', now });
     })
     .toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
-/** By the id of each lineage that is deployed. */
-async function placingsOf(
+/** How far the targets are, and the fallback that they show for want of something better. */
+interface PlaceState {
+  readonly placing: Placing;
+  readonly standIn?: LineageId | undefined;
+}
+
+/** By the id of each lineage that has a place at the targets of its domain. */
+async function placesOf(
   held: readonly HeldLineage[],
-  needs: Pick<OperationNeeds, 'wishes' | 'deployments'>,
-): Promise<ReadonlyMap<string, Placing>> {
-  const domains = new Map((await needs.wishes.domains()).map(({ name, deploy }) => [name, deploy]));
-  const ordered = held.filter(({ lineage }) => lineage.source === 'acme');
-  return new Map(
-    await Promise.all(
-      ordered.map(async ({ lineage, certificate: wanted }) => {
-        const deployments = await needs.deployments.of(lineage.id);
-        const targets = domains.get(lineage.domain) ?? [];
-        const views = targets.map((target) => viewOf(target, { wanted, deployments }));
-        return [lineage.id, placingOf(wanted, views)] as const;
-      }),
-    ),
-  );
+  needs: OverviewNeeds,
+): Promise<ReadonlyMap<LineageId, PlaceState>> {
+  const [domains, bindings] = await Promise.all([needs.wishes.domains(), needs.bindings.all()]);
+  const found = new Map<LineageId, PlaceState>();
+  for (const domain of domains) {
+    const own = held.filter(({ lineage }) => lineage.domain === domain.name);
+    const holdings = await readHoldings(domain, { held: own, bindings }, needs);
+    for (const { lineage } of own)
+      if (await hasPlace(lineage, domain, needs))
+        found.set(lineage.id, await placeState(lineage, { domain, holdings }, needs));
+  }
+  return found;
+}
+
+async function placeState(
+  lineage: Lineage,
+  { domain, holdings }: { readonly domain: Domain; readonly holdings: Holdings },
+  { deployments, clock }: Pick<OverviewNeeds, 'deployments' | 'clock'>,
+): Promise<PlaceState> {
+  const wanted = chosenFor(showingOf(lineage, holdings), clock.now())?.candidate.certificate;
+  const seen = await deployments.of(lineage.id);
+  const views = domain.deploy.map((target) => viewOf(target, { wanted, deployments: seen }));
+  const isStandIn = wanted?.source === 'self-signed';
+  // Only a certificate that visitors wait for makes it undeployed.
+  return {
+    placing: placingOf(isStandIn ? undefined : wanted, views),
+    standIn: isStandIn ? wanted.lineage : undefined,
+  };
 }
 
 /** What is known of a certificate beside its own record. */
@@ -94,12 +121,13 @@ export function stateOf(held: HeldLineage, { isOrdering, placing, now }: Circums
   if (lineage.source === 'self-signed') return 'self-signed';
   if (lineage.unwantedSince !== undefined) return 'unwanted';
   if (certificate !== undefined && certificate.notAfter <= now) return 'expired';
-  if (lineage.source === 'upload') return 'ok';
   if (certificate !== undefined && state.revokedAt !== undefined) return 'revoked';
   if (certificate === undefined && state.failures > 0) return 'failing';
   if (placing === 'failing') return 'deploy-failing';
   if (state.failures > 0) return 'failing';
   if (placing === 'waiting') return 'undeployed';
+  if (lineage.source === 'upload')
+    return isExpiring({ lineage, certificate, state, now }) ? 'expiring' : 'ok';
   const isDue = state.requested !== undefined || decide({ lineage, certificate, state, now }) !== undefined;
   return isOrdering || isDue ? 'renewing' : 'ok';
 }
@@ -117,19 +145,4 @@ function toRow(held: HeldLineage, at: Circumstances): CertificateRow {
     keyType: certificate?.keyType ?? lineage.wanted.keyType,
     serial: certificate?.serial,
   };
-}
-
-/** Ids of the fallbacks that some lineage of their policy is served by. */
-function fallbacksServed(held: readonly HeldLineage[], now: Instant): ReadonlySet<string> {
-  const certificates = new Map(held.map(({ lineage, certificate }) => [lineage.id, certificate]));
-  const needy = held.filter(({ lineage, certificate, state: { revokedAt } }) => {
-    if (lineage.source !== 'acme' || lineage.policy === undefined) return false;
-    const fallback = certificates.get(fallbackId(lineage.policy));
-    return (
-      lineage.unwantedSince === undefined &&
-      fallback !== undefined &&
-      served({ certificate, fallback, revokedAt, now }) === fallback
-    );
-  });
-  return new Set(needy.map(({ lineage }) => fallbackId(lineage.policy ?? '')));
 }

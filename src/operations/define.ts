@@ -7,6 +7,7 @@ import type { ReconcileNeeds } from '../core/wishes/reconcile.ts';
 export type OperationNeeds = ReconcileNeeds &
   Pick<
     Ports,
+    | 'bindings'
     | 'issuances'
     | 'deployments'
     | 'tasks'

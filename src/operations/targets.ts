@@ -1,8 +1,7 @@
-import { served } from '../core/deploy/fallback.ts';
-import type { HeldLineage } from '../core/held-lineages.ts';
-import { fallbackId } from '../core/policies.ts';
+import { hasPlace, readShowing } from '../core/deploy/holdings.ts';
+import { chosenFor, type Showing } from '../core/deploy/showing.ts';
 import { deploymentId } from '../core/records.ts';
-import type { Certificate, Deployment, Failure, Instant, Lineage } from '../core/types.ts';
+import type { Certificate, Deployment, Domain, Failure, Instant, Lineage } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
 import { withAdvice } from './words.ts';
 
@@ -38,22 +37,32 @@ export interface Shown {
 /** done: all targets show what they should · waiting: a deployment has still to run · failing: the last one failed. */
 export type Placing = 'done' | 'waiting' | 'failing';
 
-type Needs = Pick<OperationNeeds, 'wishes' | 'certificates' | 'deployments' | 'due' | 'clock'>;
+type Needs = Pick<
+  OperationNeeds,
+  'wishes' | 'certificates' | 'bindings' | 'renewals' | 'deployments' | 'due' | 'clock'
+>;
 
-/** What the targets should show for a lineage that we order, and what they were seen to show. */
-export async function shownOf({ lineage, certificate, state }: HeldLineage, needs: Needs): Promise<Shown> {
-  if (lineage.policy === undefined || lineage.source !== 'acme') return { targets: [] };
-  const [domain, standIn, deployments] = await Promise.all([
-    needs.wishes.domain(lineage.domain),
-    needs.certificates.lineage(fallbackId(lineage.policy)),
+/** What the targets should show in the place of a lineage, and what they were seen to show. */
+export async function shownOf({ lineage }: { readonly lineage: Lineage }, needs: Needs): Promise<Shown> {
+  const known = await needs.wishes.domain(lineage.domain);
+  const gone = {
+    name: lineage.domain,
+    keyTypes: [lineage.wanted.keyType],
+    deploy: [],
+    disabledAt: undefined,
+  };
+  const domain: Pick<Domain, 'name' | 'keyTypes' | 'deploy' | 'disabledAt'> = known ?? gone;
+  // What nobody asks for any more stays where it was placed.
+  const isLeft = lineage.unwantedSince !== undefined;
+  if (!isLeft && !(await hasPlace(lineage, domain, needs))) return { targets: [] };
+  const [showing, deployments] = await Promise.all([
+    readShowing(lineage, domain, needs),
     needs.deployments.of(lineage.id),
   ]);
-  const [own, stood] = await Promise.all([generationsOf(lineage, needs), generationsOf(standIn, needs)]);
-  const fallback = stood.find(({ generation }) => generation === standIn?.current);
-  const { revokedAt } = state;
-  const wanted = served({ certificate, fallback, revokedAt, now: needs.clock.now() });
-  const targets = (domain?.deploy ?? []).map(async (target): Promise<TargetView> => {
-    const view = viewOf(target, { wanted, known: [...own, ...stood], deployments });
+  const shown = await knownOf(showing, needs);
+  const wanted = chosenFor(showing, needs.clock.now())?.candidate.certificate;
+  const targets = domain.deploy.map(async (target): Promise<TargetView> => {
+    const view = viewOf(target, { wanted, known: shown, deployments });
     const isBehind = view.shows !== 'same' || view.failures > 0;
     const nextAt = isBehind ? await needs.due.at('deploy', deploymentId(target, lineage.id)) : undefined;
     return { ...view, nextAt };
@@ -62,6 +71,19 @@ export async function shownOf({ lineage, certificate, state }: HeldLineage, need
     wanted: wanted === undefined ? undefined : factsOf(wanted),
     targets: await Promise.all(targets),
   };
+}
+
+/** All that may be recognised at a target: earlier generations of its own too. */
+async function knownOf(
+  { lineage, fallback, rivals }: Showing,
+  { certificates }: Pick<Needs, 'certificates'>,
+): Promise<readonly Certificate[]> {
+  const standIn = fallback && (await certificates.lineage(fallback.certificate.lineage));
+  const [own, stood] = await Promise.all([
+    generationsOf(lineage, { certificates }),
+    generationsOf(standIn, { certificates }),
+  ]);
+  return [...own, ...stood, ...rivals.map(({ certificate }) => certificate)];
 }
 
 /** Facts of all generations held, newest first. */

@@ -1,27 +1,28 @@
 import { AgentError, isAgentError, toAgentError } from '../errors.ts';
-import { fallbackId, slotOf } from '../policies.ts';
+import { slotOf } from '../policies.ts';
 import type { Ports } from '../ports.ts';
 import { deploymentId } from '../records.ts';
-import type { Bundle } from '../types.ts';
+import type { Bundle, Instant } from '../types.ts';
 import type { Again } from '../wait.ts';
 import { atTarget } from './at-target.ts';
 import { type ClearNeeds, clear } from './clear.ts';
 import { isNews, recordFailure, recordObserved, type Slot } from './deployment.ts';
-import { servedUntil } from './fallback.ts';
+import { hasPlace, readShowing } from './holdings.ts';
 import { type FallbackNeeds, fallbackBundle } from './make-fallback.ts';
+import { showingEndsAt, trustedFor } from './showing.ts';
 
 export type DeployNeeds = FallbackNeeds &
   ClearNeeds &
-  Pick<Ports, 'wishes' | 'renewals' | 'deployers' | 'locks'>;
+  Pick<Ports, 'wishes' | 'renewals' | 'bindings' | 'deployers' | 'locks'>;
 
 /** So long nobody goes on with the deployment of a killed worker. */
 const lockMs = 15_000;
 const busyMs = 2000;
 
 /**
- * Makes one target show what it should for one lineage: its certificate while that is valid, else the self-signed
- * fallback, made here if there is none. Success is what was observed at the target; until the target can say that, the
- * deployment comes back. A failure stays with it, on its own ladder; the lineage is not touched.
+ * Makes one target show what it should in the place of one lineage: what comes first there by the order of precedence,
+ * or the self-signed fallback, made here if there is none. Success is what was observed at the target; until the target
+ * can say that, the deployment comes back. A failure stays with it, on its own ladder; the lineage is not touched.
  */
 export async function deploy(
   at: { target: string; lineage: string },
@@ -82,48 +83,40 @@ async function forget(
 }
 
 /**
- * Whoever changed the lineage while we deployed found the job running, and the due entry that it wrote is overwritten by
- * ours. What changes after this look finds its own entry in place.
+ * Whoever changed the lineage, or what comes before it, while we deployed found the job running, and the due entry that it
+ * wrote is overwritten by ours. What changes after this look finds its own entry in place.
  */
 async function isOutdated(slot: Slot, needs: DeployNeeds): Promise<boolean> {
-  const { target, lineage, state, certificate, mark } = slot;
-  if (needs.settings().targetMarks?.[target] !== mark) return true;
-  const [lineageNow, stateNow, certificateNow] = await Promise.all([
-    needs.certificates.lineage(lineage.id),
-    needs.renewals.get(lineage.id),
-    needs.certificates.certificate(lineage.id),
-  ]);
-  if (lineageNow === undefined) return true;
-  if (certificateNow?.fingerprint !== certificate?.fingerprint) return true;
-  if (stateNow.revokedAt !== state.revokedAt) return true;
-  return isNews({ state: stateNow, certificate }) !== isNews({ state, certificate });
+  const after = await load({ target: slot.target, lineage: slot.lineage.id }, needs);
+  if (after === undefined || after.mark !== slot.mark) return true;
+  const now = needs.clock.now();
+  return isNews(after) !== isNews(slot) || wishOf(after, now) !== wishOf(slot, now);
 }
 
-/** undefined: the domain or its target is gone, or nothing is wanted here: what lies there is left as it is. */
+/** What is to be shown, and until when; all stand-ins are one. */
+function wishOf(slot: Slot, now: Instant): string {
+  const bare = { ...slot, fallback: undefined };
+  return `${trustedFor(bare, now)?.fingerprint} ${showingEndsAt(bare, now)}`;
+}
+
+/** undefined: the domain or its target is gone, or the lineage has no place there: what lies there is left as it is. */
 async function load(
   { target, lineage: id }: { target: string; lineage: string },
   needs: DeployNeeds,
 ): Promise<Slot | undefined> {
   const lineage = await needs.certificates.lineage(id);
-  if (lineage?.policy === undefined || lineage.unwantedSince !== undefined) return undefined;
-  const domain = await needs.wishes.domain(lineage.domain);
-  if (domain === undefined || !domain.deploy.includes(target)) return undefined;
+  const domain = lineage === undefined ? undefined : await needs.wishes.domain(lineage.domain);
+  if (lineage === undefined || domain === undefined || !domain.deploy.includes(target)) return undefined;
+  if (!(await hasPlace(lineage, domain, needs))) return undefined;
   const mark = needs.settings().targetMarks?.[target];
-  const [state, certificate, fallback] = await Promise.all([
-    needs.renewals.get(id),
-    needs.certificates.certificate(id),
-    needs.certificates.certificate(fallbackId(lineage.policy)),
-  ]);
-  return { target, lineage, state, certificate, fallback, mark };
+  const [state, showing] = await Promise.all([needs.renewals.get(id), readShowing(lineage, domain, needs)]);
+  return { ...showing, target, state, mark };
 }
 
 async function chosen(slot: Slot, needs: DeployNeeds): Promise<Bundle> {
-  const { certificate, state } = slot;
-  const now = needs.clock.now();
-  if (certificate === undefined || now >= servedUntil(certificate, state.revokedAt))
-    return fallbackBundle(slot, needs);
-  const bundle = await needs.certificates.bundle(slot.lineage.id);
-  if (bundle === undefined)
-    throw new AgentError('bug', `the current certificate of ${slot.lineage.id} is not in the store`);
-  return bundle;
+  const wanted = trustedFor(slot, needs.clock.now());
+  if (wanted === undefined) return fallbackBundle(slot, needs);
+  const bundle = await needs.certificates.bundle(wanted.lineage);
+  if (bundle !== undefined) return bundle;
+  throw new AgentError('store.conflict', `${wanted.lineage} was removed while it was deployed`);
 }

@@ -4,19 +4,17 @@ import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editDeployment } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
 import { nextDeploy } from '../renewal/next-action.ts';
-import type { Certificate, Deployment, Lineage, NewEvent, RenewalState } from '../types.ts';
+import type { Certificate, Deployment, NewEvent, RenewalState } from '../types.ts';
+import { type Showing, showable } from './showing.ts';
 
 export type RecordNeeds = Pick<Ports, 'deployments' | 'changes' | 'jobs' | 'clock' | 'log'> & {
   readonly random: () => number;
 };
 
-/** One lineage at one target, as it stood when a deployment began. */
-export interface Slot {
+/** The place of one lineage at one target, as it stood when a deployment began. */
+export interface Slot extends Showing {
   readonly target: string;
-  readonly lineage: Lineage;
   readonly state: RenewalState;
-  readonly certificate: Certificate | undefined;
-  readonly fallback: Certificate | undefined;
   /** Of the target, as it is configured. */
   readonly mark: string | undefined;
 }
@@ -33,17 +31,21 @@ export async function recordObserved(slot: Slot, shown: Certificate, needs: Reco
       version: before.version,
       target,
       lineage: lineage.id,
-      observed: { fingerprint: shown.fingerprint, source: shown.source, at: now },
+      observed: {
+        fingerprint: shown.fingerprint,
+        source: shown.source,
+        at: now,
+        lineage: shown.source === 'self-signed' || shown.lineage === lineage.id ? undefined : shown.lineage,
+      },
       mark: slot.mark,
       failures: 0,
       fallbackTold: shown.source === 'self-signed' && (before.fallbackTold === true || isNews(slot)),
       // Purged while we deployed, it has yet to go.
       leaving: before.leaving,
     };
-    const fallback = shown.source === 'self-signed' ? shown : slot.fallback;
-    const { certificate, state, mark } = slot;
-    const { revokedAt } = state;
-    const at = nextDeploy({ deployment: after, certificate, fallback, revokedAt, mark, now });
+    const { state, mark } = slot;
+    const standIn = shown.source === 'self-signed' ? showable(shown, lineage) : slot.fallback;
+    const at = nextDeploy({ deployment: after, showing: { ...slot, fallback: standIn }, mark, now });
     const id = deploymentId(target, lineage.id);
     return {
       putDeployments: [after],
@@ -64,7 +66,7 @@ export async function recordObserved(slot: Slot, shown: Certificate, needs: Reco
 
 /** A deployment fails on its own ladder. */
 export async function recordFailure(
-  { target, lineage, certificate, mark }: Slot,
+  { target, lineage, own, mark }: Slot,
   error: AgentError,
   needs: RecordNeeds,
 ): Promise<void> {
@@ -72,8 +74,8 @@ export async function recordFailure(
   needs.log.warn({ target, lineage: lineage.id, code: error.code, err: error }, 'certificate not deployed');
   await editDeployment({ target, lineage: lineage.id }, needs, (before): Change => {
     const failures = before.failures + 1;
-    const validUntil =
-      certificate === undefined || certificate.notAfter <= now ? undefined : certificate.notAfter;
+    const { notAfter = 0 } = own?.certificate ?? {};
+    const validUntil = notAfter <= now ? undefined : notAfter;
     const retryAt = nextAttempt({ failures, retry: error.retry, validUntil, random: needs.random() }, now);
     const lastFailure = failureOf(error, undefined, now);
     const after: Deployment = { ...before, mark, failures, retryAt, lastFailure };
@@ -94,8 +96,8 @@ export async function recordFailure(
 }
 
 /** A fallback before the first attempt is how every host starts; after a failure or an expiry it is news. */
-export function isNews({ state, certificate }: Pick<Slot, 'state' | 'certificate'>): boolean {
-  return state.failures > 0 || certificate !== undefined;
+export function isNews({ state, own }: Pick<Slot, 'state' | 'own'>): boolean {
+  return state.failures > 0 || own !== undefined;
 }
 
 function eventsOf(step: {

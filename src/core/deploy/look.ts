@@ -4,6 +4,7 @@ import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editDeployment } from '../records.ts';
 import type { Deployment, Domain, Lineage } from '../types.ts';
 import { atTarget } from './at-target.ts';
+import { hasPlace } from './holdings.ts';
 
 export type LookNeeds = Pick<
   Ports,
@@ -19,7 +20,8 @@ export async function lookAtTargets(needs: LookNeeds, signal: AbortSignal): Prom
   const dark = new Set<string>();
   for (const domain of await needs.wishes.domains()) {
     const lineages = await needs.certificates.lineages(domain.name);
-    for (const lineage of lineages.filter(isPlaced)) {
+    for (const lineage of lineages) {
+      if (!(await hasPlace(lineage, domain, needs))) continue;
       const placed = (await needs.deployments.of(lineage.id)).filter((one) => isSettled(one, domain));
       for (const deployment of placed) {
         signal.throwIfAborted();
@@ -27,10 +29,6 @@ export async function lookAtTargets(needs: LookNeeds, signal: AbortSignal): Prom
       }
     }
   }
-}
-
-function isPlaced({ source, unwantedSince }: Lineage): boolean {
-  return source === 'acme' && unwantedSince === undefined;
 }
 
 /** What has yet to be placed, or failed, is seen to anyway. */

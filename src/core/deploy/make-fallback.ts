@@ -3,6 +3,7 @@ import { fallbackId } from '../policies.ts';
 import type { Ports } from '../ports.ts';
 import type { Bundle, Certificate, Lineage } from '../types.ts';
 import { fallbackRenewAt, fallbackValidity } from './fallback.ts';
+import type { Showing } from './showing.ts';
 
 export type FallbackNeeds = Pick<Ports, 'certificates' | 'changes' | 'pki' | 'clock'>;
 
@@ -11,9 +12,10 @@ export type FallbackNeeds = Pick<Ports, 'certificates' | 'changes' | 'pki' | 'cl
  * and covers the wished names, else a new one.
  */
 export async function fallbackBundle(
-  { lineage, fallback }: { readonly lineage: Lineage; readonly fallback: Certificate | undefined },
+  { lineage, fallback: held }: Pick<Showing, 'lineage' | 'fallback'>,
   needs: FallbackNeeds,
 ): Promise<Bundle> {
+  const fallback = held?.certificate;
   const id = fallbackId(lineage.policy ?? lineage.id);
   const fits = lineage.wanted.names.every((name) => fallback?.names.includes(name));
   if (fallback !== undefined && fits && needs.clock.now() < fallbackRenewAt(fallback)) {

@@ -1,14 +1,23 @@
+import { type Holdings, hasPlace, readHoldings, showingOf } from '../deploy/holdings.ts';
+import type { Showing } from '../deploy/showing.ts';
 import { type HeldLineage, heldOf } from '../held-lineages.ts';
-import { fallbackId } from '../policies.ts';
 import type { Ports } from '../ports.ts';
 import { deploymentId, freshDeployment } from '../records.ts';
 import { revocationDueAt } from '../revocation/revoking.ts';
-import type { Domain, DueEntry, Lineage, Settings } from '../types.ts';
+import type { Binding, Domain, DueEntry, Lineage, Settings } from '../types.ts';
 import { type DueWrite, dueOfLineage, nextDeploy } from './next-action.ts';
 
 export type RefreshNeeds = Pick<
   Ports,
-  'wishes' | 'certificates' | 'renewals' | 'issuances' | 'deployments' | 'due' | 'changes' | 'clock'
+  | 'wishes'
+  | 'certificates'
+  | 'bindings'
+  | 'renewals'
+  | 'issuances'
+  | 'deployments'
+  | 'due'
+  | 'changes'
+  | 'clock'
 > & { readonly settings: () => Settings };
 
 /** Name of the chore that does this; a clock set back asks for it, and a changed configuration. */
@@ -19,9 +28,10 @@ export const dueIndexChore = 'due-index';
  * written. None is put off, so that it may run beside the work itself. Resolves with how many were mended.
  */
 export async function refreshDue(needs: RefreshNeeds): Promise<number> {
-  const [domains, lineages, underWay] = await Promise.all([
+  const [domains, lineages, bindings, underWay] = await Promise.all([
     needs.wishes.domains(),
     needs.certificates.lineages(),
+    needs.bindings.all(),
     needs.issuances.all(),
   ]);
   const byName = new Map(domains.map((domain) => [domain.name, domain]));
@@ -29,7 +39,7 @@ export async function refreshDue(needs: RefreshNeeds): Promise<number> {
   let mended = 0;
   // Also of domains that are there no more: something may be left to end.
   for (const [name, own] of byDomain(lineages)) {
-    const entries = await entriesOf(own, { domain: byName.get(name), orders }, needs);
+    const entries = await entriesOf(own, { domain: byName.get(name), bindings, orders }, needs);
     const known = await Promise.all(entries.map(({ job, id }) => needs.due.at(job, id)));
     const late = entries.filter(({ at }, index) => at < (known[index] ?? Number.POSITIVE_INFINITY));
     if (late.length > 0) await needs.changes.commit({ due: late });
@@ -40,7 +50,7 @@ export async function refreshDue(needs: RefreshNeeds): Promise<number> {
 
 function byDomain(lineages: readonly Lineage[]): ReadonlyMap<string, readonly Lineage[]> {
   const found = new Map<string, Lineage[]>();
-  for (const lineage of lineages.filter(({ source }) => source === 'acme')) {
+  for (const lineage of lineages) {
     const own = found.get(lineage.domain) ?? [];
     own.push(lineage);
     found.set(lineage.domain, own);
@@ -48,23 +58,32 @@ function byDomain(lineages: readonly Lineage[]): ReadonlyMap<string, readonly Li
   return found;
 }
 
+interface Around {
+  readonly domain: Domain | undefined;
+  readonly bindings: readonly Binding[];
+  readonly orders: ReadonlySet<string>;
+}
+
 async function entriesOf(
   lineages: readonly Lineage[],
-  { domain, orders }: { readonly domain: Domain | undefined; readonly orders: ReadonlySet<string> },
+  { domain, bindings, orders }: Around,
   needs: RefreshNeeds,
 ): Promise<readonly DueEntry[]> {
-  const held = await heldOf(lineages, needs);
+  const all = await heldOf(lineages, needs);
+  const held = all.filter(({ lineage }) => lineage.source !== 'self-signed');
   const isServed = domain !== undefined && domain.disabledAt === undefined;
   const own = await Promise.all(
     held.map(async (one) =>
       isServed ? await ofServed(one, orders, needs) : [leftToDo(one, orders, needs.clock.now())],
     ),
   );
-  const targets = isServed ? domain.deploy : [];
-  const wanted = held.filter(({ lineage }) => lineage.unwantedSince === undefined);
-  const deploys = await Promise.all(
-    targets.flatMap((target) => wanted.map((one) => deployOf(target, one, needs))),
-  );
+  const deploys = isServed
+    ? await deploysOf(
+        held,
+        { domain, holdings: await readHoldings(domain, { held: all, bindings }, needs) },
+        needs,
+      )
+    : [];
   return [...own.flat(), ...deploys].flatMap(({ job, id, at }) =>
     at === undefined ? [] : [{ job, id, at }],
   );
@@ -86,17 +105,29 @@ function leftToDo(held: HeldLineage, orders: ReadonlySet<string>, now: number): 
   return { job: 'issue', id, at: orders.has(id) ? now : revocationDueAt(held.state, { ...held, now }) };
 }
 
+async function deploysOf(
+  held: readonly HeldLineage[],
+  { domain, holdings }: { readonly domain: Domain; readonly holdings: Holdings },
+  needs: RefreshNeeds,
+): Promise<readonly DueWrite[]> {
+  const found = await Promise.all(
+    held.map(async ({ lineage }) => {
+      if (!(await hasPlace(lineage, domain, needs))) return [];
+      const showing = showingOf(lineage, holdings);
+      return Promise.all(domain.deploy.map((target) => deployOf(target, showing, needs)));
+    }),
+  );
+  return found.flat();
+}
+
 async function deployOf(
   target: string,
-  { lineage, state: { revokedAt }, certificate }: HeldLineage,
-  { certificates, deployments, settings, clock }: RefreshNeeds,
+  showing: Showing,
+  { deployments, settings, clock }: RefreshNeeds,
 ): Promise<DueWrite> {
-  const [stored, fallback] = await Promise.all([
-    deployments.get(target, lineage.id),
-    certificates.certificate(fallbackId(lineage.policy ?? lineage.id)),
-  ]);
-  const deployment = stored ?? freshDeployment(target, lineage.id);
+  const { id } = showing.lineage;
+  const deployment = (await deployments.get(target, id)) ?? freshDeployment(target, id);
   const mark = settings().targetMarks?.[target];
-  const at = nextDeploy({ deployment, certificate, fallback, revokedAt, mark, now: clock.now() });
-  return { job: 'deploy', id: deploymentId(target, lineage.id), at };
+  const at = nextDeploy({ deployment, showing, mark, now: clock.now() });
+  return { job: 'deploy', id: deploymentId(target, id), at };
 }

@@ -1,14 +1,17 @@
 import { believable, believableRetry, longestLadderMs } from '../backoff.ts';
-import { fallbackRenewAt, served, servedUntil } from '../deploy/fallback.ts';
+import { fallbackRenewAt } from '../deploy/fallback.ts';
+import { chosenFor, type Showing, showingEndsAt } from '../deploy/showing.ts';
 import { nextReminder } from '../notice/reminders.ts';
 import { revocationDueAt } from '../revocation/revoking.ts';
-import type { Certificate, Deployment, DueEntry, Instant } from '../types.ts';
+import type { Deployment, DueEntry, Instant } from '../types.ts';
 import { adviceDueAt } from './advice.ts';
 import { type Case, decide, isAbandoned } from './decide.ts';
 import { leftOutDueAt } from './left-out.ts';
 
 /** The only place that computes scores of the due index. undefined: nothing to do until something changes. */
 export function nextIssue(given: Case): Instant | undefined {
+  // Of an upload only a person has the next one.
+  if (given.lineage.source !== 'acme') return undefined;
   return earliest([nextOrder(given), revocationDueAt(given.state, given)]);
 }
 
@@ -30,11 +33,7 @@ function nextOrder(given: Case): Instant | undefined {
 
 export interface DeploymentCase {
   readonly deployment: Deployment;
-  /** Current generation of the lineage itself. */
-  readonly certificate: Certificate | undefined;
-  readonly fallback: Certificate | undefined;
-  /** When the certificate was revoked. */
-  readonly revokedAt?: Instant | undefined;
+  readonly showing: Showing;
   /** Of the target as the file has it now. */
   readonly mark?: string | undefined;
   readonly now: Instant;
@@ -45,16 +44,17 @@ export interface DeploymentCase {
  * ladder. Else when the choice changes by itself.
  */
 export function nextDeploy(given: DeploymentCase): Instant | undefined {
-  const { deployment, certificate, revokedAt, mark, now } = given;
+  const { deployment, showing, mark, now } = given;
   if (deployment.mark !== mark) return now;
-  const wanted = served(given);
+  const wanted = chosenFor(showing, now)?.candidate.certificate;
   if (
     wanted === undefined ||
     deployment.observed?.fingerprint !== wanted.fingerprint ||
     deployment.failures > 0
   )
     return believable(deployment.retryAt, now, longestLadderMs) ?? now;
-  return wanted === certificate ? servedUntil(wanted, revokedAt) : fallbackRenewAt(wanted);
+  const renewAt = wanted.source === 'self-signed' ? fallbackRenewAt(wanted) : undefined;
+  return earliest([renewAt, showingEndsAt(showing, now)]);
 }
 
 export type DueWrite = Omit<DueEntry, 'at'> & { readonly at: Instant | undefined };

@@ -1,5 +1,5 @@
-import { servedUntil } from '../deploy/fallback.ts';
 import type { Ports } from '../ports.ts';
+import { endOf } from '../precedence.ts';
 import { deployAt, deploymentId } from '../records.ts';
 import type { NewEvent, RenewalState } from '../types.ts';
 import { failed } from './failed.ts';
@@ -24,7 +24,8 @@ export async function rememberFailure(before: Held, blow: Blow, needs: SetbackNe
   await teachBudget(blow, held.open, needs);
   if (isWait(error)) return waitForRoom(held, blow, needs);
   needs.log.warn({ lineage: lineage.id, issuer, code: error.code, err: error }, 'certificate not issued');
-  const showsFallback = certificate === undefined || servedUntil(certificate, held.state.revokedAt) <= now;
+  const showsFallback =
+    certificate === undefined || endOf({ certificate, revokedAt: held.state.revokedAt }) <= now;
   const targets = showsFallback ? domain.deploy : [];
   const issuers = configuredIssuers(lineage, needs.settings());
   const context = { ...blow, held, issuers, outages, now, random: needs.random() };

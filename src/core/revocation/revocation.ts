@@ -1,8 +1,8 @@
 import { believable, nextAttempt } from '../backoff.ts';
-import { servedUntil } from '../deploy/fallback.ts';
 import { type AgentError, isAgentError, toAgentError } from '../errors.ts';
 import type { HeldLineage } from '../held-lineages.ts';
 import type { Change, Fence, Ports } from '../ports.ts';
+import { endOf } from '../precedence.ts';
 import { deployAt, editRenewal } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
 import type { Bundle, Certificate, Domain, RenewalState, Revoking } from '../types.ts';
@@ -136,7 +136,7 @@ export function yieldingDeployments(
   { revokedAt }: RenewalState,
 ): ReturnType<typeof deployAt> {
   if (certificate === undefined || lineage.unwantedSince !== undefined) return [];
-  const at = servedUntil(certificate, revokedAt);
+  const at = endOf({ certificate, revokedAt });
   return deployAt(domain?.deploy ?? [], lineage.id, at);
 }
 

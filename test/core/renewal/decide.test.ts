@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type Showing, showable } from '../../../src/core/deploy/showing.ts';
 import { AgentError } from '../../../src/core/errors.ts';
 import { freshDeployment } from '../../../src/core/records.ts';
 import { decide } from '../../../src/core/renewal/decide.ts';
 import { hasFreshIssuer, issuersInTurn, weightOf } from '../../../src/core/renewal/failover.ts';
 import { nextDeploy, nextIssue } from '../../../src/core/renewal/next-action.ts';
-import type { WantedSpec } from '../../../src/core/types.ts';
+import type { Certificate, WantedSpec } from '../../../src/core/types.ts';
 import { aCertificate, aLineage, aState, day, hour, t0, wanted } from '../given.ts';
 
 const renewAt = t0 + 60 * day;
@@ -137,32 +138,39 @@ describe('the next look at a deployment', () => {
     ...deployment,
     observed: { fingerprint, source: 'acme' as const, at: t0 },
   });
+  const domain = 'example.com';
+  const shows = (own: Certificate | undefined, standIn: Certificate | undefined): Showing => ({
+    lineage: aLineage(),
+    own: showable(own, { domain }),
+    fallback: showable(standIn, { domain }),
+    rivals: [],
+    bindings: new Map(),
+  });
   const fallback = aCertificate({ source: 'self-signed', fingerprint: 'own' });
+  const showing = shows(aCertificate(), fallback);
 
   it('is now while the target shows nothing, or something else', () => {
-    expect(nextDeploy({ deployment, certificate: undefined, fallback: undefined, now: t0 })).toBe(t0);
-    expect(nextDeploy({ deployment: seen('other'), certificate: aCertificate(), fallback, now: t0 })).toBe(
-      t0,
-    );
+    expect(nextDeploy({ deployment, showing: shows(undefined, undefined), now: t0 })).toBe(t0);
+    expect(nextDeploy({ deployment: seen('other'), showing, now: t0 })).toBe(t0);
   });
 
   it('is the expiry of what it shows: then the fallback takes over', () => {
-    expect(nextDeploy({ deployment: seen('f1'), certificate: aCertificate(), fallback, now: t0 })).toBe(
-      t0 + 90 * day,
-    );
+    expect(nextDeploy({ deployment: seen('f1'), showing, now: t0 })).toBe(t0 + 90 * day);
+  });
+
+  it('is now where what it shows is over and there is no fallback yet', () => {
+    const bare = shows(aCertificate(), undefined);
+    expect(nextDeploy({ deployment: seen('f1'), showing: bare, now: t0 + 91 * day })).toBe(t0 + 91 * day);
   });
 
   it('is the renewal of the fallback while that is shown', () => {
-    expect(nextDeploy({ deployment: seen('own'), certificate: undefined, fallback, now: t0 })).toBe(
-      t0 + 60 * day,
-    );
+    const standIn = shows(undefined, fallback);
+    expect(nextDeploy({ deployment: seen('own'), showing: standIn, now: t0 })).toBe(t0 + 60 * day);
   });
 
   it('is on its own ladder after a failure', () => {
     const failed = { ...seen('f1'), failures: 1, retryAt: t0 + hour };
-    expect(nextDeploy({ deployment: failed, certificate: aCertificate(), fallback, now: t0 })).toBe(
-      t0 + hour,
-    );
+    expect(nextDeploy({ deployment: failed, showing, now: t0 })).toBe(t0 + hour);
   });
 });
 
