@@ -13,6 +13,7 @@ import { godaddy } from './godaddy.ts';
 import { google } from './google.ts';
 import { hetzner } from './hetzner.ts';
 import { httpreq } from './httpreq.ts';
+import { infomaniak } from './infomaniak.ts';
 import { linode } from './linode.ts';
 import { manual } from './manual.ts';
 import { nameCom } from './name-com.ts';
@@ -21,6 +22,7 @@ import { porkbun } from './porkbun.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
+import { scaleway } from './scaleway.ts';
 import { vultr } from './vultr.ts';
 
 export { listScripts, type ScriptInfo, type ScriptOption } from './acmesh-info.ts';
@@ -45,6 +47,8 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   porkbun,
   nameCom,
   vultr,
+  scaleway,
+  infomaniak,
   acmesh,
   exec,
   httpreq,
