@@ -1,10 +1,11 @@
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
+import { isAgentError } from '../core/errors.ts';
 import { derivePolicies, effectiveMode, type Wish } from '../core/policies.ts';
 import type { Settings } from '../core/types.ts';
 import { strayReferences } from '../core/wishes/domain-wish.ts';
 import { type Misfit, misfits } from '../core/wishes/file-wishes.ts';
-import { readWish } from '../core/wishes/reconcile.ts';
+import { readWish, type StoredWish } from '../core/wishes/reconcile.ts';
 import type { Store } from '../store/index.ts';
 import { type CheckItem, warned } from './check-item.ts';
 
@@ -29,15 +30,24 @@ export async function checkWishes(
 
 async function storedWishes({ wishes }: Pick<Store, 'wishes'>): Promise<readonly Wish[]> {
   const domains = await wishes.domains();
-  const all = await Promise.all(domains.map(({ name }) => readWish(name, { wishes })));
+  const all = await Promise.all(domains.map(({ name }) => readable(name, { wishes })));
   return all.flatMap(({ domain, ...rest }) => (domain === undefined ? [] : [{ domain, ...rest }]));
+}
+
+/** Of one that is damaged it is said elsewhere that it is. */
+async function readable(name: string, needs: Pick<Store, 'wishes'>): Promise<StoredWish> {
+  return readWish(name, needs).catch((error: unknown) => {
+    if (!isAgentError(error, 'store.record')) throw error;
+    return { domain: undefined, hosts: [], groups: [] };
+  });
 }
 
 /** It would stay as it is when the file is adopted. */
 function misfitItem({ domain, error }: Misfit): CheckItem {
   const message = `cannot follow the file and stays as it was: ${error.message}`;
-  const advice =
-    'Change the file so that it can, or take back what commands asked for ("acme-agent hosts remove", "domains set"), then send the agent SIGHUP.';
+  const advice = isAgentError(error, 'store.record')
+    ? error.advice
+    : 'Change the file so that it can, or take back what commands asked for ("acme-agent hosts remove", "domains set"), then send the agent SIGHUP.';
   return { name: `domain ${domain}`, level: 'failed', message, advice };
 }
 

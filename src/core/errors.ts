@@ -240,6 +240,11 @@ export const errorTable = kinds({
     retry: 'blocked',
     advice: 'Run the same version of acme-agent everywhere on this store, or migrate it.',
   },
+  'store.record': {
+    retry: 'later',
+    advice:
+      'Bring it back with "acme-agent restore FILE", or say it anew; what the configuration file names is written again at the next start.',
+  },
   'store.masterKey': {
     retry: 'blocked',
     advice: "Give this agent the store's master key (masterKey.file or ACME_AGENT_MASTER_KEY).",

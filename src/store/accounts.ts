@@ -9,7 +9,7 @@ export function createAccounts({ link, keys, crypt, clock }: Base, durable: Dura
   return {
     get: async (issuer) => {
       const text = await link.run((client) => client.hget(keys.accounts, issuer));
-      return text === null ? undefined : decodeAccount(text, crypt);
+      return text === null ? undefined : decodeAccount(text, issuer, crypt);
     },
     put: async (record) => {
       const text = encodeAccount(record, crypt);

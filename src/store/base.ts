@@ -1,5 +1,6 @@
 import type { Clock, Log } from '../core/ports.ts';
 import type { Crypt } from './crypt.ts';
+import type { Tolerate } from './damage.ts';
 import type { Keys } from './keys.ts';
 import type { Link } from './redis.ts';
 
@@ -11,4 +12,5 @@ export interface Base {
   readonly storeId: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tolerate: Tolerate;
 }

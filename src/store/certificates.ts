@@ -1,3 +1,4 @@
+import { AgentError } from '../core/errors.ts';
 import type { Certificates } from '../core/ports.ts';
 import type { Bundle, Certificate, Lineage, LineageId } from '../core/types.ts';
 import type { Base } from './base.ts';
@@ -29,13 +30,21 @@ const atOnce = 500;
 
 /** Lineages and their generations; read from Redis at each call. */
 export function createCertificates(base: Base): Certificates {
-  const { link, keys, crypt } = base;
+  const { link, keys, crypt, tolerate } = base;
 
   async function many(ids: readonly LineageId[]): Promise<readonly (Lineage | undefined)[]> {
     const found = await link.run((client) =>
       Promise.all(ids.map((id) => client.hmget(keys.lineage(id), 'r', 'c', 'g'))),
     );
-    return found.map(([record, current, numbers]) => toLineage(record, current, numbers));
+    return Promise.all(
+      found.map(async ([record, current, numbers], index) => {
+        if (record === null || record === undefined) return undefined;
+        const id = ids[index] ?? '';
+        const read = () => decode<LineageRecord>(record, `the lineage ${id}`);
+        const own = tolerate(read, undefined) ?? madeAnew(id, (await currents([id]))[0]);
+        return own === undefined ? undefined : withGenerations(own, current, numbers);
+      }),
+    );
   }
 
   async function indexed(index: string): Promise<readonly Lineage[]> {
@@ -55,7 +64,8 @@ export function createCertificates(base: Base): Certificates {
     const found = parts.flat() as readonly (readonly [number?: string, facts?: string])[];
     return ids.map((id, index) => {
       const [number, facts] = found[index] ?? [];
-      return facts === undefined ? undefined : decodeCertificate(facts, id, Number(number));
+      const read = () => facts && decodeCertificate(facts, id, Number(number));
+      return tolerate(read, undefined) || undefined;
     });
   }
 
@@ -71,7 +81,13 @@ export function createCertificates(base: Base): Certificates {
   }
 
   return {
-    lineage: async (id) => (await many([id]))[0],
+    lineage: async (id) => {
+      const [found] = await many([id]);
+      if (found !== undefined || (await link.run((client) => client.hexists(keys.lineage(id), 'r'))) === 0)
+        return found;
+      // That it is there, and what it was, must not be taken for its absence.
+      throw new AgentError('store.record', `the lineage ${id} in the store is damaged: it is no record`);
+    },
     lineages: (domain) => indexed(domain === undefined ? keys.lineages : keys.lineagesOf(domain)),
     uploads: (domain) => indexed(keys.uploadsOf(domain)),
     certificate: async (id, generation) => {
@@ -85,11 +101,27 @@ export function createCertificates(base: Base): Certificates {
 }
 
 type Field = string | null | undefined;
+type LineageRecord = Omit<Lineage, 'current' | 'generations'>;
 
-function toLineage(record: Field, current: Field, numbers: Field): Lineage | undefined {
-  if (record === null || record === undefined) return undefined;
+/**
+ * A damaged record of what we order for, until its domain is next brought in line: it goes on as its certificate was
+ * ordered; without one nothing is ordered for it. undefined: an upload, of which nobody knows the domain.
+ */
+function madeAnew(id: LineageId, certificate: Certificate | undefined): LineageRecord | undefined {
+  const [, domain, label, kind] = /^([^/]+)\/(.+)\/(ec|rsa|fallback)$/.exec(id) ?? [];
+  if (domain === undefined || label === undefined) return undefined;
+  const nothing = { names: [], keyType: 'p256' as const, issuers: [], challenge: 'http-01' as const };
   return {
-    ...decode<Omit<Lineage, 'current' | 'generations'>>(record),
+    ...{ id, domain, label, policy: `${domain}/${label}`, createdAt: 0 },
+    source: kind === 'fallback' ? 'self-signed' : 'acme',
+    wanted: certificate?.wanted ?? nothing,
+    unwantedSince: certificate === undefined ? 0 : undefined,
+  };
+}
+
+function withGenerations(record: LineageRecord, current: Field, numbers: Field): Lineage {
+  return {
+    ...record,
     ...(typeof current === 'string' && { current: Number(current) }),
     generations: typeof numbers === 'string' ? numbers.split(',').map(Number) : [],
   };

@@ -120,17 +120,17 @@ function putLineage({ current: _, generations: __, ...record }: Lineage, keys: K
   ];
 }
 
-async function removeLineage(id: LineageId, { link, keys }: Base): Promise<readonly Write[]> {
+async function removeLineage(id: LineageId, { link, keys, tolerate }: Base): Promise<readonly Write[]> {
   const [text, targets] = await link.run((client) =>
     Promise.all([client.hget(keys.lineage(id), 'r'), client.hkeys(keys.deployments(id))]),
   );
-  const record = decodeMaybe<Lineage>(text);
+  const record = tolerate(() => decodeMaybe<Lineage>(text, `the lineage ${id}`), undefined);
   const due = ['issue' as const, 'remind' as const].map((job) => dueMember(job, id));
   const deploys = targets.map((target) => dueMember('deploy', `${target}|${id}`));
   return [
-    ...(record === undefined
-      ? []
-      : [keys.lineagesOf, keys.uploadsOf].map((index) => write('SREM', index(record.domain), id))),
+    ...[keys.lineagesOf, keys.uploadsOf].map((index) =>
+      write('SREM', index(record?.domain ?? placeOf(id)), id),
+    ),
     write('SREM', keys.lineages, id),
     write('forget', keys.lineage(id)),
     write('HDEL', keys.renewals, id),
@@ -138,6 +138,11 @@ async function removeLineage(id: LineageId, { link, keys }: Base): Promise<reado
     write('DEL', keys.deployments(id)),
     write('ZREM', keys.due, ...due, ...deploys),
   ];
+}
+
+/** Domain of a lineage that we order for, by its id alone. */
+function placeOf(id: LineageId): string {
+  return id.slice(0, Math.max(0, id.indexOf('/')));
 }
 
 function addGeneration(bundle: Bundle, { keys, crypt }: Base): Write {

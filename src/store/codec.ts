@@ -9,16 +9,21 @@ export function encode(record: unknown): string {
   return JSON.stringify(record);
 }
 
-export function decode<T>(text: string): T {
+/** `what`: the record in words. Throws `store.record`. */
+export function decode<T>(text: string, what: string): T {
   try {
-    return JSON.parse(text) as T;
-  } catch (cause) {
-    throw new AgentError('store.schema', 'a record in the store cannot be read', { cause });
+    const record: unknown = JSON.parse(text);
+    if (typeof record === 'object' && record !== null) return record as T;
+  } catch {
+    // Said below; the parser would quote what stands there.
   }
+  throw new AgentError('store.record', `${what} in the store is damaged: it is no record`, {
+    facts: { record: what },
+  });
 }
 
-export function decodeMaybe<T>(text: string | null | undefined): T | undefined {
-  return text === null || text === undefined ? undefined : decode<T>(text);
+export function decodeMaybe<T>(text: string | null | undefined, what: string): T | undefined {
+  return text === null || text === undefined ? undefined : decode<T>(text, what);
 }
 
 /** `<version>:<json>`, so that the commit script can compare versions without parsing; stored one higher than read. */
@@ -26,9 +31,13 @@ export function encodeVersioned<T extends { readonly version: number }>({ versio
   return `${version + 1}:${encode(rest)}`;
 }
 
-export function decodeVersioned<T>(text: string): T {
-  const colon = text.indexOf(':');
-  return { ...decode<T>(text.slice(colon + 1)), version: Number(text.slice(0, colon)) };
+export function decodeVersioned<T>(text: string, what: string): T {
+  return { ...decode<T>(text.slice(text.indexOf(':') + 1), what), version: versionOf(text) };
+}
+
+/** As the commit script reads it, also of a damaged record. */
+export function versionOf(text: string): number {
+  return Number(/^\d+/.exec(text)?.[0] ?? 0);
 }
 
 export function encodeIssuance(issuance: Issuance, crypt: Crypt): string {
@@ -40,9 +49,10 @@ export function encodeIssuance(issuance: Issuance, crypt: Crypt): string {
   });
 }
 
-export function decodeIssuance(text: string, crypt: Crypt): Issuance {
+export function decodeIssuance(text: string, lineage: LineageId, crypt: Crypt): Issuance {
   const record = decode<Omit<Issuance, 'privateKey' | 'csrDer'> & { privateKey: string; csrDer: string }>(
     text,
+    `the order under way of ${lineage}`,
   );
   return {
     ...record,
@@ -61,8 +71,11 @@ export function encodeAccount(record: AcmeAccountRecord, crypt: Crypt): string {
   });
 }
 
-export function decodeAccount(text: string, crypt: Crypt): AcmeAccountRecord {
-  const record = decode<Omit<AcmeAccountRecord, 'key' | 'nextKey'> & { key: string; nextKey?: string }>(text);
+export function decodeAccount(text: string, name: string, crypt: Crypt): AcmeAccountRecord {
+  const record = decode<Omit<AcmeAccountRecord, 'key' | 'nextKey'> & { key: string; nextKey?: string }>(
+    text,
+    `the account at ${name}`,
+  );
   const { issuer, key, nextKey } = record;
   const opened = (one: string, identity: string) => crypt.open(Buffer.from(one, 'base64'), identity);
   return {
@@ -98,7 +111,8 @@ export function encodeGeneration({ certificate, ...bundle }: Bundle, crypt: Cryp
 }
 
 export function decodeCertificate(facts: string, lineage: LineageId, generation: number): Certificate {
-  return { lineage, generation, ...decode<Omit<Certificate, 'lineage' | 'generation'>>(facts) };
+  const what = `generation ${generation} of ${lineage}`;
+  return { lineage, generation, ...decode<Omit<Certificate, 'lineage' | 'generation'>>(facts, what) };
 }
 
 export function decodeBundle(

@@ -69,7 +69,7 @@ for _ = 1, tonumber(take()) do
   if kind == 'fence' then
     if string.match(redis.call('GET', key) or '', '^%d+') ~= a then return 'fenced' end
   elseif kind == 'version' then
-    if string.match(redis.call('HGET', key, a) or '0', '^%d+') ~= b then return 'conflict' end
+    if (string.match(redis.call('HGET', key, a) or '0', '^%d+') or '0') ~= b then return 'conflict' end
   elseif tonumber(string.match(redis.call('HGET', key, 'g') or '0', '%d+$')) >= tonumber(a) then
     return 'conflict'
   end

@@ -9,7 +9,7 @@ const reader = 'agent';
 type Entry = readonly [id: string, fields: readonly string[] | null];
 
 /** The event stream. It is written only by commits. */
-export function createEvents({ link, keys }: Base): Events {
+export function createEvents({ link, keys, tolerate }: Base): Events {
   async function readFrom(group: string, from: '0' | '>', count: number): Promise<readonly Entry[]> {
     const answer = await link.run((client) =>
       client.xreadgroup('GROUP', group, reader, 'COUNT', count, 'STREAMS', keys.events, from),
@@ -51,17 +51,17 @@ export function createEvents({ link, keys }: Base): Events {
         group,
         entries.filter(([, fields]) => fields === null).map(([id]) => id),
       );
-      return entries.flatMap(toEvent);
+      return entries.flatMap((entry) => tolerate(() => toEvent(entry), []));
     },
     ack,
     recent: async (count) => {
       const entries = await link.run((client) => client.xrevrange(keys.events, '+', '-', 'COUNT', count));
-      return entries.flatMap(toEvent);
+      return entries.flatMap((entry) => tolerate(() => toEvent(entry), []));
     },
   };
 }
 
 function toEvent([id, fields]: Entry): Event[] {
   const text = fields?.[1];
-  return text === undefined ? [] : [{ id, ...decode<Omit<Event, 'id'>>(text) }];
+  return text === undefined ? [] : [{ id, ...decode<Omit<Event, 'id'>>(text, `event ${id}`) }];
 }

@@ -11,6 +11,7 @@ import { createBuckets } from './buckets.ts';
 import { createCertificates } from './certificates.ts';
 import { createChanges } from './commit.ts';
 import { createCrypt } from './crypt.ts';
+import { createTolerance } from './damage.ts';
 import { createDue } from './due.ts';
 import { createDurableWriter, type Durability, type DurableMode } from './durable.ts';
 import { createEvents } from './events.ts';
@@ -118,7 +119,7 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
   });
   const durableMode = await durable.mode();
   const meta = await claimStore({ ...options, link, keys, crypt });
-  const base: Base = { link, keys, crypt, storeId: meta.storeId, clock, log };
+  const base: Base = { link, keys, crypt, storeId: meta.storeId, clock, log, tolerate: createTolerance(log) };
   const hints = createHints(() => connect('wait'), log);
   const agreement = createAgreement(base);
   return {

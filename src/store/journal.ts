@@ -1,6 +1,6 @@
 import type { Journal, JournalEntry } from '../core/ports.ts';
 import type { Base } from './base.ts';
-import { decode, decodeMaybe, encode } from './codec.ts';
+import { decode, encode } from './codec.ts';
 import type { DurableWriter } from './durable.ts';
 import { defineScript, runScript, type ScriptInput } from './script.ts';
 
@@ -23,13 +23,18 @@ end
 type Value = Pick<JournalEntry, 'account' | 'zone' | 'name' | 'value'>;
 
 /** The TXT values that we put into zones, with an index by value. */
-export function createJournal({ link, keys }: Base, durable: DurableWriter): Journal {
+export function createJournal({ link, keys, tolerate }: Base, durable: DurableWriter): Journal {
   const own = [keys.journal, keys.journalValues];
+
+  /** None, where it is damaged: what it says to remove from a zone is not known any more. */
+  function read(text: string, id: string): readonly JournalEntry[] {
+    return tolerate(() => [decode<JournalEntry>(text, `the journal entry ${id}`)], []);
+  }
 
   async function many(ids: readonly string[]): Promise<readonly JournalEntry[]> {
     if (ids.length === 0) return [];
     const texts = await link.run((client) => client.hmget(keys.journal, ...ids));
-    return texts.flatMap((text) => (text === null ? [] : [decode<JournalEntry>(text)]));
+    return texts.flatMap((text, index) => (text === null ? [] : read(text, ids[index] ?? '')));
   }
 
   function putInput(entries: readonly JournalEntry[]): ScriptInput {
@@ -44,7 +49,7 @@ export function createJournal({ link, keys }: Base, durable: DurableWriter): Jou
     update: async (entries) => {
       if (entries.length > 0) await link.run((client) => runScript(client, putScript, putInput(entries)));
     },
-    get: async (id) => decodeMaybe(await link.run((client) => client.hget(keys.journal, id))),
+    get: async (id) => (await many([id]))[0],
     forget: async (ids) => {
       const entries = await many(ids);
       if (entries.length === 0) return;
@@ -59,8 +64,8 @@ export function createJournal({ link, keys }: Base, durable: DurableWriter): Jou
       return many(members.map((member) => member.slice(start.length)));
     },
     all: async () => {
-      const texts = await link.run((client) => client.hvals(keys.journal));
-      return texts.map((text) => decode<JournalEntry>(text));
+      const found = await link.run((client) => client.hgetall(keys.journal));
+      return Object.entries(found).flatMap(([id, text]) => read(text, id));
     },
   };
 }

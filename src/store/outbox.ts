@@ -6,7 +6,7 @@ import { decode, decodeMaybe, encode } from './codec.ts';
 const byId = new Intl.Collator('en', { numeric: true }).compare;
 
 /** Notices that wait for delivery. Adding one twice keeps one. */
-export function createOutbox({ link, keys }: Base): Outbox {
+export function createOutbox({ link, keys, tolerate }: Base): Outbox {
   return {
     add: async (notifier, notices) => {
       const fields = notices.flatMap((notice) => [notice.id, encode(notice)]);
@@ -14,7 +14,8 @@ export function createOutbox({ link, keys }: Base): Outbox {
     },
     list: async (notifier) => {
       const texts = await link.run((client) => client.hvals(keys.outbox(notifier)));
-      const notices = texts.map((text) => decode<Notice>(text));
+      const read = (text: string) => [decode<Notice>(text, `a notice for ${notifier}`)];
+      const notices = texts.flatMap((text) => tolerate(() => read(text), []));
       return notices.sort((a, b) => a.at - b.at || byId(a.id, b.id));
     },
     remove: async (notifier, ids) => {
@@ -27,10 +28,11 @@ export function createOutbox({ link, keys }: Base): Outbox {
     setLastSentAt: async (notifier, recipient, at) => {
       await link.run((client) => client.hset(keys.outboxSent(notifier), recipient, at));
     },
-    trouble: async (notifier, recipient) =>
-      decodeMaybe<DeliveryTrouble>(
-        await link.run((client) => client.hget(keys.outboxTrouble(notifier), recipient)),
-      ),
+    trouble: async (notifier, recipient) => {
+      const text = await link.run((client) => client.hget(keys.outboxTrouble(notifier), recipient));
+      const what = `the trouble of ${notifier} with ${recipient}`;
+      return tolerate(() => decodeMaybe<DeliveryTrouble>(text, what), undefined);
+    },
     setTrouble: async (notifier, recipient, trouble) => {
       const key = keys.outboxTrouble(notifier);
       await link.run((client) =>

@@ -1,17 +1,20 @@
 import type { Deployments, Issuances, IssuerHealth, Renewals } from '../core/ports.ts';
-import { freshRenewal } from '../core/records.ts';
+import { freshDeployment, freshRenewal } from '../core/records.ts';
 import type { Deployment, LineageId, RenewalState } from '../core/types.ts';
 import type { Base } from './base.ts';
-import { decodeIssuance, decodeVersioned } from './codec.ts';
+import { decodeIssuance, decodeVersioned, versionOf } from './codec.ts';
 
 /** What is remembered of each lineage between attempts. */
-export function createRenewals({ link, keys }: Base): Renewals {
+export function createRenewals({ link, keys, tolerate }: Base): Renewals {
   async function many(lineages: readonly LineageId[]): Promise<readonly RenewalState[]> {
     if (lineages.length === 0) return [];
     const found = await link.run((client) => client.hmget(keys.renewals, ...lineages));
     return lineages.map((lineage, index) => {
       const text = found[index];
-      return typeof text === 'string' ? decodeVersioned<RenewalState>(text) : freshRenewal(lineage);
+      const fresh = freshRenewal(lineage);
+      if (typeof text !== 'string') return fresh;
+      const read = () => decodeVersioned<RenewalState>(text, `the renewal state of ${lineage}`);
+      return tolerate(read, { ...fresh, version: versionOf(text) });
     });
   }
 
@@ -22,26 +25,31 @@ export function createRenewals({ link, keys }: Base): Renewals {
 }
 
 /** Orders under way. */
-export function createIssuances({ link, keys, crypt }: Base): Issuances {
+export function createIssuances({ link, keys, crypt, tolerate }: Base): Issuances {
   return {
     get: async (lineage) => {
       const text = await link.run((client) => client.hget(keys.issuances, lineage));
-      return text === null ? undefined : decodeIssuance(text, crypt);
+      return text === null ? undefined : tolerate(() => decodeIssuance(text, lineage, crypt), undefined);
     },
     all: () => link.run((client) => client.hkeys(keys.issuances)),
   };
 }
 
 /** What each target shows of each lineage. */
-export function createDeployments({ link, keys }: Base): Deployments {
+export function createDeployments({ link, keys, tolerate }: Base): Deployments {
+  function read(text: string, target: string, lineage: LineageId): Deployment {
+    const fresh = { ...freshDeployment(target, lineage), version: versionOf(text) };
+    return tolerate(() => decodeVersioned<Deployment>(text, `the deployment ${target}|${lineage}`), fresh);
+  }
+
   return {
     get: async (target, lineage) => {
       const text = await link.run((client) => client.hget(keys.deployments(lineage), target));
-      return text === null ? undefined : decodeVersioned<Deployment>(text);
+      return text === null ? undefined : read(text, target, lineage);
     },
     of: async (lineage) => {
-      const texts = await link.run((client) => client.hvals(keys.deployments(lineage)));
-      return texts.map((text) => decodeVersioned<Deployment>(text));
+      const found = await link.run((client) => client.hgetall(keys.deployments(lineage)));
+      return Object.entries(found).map(([target, text]) => read(text, target, lineage));
     },
   };
 }

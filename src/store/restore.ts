@@ -5,6 +5,7 @@ import { livingAgents } from './agents.ts';
 import { readBackupFile } from './backup-file.ts';
 import { decode } from './codec.ts';
 import { createCrypt } from './crypt.ts';
+import { createTolerance, type Tolerate } from './damage.ts';
 import { type DumpedKey, listKeys, loadCommands } from './dump.ts';
 import { openStore, type StoreOptions } from './index.ts';
 import { valueMember } from './journal.ts';
@@ -40,14 +41,17 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
       'store.schema',
       `the backup ${options.file} has schema ${header.schema}, not ${schemaVersion}`,
     );
-  const dumped = lines.map((line) => decode<DumpedKey>(line));
+  const dumped = lines.map((line) => decode<DumpedKey>(line, 'a line of the backup'));
   const link = await connectRedis(options.redis, options);
   const keys = createKeys(options.prefix);
   try {
     await emptyStore(link, keys, options);
     const records = dumped.filter(({ name }) => keys.prefix + name !== keys.meta);
     await load(records, link, keys);
-    await send(link, [...chainRefs(records, keys), ...journalValues(records, keys)]);
+    await send(link, [
+      ...chainRefs(records, keys),
+      ...journalValues(records, keys, createTolerance(options.log)),
+    ]);
     await load(
       dumped.filter(({ name }) => keys.prefix + name === keys.meta),
       link,
@@ -110,11 +114,11 @@ function chainRefs(dumped: readonly DumpedKey[], keys: Keys): readonly RawComman
     .map((id) => ['hincrby', keys.chainRefs, id, '1']);
 }
 
-function journalValues(dumped: readonly DumpedKey[], keys: Keys): readonly RawCommand[] {
+function journalValues(dumped: readonly DumpedKey[], keys: Keys, tolerate: Tolerate): readonly RawCommand[] {
   const entries = dumped
     .filter(({ name }) => name === 'journal')
     .flatMap(fieldsOf)
-    .map(([, text]) => decode<JournalEntry>(text));
+    .flatMap(([id, text]) => tolerate(() => [decode<JournalEntry>(text, `the journal entry ${id}`)], []));
   return entries.map((entry) => ['zadd', keys.journalValues, '0', valueMember(entry, entry.id)]);
 }
 

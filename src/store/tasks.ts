@@ -28,9 +28,10 @@ return 1
 `);
 
 /** Tasks with one field an item: settling one of ten thousand writes only that one. */
-export function createTasks({ link, keys, clock }: Base): Tasks {
+export function createTasks({ link, keys, clock, tolerate }: Base): Tasks {
   async function get(id: string): Promise<Task | undefined> {
-    return decodeTask(await link.run((client) => client.hgetall(keys.task(id))));
+    const fields = await link.run((client) => client.hgetall(keys.task(id)));
+    return tolerate(() => decodeTask(id, fields), undefined);
   }
 
   return {
@@ -64,7 +65,7 @@ export function encodeTask({
   ];
 }
 
-function decodeTask(fields: Readonly<Record<string, string>>): Task | undefined {
+function decodeTask(id: string, fields: Readonly<Record<string, string>>): Task | undefined {
   const { r, s, t } = fields;
   if (r === undefined) return undefined;
   const items = Object.entries(fields)
@@ -72,7 +73,7 @@ function decodeTask(fields: Readonly<Record<string, string>>): Task | undefined 
     .map(([name, value]) => decodeItem(name.slice(1), value))
     .sort((a, b) => a.position - b.position);
   return {
-    ...decode<Omit<Task, 'items' | 'state' | 'finishedAt'>>(r),
+    ...decode<Omit<Task, 'items' | 'state' | 'finishedAt'>>(r, `task ${id}`),
     state: s as TaskState,
     ...(t !== undefined && { finishedAt: Number(t) }),
     items: items.map(({ item }) => item),

@@ -11,10 +11,11 @@ interface Kept {
 }
 
 /** tls-alpn-01 answers: a list for each server name, written in one transaction for all names of an order. */
-export function createTlsAnswers({ link, keys, clock }: Base): TlsAnswers {
+export function createTlsAnswers({ link, keys, clock, tolerate }: Base): TlsAnswers {
   async function all(serverName: string): Promise<readonly Kept[]> {
     const texts = await link.run((client) => client.lrange(keys.tlsAnswers(serverName), 0, -1));
-    return texts.map((text) => ({ text, answer: decode<TlsAnswer>(text) }));
+    const read = (text: string) => [{ text, answer: decode<TlsAnswer>(text, `an answer for ${serverName}`) }];
+    return texts.flatMap((text) => tolerate(() => read(text), []));
   }
 
   async function put(answers: readonly TlsAnswer[]): Promise<void> {

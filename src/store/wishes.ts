@@ -1,28 +1,53 @@
 import type { Wishes } from '../core/ports.ts';
 import type { Domain, Group, Host } from '../core/types.ts';
 import type { Base } from './base.ts';
-import { decode, decodeMaybe } from './codec.ts';
+import { decode } from './codec.ts';
 
 /** Domains, hosts and groups; each list is in the order of names. */
-export function createWishes({ link, keys }: Base): Wishes {
+export function createWishes({ link, keys, tolerate }: Base): Wishes {
+  function readDomain(text: string, name: string): Domain {
+    return decode<Domain>(text, `the domain ${name}`);
+  }
+
+  /** Of a damaged one the place where it lies says what matters. */
+  function readHost(text: string, name: string, domain: string): Host {
+    const instead: Host = { name, domain, origin: { kind: 'runtime' }, addedAt: 0 };
+    return tolerate(() => decode<Host>(text, `the host ${name}`), instead);
+  }
+
   return {
-    domain: async (name) => decodeMaybe<Domain>(await link.run((client) => client.hget(keys.domains, name))),
-    domains: async () =>
-      byName(await link.run((client) => client.hvals(keys.domains)), (one: Domain) => one.name),
+    domain: async (name) => {
+      const text = await link.run((client) => client.hget(keys.domains, name));
+      return text === null ? undefined : readDomain(text, name);
+    },
+    domains: async () => {
+      const found = await link.run((client) => client.hgetall(keys.domains));
+      return byName(found).flatMap(([name, text]) => tolerate(() => [readDomain(text, name)], []));
+    },
     domainOf: async (name) => {
-      const found = await link.run((client) => client.hmget(keys.domains, ...suffixesOf(name)));
-      return decodeMaybe<Domain>(found.find((text) => text !== null));
+      const suffixes = suffixesOf(name);
+      const found = await link.run((client) => client.hmget(keys.domains, ...suffixes));
+      const index = found.findIndex((text) => text !== null);
+      const text = found[index];
+      return typeof text === 'string' ? readDomain(text, suffixes[index] ?? '') : undefined;
     },
     host: async (name) => {
+      const suffixes = suffixesOf(name);
       const found = await link.run((client) =>
-        Promise.all(suffixesOf(name).map((domain) => client.hget(keys.hosts(domain), name))),
+        Promise.all(suffixes.map((domain) => client.hget(keys.hosts(domain), name))),
       );
-      return decodeMaybe<Host>(found.find((text) => text !== null));
+      const index = found.findIndex((text) => text !== null);
+      const text = found[index];
+      return typeof text === 'string' ? readHost(text, name, suffixes[index] ?? '') : undefined;
     },
-    hosts: async (domain) =>
-      byName(await link.run((client) => client.hvals(keys.hosts(domain))), (one: Host) => one.name),
-    groups: async (domain) =>
-      byName(await link.run((client) => client.hvals(keys.groups(domain))), (one: Group) => one.label),
+    hosts: async (domain) => {
+      const found = await link.run((client) => client.hgetall(keys.hosts(domain)));
+      return byName(found).map(([name, text]) => readHost(text, name, domain));
+    },
+    groups: async (domain) => {
+      const found = await link.run((client) => client.hgetall(keys.groups(domain)));
+      return byName(found).map(([label, text]) => decode<Group>(text, `the group ${domain}/${label}`));
+    },
   };
 }
 
@@ -32,7 +57,6 @@ function suffixesOf(name: string): readonly string[] {
   return labels.map((_, index) => labels.slice(index).join('.'));
 }
 
-function byName<T>(texts: readonly string[], nameOf: (record: T) => string): readonly T[] {
-  const records = texts.map((text) => decode<T>(text));
-  return records.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+function byName(found: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1));
 }

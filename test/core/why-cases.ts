@@ -150,6 +150,7 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
   'store.unavailable': 'nothing is remembered or shown while the store is away; the job comes again',
   'store.lost': 'the agent takes no work',
   'store.schema': 'at start',
+  'store.record': 'the job of what it is about is logged, and comes again',
   'store.masterKey': 'at start',
   'store.durability': 'at start',
   'store.eviction': 'at start',

@@ -114,7 +114,11 @@ async function load(
 }
 
 async function chosen(slot: Slot, needs: DeployNeeds): Promise<Bundle> {
+  const { lineage, own } = slot;
   const wanted = trustedFor(slot, needs.clock.now());
+  // What is served there may well be that certificate, and is no worse than the fallback.
+  if (wanted === undefined && own === undefined && lineage.current !== undefined)
+    throw new AgentError('store.record', `the current certificate of ${lineage.id} in the store is damaged`);
   if (wanted === undefined) return fallbackBundle(slot, needs);
   const bundle = await needs.certificates.bundle(wanted.lineage);
   if (bundle !== undefined) return bundle;

@@ -16,7 +16,7 @@ export type AdoptFileNeeds = ReconcileNeeds & Pick<Ports, 'log'>;
 
 type LookNeeds = Pick<AdoptFileNeeds, 'wishes' | 'settings' | 'clock'>;
 
-/** A domain that cannot be as the file has it, and why: `command.invalid`. */
+/** A domain that cannot be as the file has it, and why: `command.invalid`, or `store.record`. */
 export interface Misfit {
   readonly domain: string;
   readonly error: AgentError;
@@ -59,12 +59,12 @@ export async function misfits(wishes: readonly FileWish[], needs: LookNeeds): Pr
   ];
   const found: Misfit[] = [];
   await eachOf(edits, async ({ name, edit }) => {
-    const stored = await readWish(name, needs);
     const [settings, now] = [needs.settings(), needs.clock.now()];
     try {
+      const stored = await readWish(name, needs);
       planLineages({ name, stored, edit: edit(stored), held: [], settings, now });
     } catch (error) {
-      if (!isAgentError(error, 'command.invalid')) throw error;
+      if (!keepsNobodyElse(error)) throw error;
       found.push({ domain: name, error });
     }
   });
@@ -94,19 +94,23 @@ async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>):
 }
 
 /**
- * A domain with which the file makes no sense any more, or what commands asked for under it, stays as it was: it must
- * not keep the agent from starting.
+ * A domain with which the file makes no sense any more, or what commands asked for under it, or that cannot be read,
+ * stays as it was: it must not keep the agent from starting.
  */
 async function follow({ name, edit }: FileEdit, needs: AdoptFileNeeds): Promise<void> {
   try {
     await changeWishes(name, edit, needs);
   } catch (err) {
-    if (!isAgentError(err, 'command.invalid')) throw err;
+    if (!keepsNobodyElse(err)) throw err;
     needs.log.warn(
       { domain: name, err },
       'the domain cannot follow the configuration file and stays as it was',
     );
   }
+}
+
+function keepsNobodyElse(error: unknown): error is AgentError {
+  return isAgentError(error, 'command.invalid') || isAgentError(error, 'store.record');
 }
 
 function editOf({ domain, hosts }: FileWish, { clock }: LookNeeds): FileEdit {

@@ -35,6 +35,8 @@ export interface WishEdit {
 /** Wishes of one domain as they are stored; `domain` is absent for a new one. */
 export interface StoredWish {
   readonly domain: Domain | undefined;
+  /** `store.record`: there is one, but nobody can read it; only an edit that says it anew goes on. */
+  readonly damage?: unknown;
   readonly hosts: readonly Host[];
   readonly groups: readonly Group[];
 }

@@ -1,3 +1,4 @@
+import { isAgentError } from '../errors.ts';
 import { heldOf } from '../held-lineages.ts';
 import { acquireInTime, wishesLock } from '../locks.ts';
 import type { Change, Ports } from '../ports.ts';
@@ -38,6 +39,7 @@ export async function changeWishes(
     const plan = await untilUncontested(async () => {
       const stored = await readWish(name, needs);
       const change = edit(stored) ?? {};
+      if (stored.damage !== undefined && change.domain === undefined) throw stored.damage;
       const lineages = (await needs.certificates.lineages(name)).filter(({ source }) => source === 'acme');
       const held = await heldOf(lineages, needs);
       const [settings, now] = [needs.settings(), needs.clock.now()];
@@ -57,12 +59,16 @@ export async function readWish(
   name: string,
   { wishes }: Pick<ReconcileNeeds, 'wishes'>,
 ): Promise<StoredWish> {
-  const [domain, hosts, groups] = await Promise.all([
-    wishes.domain(name),
+  const [read, hosts, groups] = await Promise.all([
+    wishes.domain(name).then(
+      (domain) => ({ domain }),
+      (damage: unknown) => ({ domain: undefined, damage }),
+    ),
     wishes.hosts(name),
     wishes.groups(name),
   ]);
-  return { domain, hosts, groups };
+  if ('damage' in read && !isAgentError(read.damage, 'store.record')) throw read.damage;
+  return { ...read, hosts, groups };
 }
 
 function isEmpty(change: Change): boolean {
