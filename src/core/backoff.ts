@@ -27,8 +27,12 @@ export interface Setback {
 
 /** When to try again after a setback: the later of the ladder and what the other side asked for. */
 export function nextAttempt(setback: Setback, now: Instant): Instant {
-  const asked = Math.min(setback.retryAt ?? now, now + longestWaitMs);
-  return Math.max(now + ladderMs(setback, now), asked);
+  return laterOf(now + ladderMs(setback, now), setback.retryAt, now);
+}
+
+/** The later of our own rule and what the other side asked for, as far as that is believed. */
+export function laterOf(own: Instant, asked: Instant | undefined, now: Instant): Instant {
+  return Math.max(own, Math.min(asked ?? own, now + longestWaitMs));
 }
 
 /** A stored instant that no rule could have set (the clock jumped) counts as due. */

@@ -126,7 +126,8 @@ export interface Due {
 
 /** Faults of each issuer in a row, over all lineages; three open its breaker. A change with `wellIssuer` ends the row. */
 export interface IssuerHealth {
-  faults(issuers: readonly string[]): Promise<readonly number[]>;
+  /** When the breaker of each opened; undefined: it is closed. */
+  openedAt(issuers: readonly string[]): Promise<readonly (Instant | undefined)[]>;
   /** Resolves with the faults in a row, this one included. */
   fault(issuer: string): Promise<number>;
 }

@@ -74,7 +74,9 @@ export async function writesOf(change: Change, base: Base): Promise<readonly Wri
           [change.putIssuance.lineage, encodeIssuance(change.putIssuance, crypt)],
         ])),
     ...(change.dropIssuance === undefined ? [] : [write('HDEL', keys.issuances, change.dropIssuance)]),
-    ...(change.wellIssuer === undefined ? [] : [write('HDEL', keys.issuerFaults, change.wellIssuer)]),
+    ...(change.wellIssuer === undefined
+      ? []
+      : [keys.issuerFaults, keys.issuerBreakers].map((key) => write('HDEL', key, change.wellIssuer ?? ''))),
     ...(change.putDeployments ?? []).map((deployment) => putDeployment(deployment, keys)),
     ...(change.removeDeployments ?? []).map(({ lineage, target }) =>
       write('HDEL', keys.deployments(lineage), target),

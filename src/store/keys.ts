@@ -40,6 +40,7 @@ export interface Keys {
   readonly due: string;
   /** Hash: issuer → faults in a row. */
   readonly issuerFaults: string;
+  readonly issuerBreakers: string;
   /** Hash: issuer → ACME account. */
   readonly accounts: string;
   /** Hash: id → journal entry. */
@@ -103,6 +104,7 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     task: of('task'),
     due: `${root}due`,
     issuerFaults: `${root}issuer-faults`,
+    issuerBreakers: `${root}issuer-breakers`,
     accounts: `${root}accounts`,
     journal: `${root}journal`,
     journalValues: `${root}journal-values`,

@@ -1,8 +1,10 @@
 import type { Deployments, Issuances, IssuerHealth, Renewals } from '../core/ports.ts';
 import { freshDeployment, freshRenewal } from '../core/records.ts';
+import { patience } from '../core/renewal/failover.ts';
 import type { Deployment, LineageId, RenewalState } from '../core/types.ts';
 import type { Base } from './base.ts';
 import { decodeIssuance, decodeVersioned, versionOf } from './codec.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** What is remembered of each lineage between attempts. */
 export function createRenewals({ link, keys, tolerate }: Base): Renewals {
@@ -54,14 +56,25 @@ export function createDeployments({ link, keys, tolerate }: Base): Deployments {
   };
 }
 
-/** Faults of each issuer in a row. */
-export function createIssuerHealth({ link, keys }: Base): IssuerHealth {
+/** KEYS: faults, breakers. ARGV: issuer, faults that open a breaker, now. */
+const faultScript = defineScript(`
+local count = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+if count >= tonumber(ARGV[2]) then redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[3]) end
+return count
+`);
+
+/** Faults of each issuer in a row, and since when they are too many. */
+export function createIssuerHealth({ link, keys, clock }: Base): IssuerHealth {
+  const own = [keys.issuerFaults, keys.issuerBreakers];
   return {
-    faults: async (issuers) => {
+    openedAt: async (issuers) => {
       if (issuers.length === 0) return [];
-      const counts = await link.run((client) => client.hmget(keys.issuerFaults, ...issuers));
-      return counts.map((count) => Number(count ?? 0));
+      const found = await link.run((client) => client.hmget(keys.issuerBreakers, ...issuers));
+      return found.map((at) => (at === null ? undefined : Number(at)));
     },
-    fault: (issuer) => link.run((client) => client.hincrby(keys.issuerFaults, issuer, 1)),
+    fault: async (issuer) => {
+      const input = { keys: own, args: [issuer, patience, clock.now()] };
+      return Number(await link.run((client) => runScript(client, faultScript, input)));
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { AgentError } from '../../src/core/errors.ts';
 import type { Change, Clock, Lock, Ports } from '../../src/core/ports.ts';
 import { freshRenewal } from '../../src/core/records.ts';
+import { patience } from '../../src/core/renewal/failover.ts';
 import type {
   Binding,
   Bundle,
@@ -56,6 +57,7 @@ interface Records {
   readonly deployments: Map<string, Deployment>;
   readonly tasks: Map<string, Task>;
   readonly faults: Map<string, number>;
+  readonly breakers: Map<string, number>;
   /** By `job:id`. */
   readonly due: Map<string, DueEntry>;
   readonly events: Event[];
@@ -72,7 +74,7 @@ export function createMemoryPorts(clock: Clock): MemoryPorts {
     ...{ domains: new Map(), hosts: new Map(), groups: new Map(), lineages: new Map(), bundles: new Map() },
     bindings: new Map(),
     ...{ renewals: new Map(), issuances: new Map(), deployments: new Map(), tasks: new Map() },
-    ...{ faults: new Map(), due: new Map(), events: [], locks: new Map() },
+    ...{ faults: new Map(), breakers: new Map(), due: new Map(), events: [], locks: new Map() },
   };
   const tokens = new Map<string, string>();
   return {
@@ -128,7 +130,7 @@ function held(records: Records): Pick<CoreStore, 'wishes' | 'certificates' | 'bi
 }
 
 function work(
-  { issuances, renewals, deployments, tasks, due, faults, events }: Records,
+  { issuances, renewals, deployments, tasks, due, faults, breakers, events }: Records,
   clock: Clock,
 ): Pick<
   CoreStore,
@@ -159,10 +161,12 @@ function work(
       at: async (job, id) => due.get(`${job}:${id}`)?.at,
     },
     issuerHealth: {
-      faults: async (issuers) => issuers.map((issuer) => faults.get(issuer) ?? 0),
+      openedAt: async (issuers) => issuers.map((issuer) => breakers.get(issuer)),
       fault: async (issuer) => {
-        faults.set(issuer, (faults.get(issuer) ?? 0) + 1);
-        return faults.get(issuer) ?? 0;
+        const count = (faults.get(issuer) ?? 0) + 1;
+        faults.set(issuer, count);
+        if (count >= patience && !breakers.has(issuer)) breakers.set(issuer, clock.now());
+        return count;
       },
     },
     // Nobody reads them here but the test: what people are told is not what these histories are about.
@@ -239,7 +243,7 @@ function writeWishes(change: Change, { domains, hosts, groups }: Records): void 
 }
 
 function writeHeld(change: Change, records: Records): void {
-  const { lineages, renewals, issuances, deployments, tasks, faults } = records;
+  const { lineages, renewals, issuances, deployments, tasks, faults, breakers } = records;
   for (const lineage of change.putLineages ?? []) {
     const { current, generations = [] } = lineages.get(lineage.id) ?? {};
     lineages.set(lineage.id, { ...lineage, current, generations });
@@ -251,7 +255,10 @@ function writeHeld(change: Change, records: Records): void {
     renewals.set(state.lineage, { ...state, version: state.version + 1 });
   if (change.putIssuance !== undefined) issuances.set(change.putIssuance.lineage, change.putIssuance);
   if (change.dropIssuance !== undefined) issuances.delete(change.dropIssuance);
-  if (change.wellIssuer !== undefined) faults.delete(change.wellIssuer);
+  if (change.wellIssuer !== undefined) {
+    faults.delete(change.wellIssuer);
+    breakers.delete(change.wellIssuer);
+  }
   for (const one of change.putDeployments ?? [])
     deployments.set(`${one.target}|${one.lineage}`, { ...one, version: one.version + 1 });
   for (const one of change.removeDeployments ?? []) deployments.delete(`${one.target}|${one.lineage}`);

@@ -91,9 +91,16 @@ export function suiteWork(agents: Agents): void {
   test('faults of an issuer are counted over all agents until it recovers', async () => {
     expect(await agents.store.issuerHealth.fault('ca')).toBe(1);
     expect(await agents.other.issuerHealth.fault('ca')).toBe(2);
-    expect(await agents.store.issuerHealth.faults(['none', 'ca'])).toEqual([0, 2]);
+    expect(await agents.store.issuerHealth.openedAt(['none', 'ca'])).toEqual([undefined, undefined]);
+    expect(await agents.other.issuerHealth.fault('ca')).toBe(3);
+    const [openedAt] = await agents.store.issuerHealth.openedAt(['ca']);
+    expect(Math.abs((openedAt ?? 0) - Date.now())).toBeLessThan(60_000);
+    expect(await agents.store.issuerHealth.fault('ca')).toBe(4);
+    expect(await agents.other.issuerHealth.openedAt(['ca'])).toEqual([openedAt]);
     await agents.store.changes.commit({ wellIssuer: 'ca' });
-    expect(await agents.other.issuerHealth.faults(['ca'])).toEqual([0]);
+    expect(await agents.other.issuerHealth.openedAt(['ca'])).toEqual([undefined]);
+    expect(await agents.other.issuerHealth.fault('ca')).toBe(1);
+    await agents.store.changes.commit({ wellIssuer: 'ca' });
   });
 
   test('an account comes back with its key', async () => {

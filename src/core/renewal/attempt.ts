@@ -8,6 +8,7 @@ import type { Certificate, Instant, Issuance, RenewalState } from '../types.ts';
 import type { Again } from '../wait.ts';
 import type { Reason } from './decide.ts';
 import type { Held } from './held.ts';
+import type { Chosen } from './issuer-choice.ts';
 import { namesToOrder } from './left-out.ts';
 import { type Blow, teachBudget } from './lessons.ts';
 import { storeIssued } from './outcome.ts';
@@ -18,9 +19,8 @@ import { rememberFailure, type SetbackNeeds } from './setback.ts';
 
 export type AttemptNeeds = IssueNeeds & SetbackNeeds;
 
-export interface Attempt {
+export interface Attempt extends Chosen {
   readonly reason: Reason;
-  readonly issuer: string;
   /** Between two attempts its order is asked after; only what ends the order counts. */
   readonly isLook: boolean;
 }
@@ -28,7 +28,7 @@ export interface Attempt {
 /** Orders at one issuer, or goes on with the order there, and writes down what came of it. */
 export async function attempt(
   held: Held,
-  { reason, issuer, isLook }: Attempt,
+  { reason, issuer, probe, isLook }: Attempt,
   needs: AttemptNeeds,
   signal: AbortSignal,
 ): Promise<Again | 'look again' | undefined> {
@@ -51,7 +51,7 @@ export async function attempt(
   } catch (error) {
     if (signal.aborted || isAgentError(error, 'store.fenced') || isAgentError(error, 'store.unavailable'))
       throw error;
-    const blow = { error: toAgentError(error), issuer, ordered: open?.names ?? names };
+    const blow = { error: toAgentError(error), issuer, probe, ordered: open?.names ?? names };
     const kept = isLook ? await needs.issuances.get(lineage.id) : undefined;
     if (kept?.lookAt === undefined) await rememberFailure(held, blow, needs);
     else await lookLater(held, { blow, kept, lookAt: kept.lookAt }, needs);

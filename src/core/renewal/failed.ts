@@ -1,4 +1,4 @@
-import { nextAttempt } from '../backoff.ts';
+import { laterOf, nextAttempt } from '../backoff.ts';
 import type { Instant, RenewalState } from '../types.ts';
 import { blockEndsAt, blockedBy, isBlock, unblocked } from './blocked.ts';
 import { hasFreshIssuer, patience, weightOf } from './failover.ts';
@@ -31,7 +31,9 @@ export function failed(before: RenewalState, context: FailedCase): RenewalState 
     issuerFailures: blame(before, context),
     lastFailure: failureOf(error, issuer, now),
   };
-  const failures = state.failures + 1;
+  // That its issuer is still away is no fault of this lineage, which was the one to try.
+  const behind = context.outages > 0 ? context.probe : undefined;
+  const failures = behind === undefined ? state.failures + 1 : state.failures;
   const paused = pausedBy(error, { before: before.paused, issuer, ordered, random }, now);
   const blocked = blockedBy(error, { before: before.blocked, issuer, random }, now);
   const open = unblocked(unpaused(issuers, paused, now), blocked, now);
@@ -44,9 +46,9 @@ export function failed(before: RenewalState, context: FailedCase): RenewalState 
   const { retryAt: asked } = error;
   // Only the issuer that paused it is blocked, not the others.
   const retry = error.code === 'acme.paused' ? 'later' : error.retry;
+  const own = behind?.endsAt ?? nextAttempt({ failures, retry, validUntil, random }, now);
   const retryAt =
-    (open.length === 0 ? firstEnd(issuers, { paused, blocked }, now) : undefined) ??
-    nextAttempt({ failures, retry, retryAt: asked, validUntil, random }, now);
+    (open.length === 0 ? firstEnd(issuers, { paused, blocked }, now) : undefined) ?? laterOf(own, asked, now);
   const requested = wishAfterFailure(state, held.state, retryAt);
   return told({ ...state, failures, paused, blocked, retryAt, requested }, context);
 }

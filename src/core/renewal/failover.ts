@@ -44,9 +44,9 @@ export function weightOf(error: AgentError, now: Instant, validUntil: Instant | 
 }
 
 /** True if the fault says that the issuer itself is in trouble, for all lineages. */
-export function isOutage(error: AgentError): boolean {
+export function isOutageCode(code: string): boolean {
   const codes: readonly ErrorCode[] = ['acme.network', 'acme.server', 'acme.badNonce', 'acme.response'];
-  return codes.includes(error.code);
+  return codes.some((one) => one === code);
 }
 
 /** False only where `issuer` stands for another CA in one of the two wishes than in the other. */

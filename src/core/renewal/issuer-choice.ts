@@ -1,37 +1,50 @@
 import type { Ports } from '../ports.ts';
 import type { Instant, RenewalState } from '../types.ts';
-import type { Again } from '../wait.ts';
 import { unblocked } from './blocked.ts';
+import { lookAgainAt, type Slot, slotAt } from './breaker.ts';
 import { configuredIssuers, issuersInTurn, patience } from './failover.ts';
 import type { Held, OutcomeNeeds } from './held.ts';
 import { unpaused, withRoom } from './pause.ts';
-import { remember } from './remember.ts';
 
 type ChoiceNeeds = OutcomeNeeds & Pick<Ports, 'buckets'>;
 
-/** An open breaker lets one order through in this time; a lineage that has to wait for it looks again after it. */
-const breakerMs = 30_000;
+/** So often a request alone is a reason to probe. */
+const askedMs = 30_000;
+
+/** An issuer to ask. `probe`: its breaker is open, and this is the one order that tries whether it is back. */
+export interface Chosen {
+  readonly issuer: string;
+  readonly probe?: Slot | undefined;
+}
 
 /**
- * That of the order under way as long as there is patience with it. undefined: the breakers of all are open, and other
+ * That of the order under way as long as there is patience with it. `lookAt`: the breakers of all are open, and other
  * lineages are probing them.
  */
 export async function issuerFor(
   { lineage, state, open }: Held,
   needs: ChoiceNeeds,
-): Promise<string | undefined> {
+): Promise<Chosen | { readonly lookAt: Instant }> {
   const configured = configuredIssuers(lineage, needs.settings());
   const now = needs.clock.now();
   const allowed = unpaused(configured, state.paused, now);
   const roomy = withRoom(allowed, state.waiting?.full, now);
   const issuers = inTurn(roomy.length === 0 ? allowed : roomy, state, now);
-  if (issuers.length === 0) return lineage.wanted.issuers[0];
+  if (issuers.length === 0) return { issuer: lineage.wanted.issuers[0] ?? '' };
   const at = open?.orderUrl === undefined ? undefined : open.issuer;
-  if (at !== undefined && issuers.includes(at) && (state.issuerFailures[at] ?? 0) < patience) return at;
-  const faults = await needs.issuerHealth.faults(issuers);
-  for (const [index, issuer] of issuers.entries())
-    if ((faults[index] ?? 0) < patience || (await mayProbe(issuer, needs))) return issuer;
-  return undefined;
+  if (at !== undefined && issuers.includes(at) && (state.issuerFailures[at] ?? 0) < patience)
+    return { issuer: at };
+  const breakers = await needs.issuerHealth.openedAt(issuers);
+  const looks: Instant[] = [];
+  for (const [index, issuer] of issuers.entries()) {
+    const openedAt = breakers[index];
+    if (openedAt === undefined) return { issuer };
+    const slot = slotAt(openedAt, now);
+    if ((await mayProbe(issuer, slot, needs)) || (await isAskedNow(state, issuer, needs)))
+      return { issuer, probe: slot };
+    looks.push(lookAgainAt(slot, needs.random()));
+  }
+  return { lookAt: Math.min(...looks) };
 }
 
 /** First those whose day as a blocked one is over: were the others asked instead, their turn might never come. */
@@ -48,21 +61,19 @@ function inTurn(
 }
 
 /** Without probes a breaker would stay open for ever where the next issuer does well. */
-async function mayProbe(issuer: string, { buckets, clock }: ChoiceNeeds): Promise<boolean> {
-  const bucket = { key: `probe:${issuer}`, capacity: 1, perSecond: 1000 / breakerMs, cost: 1 };
-  return (await buckets.take([bucket], clock.now())).taken;
+async function mayProbe(issuer: string, slot: Slot, needs: ChoiceNeeds): Promise<boolean> {
+  const { startsAt, endsAt } = slot;
+  if (startsAt === undefined) return false;
+  return takes(`probe:${issuer}:${startsAt}`, endsAt - startsAt, needs);
 }
 
-/** Not a failure of this lineage: the breakers are open, and others are probing. People hear of it all the same. */
-export async function waitForBreaker(held: Held, needs: ChoiceNeeds): Promise<Again> {
-  const { lineage } = held;
-  const now = needs.clock.now();
-  const issuers = configuredIssuers(lineage, needs.settings()).join(', ');
-  await remember(held, needs, ({ state }) => {
-    if (state.failingSince !== undefined) return undefined;
-    const message = `${issuers} failed for other certificates; one order at a time tries whether it is back`;
-    const lastFailure = { at: now, code: 'acme.server', message };
-    return { state: { ...state, failingSince: now, lastFailure } };
-  });
-  return { again: now + breakerMs };
+/** Somebody who has just asked for it skips that ladder too; of many who do one at a time. */
+async function isAskedNow({ requested }: RenewalState, issuer: string, needs: ChoiceNeeds): Promise<boolean> {
+  if (requested === undefined || requested.askedAt !== undefined) return false;
+  return requested.at <= needs.clock.now() && takes(`probe:${issuer}:asked`, askedMs, needs);
+}
+
+async function takes(key: string, forMs: number, { buckets, clock }: ChoiceNeeds): Promise<boolean> {
+  const bucket = { key, capacity: 1, perSecond: 1000 / forMs, cost: 1 };
+  return (await buckets.take([bucket], clock.now())).taken;
 }

@@ -2,12 +2,12 @@ import type { AgentError } from '../errors.ts';
 import { isStopped } from '../order/preflight.ts';
 import type { Ports } from '../ports.ts';
 import type { Issuance, LimitName } from '../types.ts';
+import type { Chosen } from './issuer-choice.ts';
 import { blamed } from './left-out.ts';
 
 /** An attempt that failed. */
-export interface Blow {
+export interface Blow extends Chosen {
   readonly error: AgentError;
-  readonly issuer: string;
   /** Names of the order. */
   readonly ordered: readonly string[];
 }

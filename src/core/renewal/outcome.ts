@@ -3,6 +3,7 @@ import { deployAt, deploymentId, editRenewal } from '../records.ts';
 import type { Certificate, DueEntry, NewEvent, RenewalState } from '../types.ts';
 import { acquired } from './acquired.ts';
 import { isHurried } from './advice.ts';
+import { closeBreaker } from './breaker-wait.ts';
 import type { Reason } from './decide.ts';
 import { type Held, type OutcomeNeeds, settle, toCase } from './held.ts';
 import { dueOfLineage } from './next-action.ts';
@@ -18,33 +19,35 @@ export async function storeIssued(
   const { lineage, domain, fence } = held;
   const { certificate } = issued.bundle;
   const done = { serial: certificate.serial, task: held.state.requested?.task };
-  await editRenewal(lineage.id, needs, (state) => {
-    const at = needs.clock.now();
-    const isEarly =
-      reason === 'due' && held.certificate !== undefined && isHurried(state, held.certificate, at);
-    const requested = answered(state, held.state);
-    const next = {
-      ...acquired(state, { lineage, certificate, requested, now: at }, needs),
-      hurriedAt: isEarly ? at : undefined,
-      paused: withoutPauses(state.paused, [certificate.issuer]),
-    };
-    const events = successEvents(held, { certificate, reason, isWhole: next.leftOut === undefined });
-    return {
-      fence,
-      generation: issued.bundle,
-      putRenewals: [next],
-      putIssuance: { ...issued.issuance, stored: done },
-      wellIssuer: certificate.issuer,
-      // Until the commit point the lineage stays due: if this run dies, another one ends what it left.
-      due: [
-        { job: 'issue', id: lineage.id, at },
-        { job: 'remind', id: lineage.id, at: undefined },
-        ...deployAt(domain.deploy, lineage.id, at),
-      ],
-      events,
-      durable: true,
-    };
-  });
+  const store = () =>
+    editRenewal(lineage.id, needs, (state) => {
+      const at = needs.clock.now();
+      const isEarly =
+        reason === 'due' && held.certificate !== undefined && isHurried(state, held.certificate, at);
+      const requested = answered(state, held.state);
+      const next = {
+        ...acquired(state, { lineage, certificate, requested, now: at }, needs),
+        hurriedAt: isEarly ? at : undefined,
+        paused: withoutPauses(state.paused, [certificate.issuer]),
+      };
+      const events = successEvents(held, { certificate, reason, isWhole: next.leftOut === undefined });
+      return {
+        fence,
+        generation: issued.bundle,
+        putRenewals: [next],
+        putIssuance: { ...issued.issuance, stored: done },
+        wellIssuer: certificate.issuer,
+        // Until the commit point the lineage stays due: if this run dies, another one ends what it left.
+        due: [
+          { job: 'issue', id: lineage.id, at },
+          { job: 'remind', id: lineage.id, at: undefined },
+          ...deployAt(domain.deploy, lineage.id, at),
+        ],
+        events,
+        durable: true,
+      };
+    });
+  await closeBreaker(certificate.issuer ?? '', store, needs);
   // What was stored, and whether its targets are others by now than when the order began.
   const [stored, deploys] = await Promise.all([
     needs.certificates.certificate(lineage.id),

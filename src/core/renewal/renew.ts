@@ -7,12 +7,13 @@ import { revokeDue } from '../revocation/revocation.ts';
 import type { Instant, Issuance, RenewalState } from '../types.ts';
 import type { Again } from '../wait.ts';
 import { type AttemptNeeds, attempt } from './attempt.ts';
+import { waitForBreaker } from './breaker-wait.ts';
 import { consult } from './consult.ts';
 import { decide } from './decide.ts';
 import { configuredIssuers } from './failover.ts';
 import { forget } from './forget.ts';
 import { type Held, toCase } from './held.ts';
-import { issuerFor, waitForBreaker } from './issuer-choice.ts';
+import { issuerFor } from './issuer-choice.ts';
 import { pausedUntil } from './pause.ts';
 import { isAsked } from './request.ts';
 import { rest } from './rest.ts';
@@ -26,7 +27,8 @@ const busyMs = 5000;
 
 /**
  * Brings one lineage to where its wish is: decides, orders, stores, and writes down when to come back. Resolves with an
- * instant only while an order is under way or every issuer is down; a failure is state, not a rejection. May run twice at once: the lock lets one work.
+ * instant only while an order is under way; a failure is state, not a rejection. May run twice at once: the lock lets one
+ * work.
  */
 export async function renew(
   lineageId: string,
@@ -74,9 +76,9 @@ async function renewOnce(
   if (isPlain && (await reuse(held, reason, needs))) return 'look again';
   const until = pausedUntil(configured, state.paused, needs.clock.now());
   if (until !== undefined) return rest(held, until, needs);
-  const issuer = await issuerFor(held, needs);
-  if (issuer === undefined) return waitForBreaker(held, needs);
-  return attempt(held, { reason, issuer, isLook: false }, needs, signal);
+  const choice = await issuerFor(held, needs);
+  if ('lookAt' in choice) return waitForBreaker(held, choice.lookAt, needs);
+  return attempt(held, { reason, ...choice, isLook: false }, needs, signal);
 }
 
 /** Waiting for its next attempt, and nobody asked to skip that. A forced wish that failed waits like all others. */

@@ -2,8 +2,9 @@ import type { Ports } from '../ports.ts';
 import { endOf } from '../precedence.ts';
 import { deployAt, deploymentId } from '../records.ts';
 import type { NewEvent, RenewalState } from '../types.ts';
+import { closeBreaker } from './breaker-wait.ts';
 import { failed } from './failed.ts';
-import { configuredIssuers, isOutage } from './failover.ts';
+import { configuredIssuers, isOutageCode } from './failover.ts';
 import { type Held, type OutcomeNeeds, settle } from './held.ts';
 import { type Blow, teachBudget } from './lessons.ts';
 import { remember } from './remember.ts';
@@ -16,9 +17,10 @@ export async function rememberFailure(before: Held, blow: Blow, needs: SetbackNe
   const { lineage, domain, certificate } = before;
   const { error, issuer } = blow;
   const now = needs.clock.now();
-  const outages = isOutage(error) ? await needs.issuerHealth.fault(issuer) : 0;
+  const outages = isOutageCode(error.code) ? await needs.issuerHealth.fault(issuer) : 0;
   // It answered; what failed before the CA was asked says nothing about it.
-  if (outages === 0 && error.facts.problem !== undefined) await needs.changes.commit({ wellIssuer: issuer });
+  if (outages === 0 && error.facts.problem !== undefined)
+    await closeBreaker(issuer, () => needs.changes.commit({ wellIssuer: issuer }), needs);
   // The order may have been begun by this attempt, or ended by it.
   const held = { ...before, open: await needs.issuances.get(lineage.id) };
   await teachBudget(blow, held.open, needs);

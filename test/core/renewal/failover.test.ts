@@ -4,7 +4,7 @@ import type { BucketTake } from '../../../src/core/types.ts';
 import { failing, type Step } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
 import { problemError } from '../scripted-ca.ts';
-import { startWorlds, type World, type Worlds, www } from '../world.ts';
+import { openCheapWorld, startWorlds, type World, type Worlds, www } from '../world.ts';
 
 let worlds: Worlds;
 let world: World;
@@ -128,15 +128,63 @@ describe('the breaker of an issuer', () => {
     expect(callsOf('first.newOrder')).toBeLessThanOrEqual(4);
   });
 
-  it('lets one order a minute through while all issuers are out', async () => {
-    await world.want({ issuers: ['first'] }, hosts(10));
+  it('lets probes through on one ladder, however many wait behind it', async () => {
+    for (const count of [4, 40]) {
+      const cheap = openCheapWorld();
+      cheap.gate.always('first.newOrder', down);
+      await cheap.want({ issuers: ['first'] }, hosts(count));
+      await cheap.live(day);
+      const asked = cheap.gate.calls.filter((call) => call === 'first.newOrder').length;
+      expect(asked).toBeGreaterThanOrEqual(20);
+      expect(asked).toBeLessThanOrEqual(29 + 6);
+      // Each looks once or twice an hour, in case that the prober got lost.
+      const jobs = cheap.gate.calls.filter((call) => call === 'locks.tryAcquire').length;
+      expect(jobs).toBeLessThanOrEqual(count * 2 * 24 * 2);
+    }
+  });
+
+  it('is no ladder of those that probe: what they see there is not counted as theirs', async () => {
+    await world.want({ issuers: ['first'] }, hosts(6));
     world.gate.always('first.newOrder', down);
-    await world.live(minute);
-    const before = callsOf('first.newOrder');
-    expect(before).toBeLessThanOrEqual(5);
+    await world.live(day);
+    const states = await world.store.renewals.many(hosts(6).map(idOf));
+    expect(Math.max(...states.map(({ failures }) => failures))).toBeLessThanOrEqual(3);
+    expect(await world.events('certificate.failed')).not.toHaveLength(0);
+    expect((await world.events('certificate.failed')).length).toBeLessThanOrEqual(callsOf('first.newOrder'));
+  });
+
+  it('closes within the time that the issuer was away, and within an hour: all are issued then', async () => {
+    for (const away of [5 * minute, 20 * minute, 3 * hour, 5 * day])
+      for (const count of [1, 30]) {
+        const cheap = openCheapWorld();
+        const isBack = () => cheap.clock.now() >= t0 + away;
+        cheap.gate.always('first.newOrder', async (proceed) => {
+          if (isBack()) return proceed();
+          throw new AgentError('acme.server', 'the CA answers 503');
+        });
+        await cheap.want({ issuers: ['first'] }, hosts(count));
+        // A lineage alone goes by its own three steps first.
+        await cheap.live(away + Math.min(Math.max(away, 100 * minute), hour + 40 * minute) + 7 * minute);
+        expect(cheap.first.finalized()).toHaveLength(count);
+      }
+  });
+
+  it('lets somebody who asks probe at once, and of many who ask one in half a minute', async () => {
+    await world.want({ issuers: ['first'] }, hosts(6));
+    world.gate.always('first.newOrder', down);
     await world.live(10 * minute);
-    expect(callsOf('first.newOrder') - before).toBeLessThanOrEqual(11);
-    expect(callsOf('first.newOrder') - before).toBeGreaterThanOrEqual(7);
+    const before = callsOf('first.newOrder');
+    for (let times = 0; times < 6; times++) {
+      for (const host of hosts(6)) await world.ask(false, undefined, idOf(host));
+      await world.work();
+      await world.pass(5_000);
+    }
+    expect(callsOf('first.newOrder') - before).toBe(1);
+    await world.pass(minute);
+    world.gate.always('first.newOrder', undefined);
+    await world.ask(false, undefined, idOf('h1.example.com'));
+    await world.live(3 * minute);
+    expect(world.first.finalized()).toHaveLength(6);
   });
 
   it('closes with the first order that goes through, and all follow', async () => {
@@ -144,16 +192,16 @@ describe('the breaker of an issuer', () => {
     world.gate.always('first.newOrder', down);
     await world.live(5 * minute);
     world.gate.always('first.newOrder', undefined);
-    await world.live(3 * hour);
+    await world.live(10 * minute);
     const issued = await Promise.all(hosts(6).map((host) => issuerOf(idOf(host))));
     expect(issued).toEqual(hosts(6).map(() => 'first'));
-    expect(await world.store.issuerHealth.faults(['first'])).toEqual([0]);
+    expect(await world.store.issuerHealth.openedAt(['first'])).toEqual([undefined]);
   });
 
   it('keeps nobody from hearing of those that wait behind it: they count as failing, and reminders go out', async () => {
     for (let faults = 0; faults < 3; faults++) await world.store.issuerHealth.fault('first');
     const others: Step = async (proceed, [takes]) =>
-      (takes as BucketTake[])[0]?.key === 'probe:first'
+      (takes as BucketTake[])[0]?.key.startsWith('probe:first:')
         ? { taken: false, readyAt: world.clock.now(), lacking: [] }
         : proceed();
     world.gate.always('buckets.take', others);
@@ -176,7 +224,7 @@ describe('the breaker of an issuer', () => {
     await world.want({}, hosts(5));
     world.first.ways.verdict = () => ({ type: 'dns', detail: 'NXDOMAIN' });
     await world.work();
-    expect(await world.store.issuerHealth.faults(['first'])).toEqual([0]);
+    expect(await world.store.issuerHealth.openedAt(['first'])).toEqual([undefined]);
     expect(world.first.orders).toHaveLength(5);
     expect(world.second.orders).toEqual([]);
   });
