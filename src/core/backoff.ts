@@ -57,9 +57,14 @@ function ladderMs({ failures, retry, validUntil, random }: Setback, now: Instant
   if (retry === 'blocked') return spread(day, random);
   const step = steps[failures - 1];
   if (step !== undefined) return step;
+  return spread(pastLadderMs(validUntil, now), random);
+}
+
+/** What follows the first steps of the ladder: an eighth of the remaining validity. */
+export function pastLadderMs(validUntil: Instant | undefined, now: Instant): number {
   const remaining =
     validUntil === undefined || validUntil <= now ? Number.POSITIVE_INFINITY : validUntil - now;
-  return spread(Math.min(Math.max(remaining / 8, 10 * minute), day), random);
+  return Math.min(Math.max(remaining / 8, 10 * minute), day);
 }
 
 function spread(ms: number, random: number): number {

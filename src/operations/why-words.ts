@@ -56,6 +56,10 @@ function trouble(facts: WhyCertificate, now: Instant): readonly string[] {
         : `There is no trusted one: ${attempts}.`,
     ];
   }
+  if (isTrusted && failingSince !== undefined)
+    return [
+      `Its renewal has not got through since ${when(failingSince, now)}. The certificate held is served until it expires.`,
+    ];
   if (order !== undefined)
     return [`An order is under way at ${order.issuer}, begun ${relative(order.startedAt, now)}.`];
   return isTrusted ? [] : ['There is no trusted one yet, and no order has failed.'];

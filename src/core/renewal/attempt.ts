@@ -3,8 +3,7 @@ import { isProvenByHand } from '../order/by-hand.ts';
 import { type IssueNeeds, issue } from '../order/issue.ts';
 import { preflightMode } from '../order/preflight.ts';
 import { lookPauseMs } from '../order/processing.ts';
-import { isHeld } from '../revocation/revoking.ts';
-import type { Certificate, Instant, Issuance, RenewalState } from '../types.ts';
+import type { Instant, Issuance, RenewalState } from '../types.ts';
 import type { Again } from '../wait.ts';
 import type { Reason } from './decide.ts';
 import type { Held } from './held.ts';
@@ -13,9 +12,9 @@ import { namesToOrder } from './left-out.ts';
 import { type Blow, teachBudget } from './lessons.ts';
 import { storeIssued } from './outcome.ts';
 import { remember } from './remember.ts';
-import { urgentFrom } from './renewal.ts';
 import { isAsked } from './request.ts';
 import { rememberFailure, type SetbackNeeds } from './setback.ts';
+import { urgentAt } from './urgency.ts';
 
 export type AttemptNeeds = IssueNeeds & SetbackNeeds;
 
@@ -34,7 +33,7 @@ export async function attempt(
 ): Promise<Again | 'look again' | undefined> {
   const { lineage, domain, certificate, state, fence, open } = held;
   const names = namesToOrder(lineage.wanted.names, state, needs.clock.now());
-  const urgent = certificate !== undefined && isUrgent(certificate, state, needs);
+  const urgent = isUrgent(held, needs);
   const preflight = preflightMode(held, needs);
   const isByHand = isProvenByHand(domain, lineage.wanted.challenge, needs.settings());
   try {
@@ -91,7 +90,6 @@ function dueNow({ retryAt }: RenewalState, now: Instant): boolean {
   return retryAt !== undefined && retryAt <= now;
 }
 
-function isUrgent(certificate: Certificate, state: RenewalState, needs: AttemptNeeds): boolean {
-  const isDoomed = state.revokedAt !== undefined || state.revoking?.some((one) => isHeld(one, certificate));
-  return isDoomed === true || needs.clock.now() >= urgentFrom(certificate, needs.settings().renewalCeilingMs);
+function isUrgent(held: Held, { settings, clock }: AttemptNeeds): boolean {
+  return clock.now() >= (urgentAt(held, settings().renewalCeilingMs) ?? Number.POSITIVE_INFINITY);
 }

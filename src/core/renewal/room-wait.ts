@@ -7,15 +7,22 @@ import { type Held, type OutcomeNeeds, stillValid } from './held.ts';
 import type { Blow } from './lessons.ts';
 import { unpaused, withRoom } from './pause.ts';
 import { remember } from './remember.ts';
-import { urgentFrom } from './renewal.ts';
 import { putOff } from './request.ts';
+import { lookForRoomAt } from './room-look.ts';
+import { urgentAt } from './urgency.ts';
 
 /** Our own ledger of the CA's limits has no room, or foresaw that the CA would say so. */
 export function isWait(error: AgentError): boolean {
   return error.facts.budget !== undefined;
 }
 
-/** Not a failure: no ladder, no notice, and a request stays open. */
+const raise =
+  'Name another issuer for the domain, or ask the CA to raise the limit: until it takes the order, what is held comes nearer to its expiry.';
+
+/**
+ * Not a failure: no ladder, and a request stays open. Nor a notice, but for the reminders where nobody is served meanwhile,
+ * or where it has come so far that the order is sent without room and does not get through.
+ */
 export async function waitForRoom(held: Held, { error, issuer }: Blow, needs: OutcomeNeeds): Promise<void> {
   const { lineage, certificate } = held;
   const now = needs.clock.now();
@@ -23,20 +30,22 @@ export async function waitForRoom(held: Held, { error, issuer }: Blow, needs: Ou
   const limit = typeof error.facts.budget === 'string' ? error.facts.budget : error.message;
   const validUntil = stillValid(certificate, now);
   const isLong = weightOf(error, now, validUntil) >= patience;
-  const urgent =
-    certificate === undefined ? [] : [urgentFrom(certificate, needs.settings().renewalCeilingMs)];
+  const urgent = urgentAt(held, needs.settings().renewalCeilingMs) ?? now;
+  const isLate = validUntil === undefined || urgent <= now;
   const random = needs.random();
   await remember(held, needs, ({ state }) => {
     const full = { ...state.waiting?.full, [issuer]: roomOf(error, now) };
     const open = withRoom(unpaused(issuers, state.paused, now), full, now);
     const goesOn = isLong && open.some((one) => (state.issuerFailures[one] ?? 0) === 0);
     const count = (state.waiting?.count ?? 0) + 1;
-    const retryAt = goesOn ? now : spreadRoom([...Object.values(full), ...urgent], { count, random }, now);
+    const valid = validUntil === undefined ? undefined : { notAfter: validUntil, urgentAt: urgent };
+    const look = { rooms: Object.values(full), held: valid, count, random };
+    const retryAt = goesOn ? now : lookForRoomAt(look, now);
+    const failure = failureOf(error, issuer, now);
     const next: RenewalState = {
       ...state,
-      // Nobody is served meanwhile: after a day people are told.
-      failingSince: state.failingSince ?? (validUntil === undefined ? now : undefined),
-      lastFailure: failureOf(error, issuer, now),
+      failingSince: state.failingSince ?? (isLate ? now : undefined),
+      lastFailure: isLate && validUntil !== undefined ? { ...failure, advice: raise } : failure,
       retryAt,
       waiting: { issuer, limit, count, full },
       requested: state.requested && !goesOn ? putOff(state.requested, retryAt) : state.requested,
@@ -48,15 +57,4 @@ export async function waitForRoom(held: Held, { error, issuer }: Blow, needs: Ou
 
 function roomOf({ retryAt }: AgentError, now: Instant): Instant {
   return Math.min(Math.max(retryAt ?? now, now), now + longestWaitMs);
-}
-
-/** The first of them that gets room, or when there need be none; those that wait for the same bucket must not all come back for its next token. */
-function spreadRoom(
-  instants: readonly Instant[],
-  { count, random }: { readonly count: number; readonly random: number },
-  now: Instant,
-): Instant {
-  const spreadMs = Math.min(3_600_000, 60_000 * 2 ** Math.min(count, 10));
-  const ahead = instants.filter((at) => at > now);
-  return Math.min(...(ahead.length === 0 ? [now] : ahead)) + Math.floor(random * spreadMs);
 }

@@ -141,6 +141,47 @@ describe('what a CA says of waiting that no limit explains', () => {
   });
 });
 
+describe('a renewal that is held up', () => {
+  const reminders = async () =>
+    (await world.events('certificate.reminder', www)).map(({ at }) => Math.floor((at - t0) / day));
+
+  it('by what the CA said to another one is tried daily past half of its period, and people are reminded until it expires', async () => {
+    await world.want({ issuers: ['first'] }, ['www.example.com']);
+    await world.live(hour);
+    refuse('Service busy; retry later.', t0 + 400 * day);
+    await world.live(55 * day);
+    await world.want({ issuers: ['first'] }, ['www.example.com', 'new.example.com']);
+    await world.live(33 * day);
+    const probes = asked.filter(({ names }) => names.includes('www.example.com')).map(({ at }) => at);
+    const gaps = probes.slice(1).map((at, index) => at - (probes[index] ?? 0));
+    expect(probes.length).toBeGreaterThanOrEqual(11);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(day - 1);
+    const { notAfter = 0 } = (await world.store.certificates.certificate(www)) ?? {};
+    expect(await world.store.due.at('issue', www)).toBeLessThan(notAfter);
+    expect(await reminders()).toEqual([76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88]);
+    expect(await world.store.renewals.get(www)).toMatchObject({
+      failures: 0,
+      lastFailure: { advice: expect.stringContaining('another issuer') },
+    });
+    world.gate.always('first.newOrder', undefined);
+    await world.live(day);
+    expect(await world.store.certificates.certificate(www)).toMatchObject({ generation: 2 });
+    expect(await world.events('certificate.recovered', www)).toHaveLength(1);
+  });
+
+  it('by our own ledger alone likewise', async () => {
+    const limits = { certificatesPerNames: { count: 1, perMs: 200 * day } };
+    world.limited.splice(0, 1, { name: 'first', directoryUrl: 'https://first.test/directory', limits });
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    refuse('too many certificates (1) already issued for this exact set of identifiers', t0 + 400 * day);
+    await world.live(89 * day);
+    expect((await reminders()).length).toBeGreaterThanOrEqual(12);
+    const { notAfter = 0 } = (await world.store.certificates.certificate(www)) ?? {};
+    expect(await world.store.due.at('issue', www)).toBeLessThan(notAfter);
+  });
+});
+
 describe('a CA that is too busy for any request', () => {
   it('is left alone by all lineages, before they open a session there', async () => {
     await world.want({ issuers: ['first'] }, hosts);
