@@ -1,6 +1,7 @@
-import { AgentError, codeOfProblem, type ErrorCode, problemName } from '../core/errors.ts';
+import { AgentError, type ErrorCode, problemName } from '../core/errors.ts';
 import type { Identifier, Problem } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
+import { codeOf, wordsOf } from '../core/verdict.ts';
 import { isRecord, parseJson } from './document.ts';
 import type { Answer } from './transport.ts';
 
@@ -79,7 +80,7 @@ function codeFor({ status, headers }: Answer, problem: Problem | undefined): Err
     if (status === 429) return 'acme.rateLimited';
     return status >= 500 ? 'acme.server' : 'acme.response';
   }
-  const code = codeOfProblem(problem.type);
+  const code = codeOf(problem);
   if (code === 'acme.rateLimited') {
     // A load balancer's 503 says "rateLimited" too. Paused names come without a date, with the address of a person's way out.
     const paused = status !== 503 && headers['retry-after'] === undefined;
@@ -94,14 +95,8 @@ function messageFor(answer: Answer, issuer: string, problem: Problem | undefined
     const said = plainText(answer.text);
     return `${issuer}: answered with HTTP ${answer.status}${said ? `: ${said}` : ' and an empty body'}`;
   }
-  const parts = [
-    problem.detail ?? problem.type,
-    ...(problem.instance === undefined ? [] : [`see ${problem.instance}`]),
-    ...(problem.subproblems ?? []).map(
-      (one) => `${one.identifier ? `${one.identifier.value}: ` : ''}${one.detail ?? one.type}`,
-    ),
-  ];
-  return `${issuer}: ${parts.join('; ')}`;
+  const see = problem.instance === undefined ? '' : `; see ${problem.instance}`;
+  return `${issuer}: ${wordsOf({ ...problem, detail: `${problem.detail ?? problem.type}${see}` })}`;
 }
 
 /** First words of an error page. */

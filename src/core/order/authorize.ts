@@ -3,7 +3,7 @@ import type { AcmeAuthorization, AcmeOrder, AcmeSession, NotReady, Ports } from 
 import type { Instant, Issuance, PresentedChallenge } from '../types.ts';
 import { type Again, createQuiet, longestInProcessMs, pollPause, type Quiet, seldom } from '../wait.ts';
 import type { AgainByHand } from './by-hand.ts';
-import { explain } from './explain.ts';
+import { explain, explained } from './explain.ts';
 import {
   type AuthorizeNeeds,
   type Authorizing,
@@ -30,6 +30,9 @@ export async function authorize(
   const authorizations = await Promise.all(
     order.authorizations.map((url) => session.authorization(url, signal)),
   );
+  // One that failed is the verdict on the order, whatever status the CA still shows of that.
+  if (authorizations.some(({ status }) => status !== 'pending' && status !== 'valid'))
+    throw explained(order, authorizations, session.issuer);
   const pending = authorizations.filter((authorization) => authorization.status === 'pending');
   await takeAway(authorizations, { ...needs, issuance, session }, signal);
   const presented = await presentAll(work, pending, needs, signal);

@@ -85,11 +85,9 @@ function isSame(known: RenewalState['warnings'] = [], findings: readonly Finding
 /** CAA first: it says something of this CA alone, so that the next one is asked. */
 function stopped(stops: readonly Finding[], issuer: string): AgentError {
   const code = stops.some((stop) => stop.code === 'challenge.caa') ? 'challenge.caa' : stops[0]?.code;
-  const same = stops.filter((stop) => stop.code === code);
-  const names = Object.fromEntries(same.map(({ name, message }) => [name, message]));
-  const words = same.map(({ message }) => message).join(' ');
-  return new AgentError(code ?? 'bug', `${issuer}: not ordered. ${words}`, {
-    facts: { names, preflight: true },
+  const words = stops.filter((stop) => stop.code === code).map(({ message }) => message);
+  return new AgentError(code ?? 'bug', `${issuer}: not ordered. ${words.join(' ')}`, {
+    facts: { verdicts: stops, preflight: true },
   });
 }
 

@@ -1,9 +1,11 @@
 import { type AgentError, errorTable } from '../errors.ts';
 import type { Failure, Instant } from '../types.ts';
+import type { Verdict } from '../verdict.ts';
 
 /** What went wrong, as it is remembered and told. */
 export function failureOf(error: AgentError, issuer: string | undefined, at: Instant): Failure {
-  const names = error.facts.names as Readonly<Record<string, string>> | undefined;
+  const { verdicts } = error.facts as { readonly verdicts?: readonly Verdict[] };
+  const names = verdicts && Object.fromEntries(verdicts.map((one) => [one.name, one.message]));
   const { code } = error;
   const advice = error.advice === errorTable[code].advice ? undefined : error.advice;
   return { at, code, message: saidBy(issuer, error), issuer, names, advice };

@@ -1,7 +1,7 @@
 import { believable, nextAttempt } from '../backoff.ts';
-import type { AgentError } from '../errors.ts';
-import type { Problem } from '../ports.ts';
+import { type AgentError, errorTable } from '../errors.ts';
 import type { Failure, Instant, LeftOut, RenewalState } from '../types.ts';
+import { verdictsIn } from '../verdict.ts';
 import { pauseEndsAt } from './pause.ts';
 
 export type LeftOuts = RenewalState['leftOut'];
@@ -27,16 +27,6 @@ export function isLeftOutDue(state: Pick<RenewalState, 'leftOut' | 'requested'>,
   return Object.values(state.leftOut ?? {}).some((entry) => isDue(entry, state, now));
 }
 
-/** Names that the CA itself blamed for the failure, with its words. */
-export function blamed({ facts }: AgentError): Readonly<Record<string, string>> {
-  const { names, problem } = facts as { readonly names?: Record<string, string>; readonly problem?: Problem };
-  if (names !== undefined && Object.keys(names).length > 0) return names;
-  const told = (problem?.subproblems ?? []).flatMap(({ identifier, detail, type }) =>
-    identifier === undefined ? [] : [[identifier.value, detail ?? type]],
-  );
-  return Object.fromEntries(told);
-}
-
 /**
  * The names to leave out from now on, when the CA blamed some of those ordered and not all; undefined: the order failed
  * as a whole. Each name has a ladder of its own.
@@ -54,17 +44,21 @@ export function leaveOut(
   now: Instant,
 ): LeftOuts {
   const { error, failure, ordered, validUntil, random } = failed;
-  const reasons = Object.entries(blamed(error)).filter(([name]) => ordered.includes(name));
-  if (reasons.length === 0 || reasons.length === ordered.length) return undefined;
-  const added = reasons.map(([name, message]): [string, LeftOut] => {
+  const blamed = verdictsIn(error, ordered);
+  const names = new Set(blamed.map(({ name }) => name));
+  if (names.size === 0 || names.size === ordered.length) return undefined;
+  const added = blamed.map(({ name, message, ...own }): [string, LeftOut] => {
     const failures = (before?.[name]?.failures ?? 0) + 1;
-    const { retry, retryAt: asked } = error;
-    const retryAt =
-      error.code === 'acme.paused'
-        ? pauseEndsAt(random, now)
-        : nextAttempt({ failures, retry, retryAt: asked, validUntil, random }, now);
+    const isPaused = error.code === 'acme.paused';
+    const code = isPaused ? error.code : own.code;
+    const { retry } = errorTable[code];
+    const retryAt = isPaused
+      ? pauseEndsAt(random, now)
+      : nextAttempt({ failures, retry, retryAt: error.retryAt, validUntil, random }, now);
     const since = before?.[name]?.since ?? now;
-    return [name, { failures, since, retryAt, failure: { ...failure, message, names: undefined } }];
+    const advice = code === error.code ? failure.advice : undefined;
+    const { at, issuer } = failure;
+    return [name, { failures, since, retryAt, failure: { at, code, message, issuer, advice } }];
   });
   return { ...before, ...Object.fromEntries(added) };
 }

@@ -2,8 +2,8 @@ import type { AgentError } from '../errors.ts';
 import { isStopped } from '../order/preflight.ts';
 import type { Ports } from '../ports.ts';
 import type { Issuance, LimitName } from '../types.ts';
+import { verdictsIn } from '../verdict.ts';
 import type { Chosen } from './issuer-choice.ts';
-import { blamed } from './left-out.ts';
 
 /** An attempt that failed. */
 export interface Blow extends Chosen {
@@ -18,9 +18,9 @@ export async function teachBudget(
   open: Issuance | undefined,
   { budget }: Pick<Ports, 'budget'>,
 ): Promise<void> {
-  const names = Object.keys(blamed(error)).filter((name) => ordered.includes(name));
-  const isVerdict = error.code.startsWith('challenge.') && !isStopped(error);
-  if (isVerdict && names.length > 0) await budget.validationFailed(issuer, names);
+  const failed = verdictsIn(error, ordered).filter(({ code }) => code.startsWith('challenge.'));
+  const names = failed.map(({ name }) => name);
+  if (names.length > 0 && !isStopped(error)) await budget.validationFailed(issuer, names);
   if (error.facts.status !== 429 && error.facts.status !== 503) return;
   const isUnderWay = open?.orderUrl !== undefined;
   const exempt = error.facts.exempt as readonly LimitName[] | undefined;

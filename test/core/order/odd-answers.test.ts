@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import type { Passing } from '../../support/proxy.ts';
 import { createCaSigner } from '../ca-signer.ts';
 import { eachWiredWorld } from '../each-world.ts';
 import { always, attempts, date, expectPeace, problem, until } from '../fault-kit.ts';
-import { day, hour, minute, t0 } from '../given.ts';
+import { aDomain, day, hour, minute, t0 } from '../given.ts';
 import type { WiredWorld } from '../wired-world.ts';
 import { www } from '../world.ts';
 
@@ -69,6 +70,60 @@ describe('a Retry-After', () => {
     // A day after the first failure, and each day from then on, people hear of it; and when it is mended.
     expect(await world.events('certificate.reminder')).toHaveLength(6);
     expect(await world.events('certificate.recovered')).toHaveLength(1);
+  });
+});
+
+describe('an order', () => {
+  it('that is shown as pending though an authorization failed is over all the same', async () => {
+    world.first.ways.verdict = () => ({ type: 'unauthorized', detail: 'somebody else answered' });
+    const stillPending = ({ text, status }: Passing) =>
+      status === 200 && text.includes('"invalid"') ? { text: text.replace('"invalid"', '"pending"') } : {};
+    world.wire.first.rewrite('order', stillPending, always);
+    await world.want({ issuers: ['first'] });
+    await world.live(2 * minute);
+    const [first] = await world.events('certificate.failed');
+    expect(first?.facts.code).toBe('challenge.unauthorized');
+    expect((first?.at ?? 0) - t0).toBeLessThan(2 * minute);
+    expect(world.wire.first.counts().order).toBeLessThanOrEqual(15);
+    expect(await world.tokensLeft()).toBe(0);
+  });
+
+  it('that fails after finalize says of which name, and does without it where it may', async () => {
+    const error = {
+      type: 'urn:ietf:params:acme:error:caa',
+      detail: 'Rechecking CAA for 1 identifier',
+      subproblems: [
+        {
+          type: 'urn:ietf:params:acme:error:caa',
+          detail: 'CAA of a forbids it',
+          identifier: { type: 'dns', value: 'a.example.com' },
+        },
+      ],
+    };
+    world.first.ways.processingMs = 2000;
+    let met = 0;
+    world.wire.first.rewrite(
+      'order',
+      ({ text }) => {
+        const order = JSON.parse(text);
+        const isOver = (order.status === 'processing' || order.status === 'valid') && ++met <= 1;
+        return isOver ? { text: JSON.stringify({ ...order, status: 'invalid', error }) } : {};
+      },
+      always,
+    );
+    const group = { domain: 'example.com', label: 'shop', origin: { kind: 'runtime' as const } };
+    const putGroups = [{ ...group, names: ['a.example.com', 'c.example.com'] }];
+    const domain = aDomain({ mode: 'custom', deploy: ['web'], issuers: ['first'], partial: true });
+    await world.run(changeWishes('example.com', () => ({ domain, putGroups }), world.needs));
+    await world.live(minute);
+    const { leftOut } = await world.store.renewals.get('example.com/shop/ec');
+    expect(leftOut).toMatchObject({
+      'a.example.com': { failure: { code: 'challenge.caa', message: 'CAA of a forbids it' } },
+    });
+    const [failed] = await world.events('certificate.failed');
+    expect(failed?.facts.message).toContain('a.example.com: CAA of a forbids it');
+    const held = await world.store.certificates.certificate('example.com/shop/ec');
+    expect(held?.names).toEqual(['c.example.com']);
   });
 });
 

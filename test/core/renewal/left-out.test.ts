@@ -4,6 +4,7 @@ import type { NewOrder } from '../../../src/core/ports.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute } from '../given.ts';
+import { problemError } from '../scripted-ca.ts';
 import { startWorlds, type World, type Worlds } from '../world.ts';
 
 let worlds: Worlds;
@@ -65,6 +66,65 @@ describe('names that the CA refuses', () => {
     refuse();
     await world.live(day + hour);
     expect(await held()).toEqual(names);
+  });
+
+  it('for different reasons wait each on a ladder of its own, with its own words', async () => {
+    await wantGroup(true);
+    const problems = {
+      'a.example.com': { type: 'caa', detail: 'CAA forbids a' },
+      'b.example.com': { type: 'connection', detail: 'b is not there' },
+    };
+    world.first.ways.verdict = (name) => problems[name as keyof typeof problems];
+    await world.live(minute / 2);
+    expect(await held()).toEqual(['c.example.com']);
+    const { leftOut } = await world.store.renewals.get(group);
+    expect(leftOut).toMatchObject({
+      'a.example.com': { failure: { code: 'challenge.caa', message: 'CAA forbids a' } },
+      'b.example.com': { failure: { code: 'challenge.connection', message: 'b is not there' } },
+    });
+    await world.live(3 * hour);
+    const tried = (name: string) => orderedNames().filter((ordered) => ordered.includes(name)).length;
+    expect([tried('a.example.com'), tried('b.example.com')]).toEqual([1, 4]);
+  });
+
+  it('are told apart in one answer to a new order, or in one to finalize, whatever it is called as a whole', async () => {
+    const about = (name: string, type: string) => ({
+      type: `urn:ietf:params:acme:error:${type}`,
+      detail: `${type} of ${name}`,
+      identifier: { type: 'dns' as const, value: name },
+    });
+    const subproblems = [about('A.EXAMPLE.com', 'rejectedIdentifier'), about('b.example.com', 'caa')];
+    for (const call of ['first.newOrder', 'first.finalize']) {
+      const cheap = await worlds.open();
+      cheap.gate.once(
+        call,
+        failing(
+          problemError({ type: 'urn:ietf:params:acme:error:compound', detail: 'several', subproblems }),
+        ),
+      );
+      world = cheap;
+      await wantGroup(true);
+      await world.live(minute);
+      expect(await held()).toEqual(['c.example.com']);
+      expect((await world.store.renewals.get(group)).leftOut).toMatchObject({
+        'a.example.com': { failure: { code: 'order.rejectedIdentifier' } },
+        'b.example.com': { failure: { code: 'challenge.caa' } },
+      });
+    }
+  });
+
+  it('decide by the gravest of them what becomes of an order as a whole', async () => {
+    await wantGroup(false);
+    world.first.ways.verdict = (name) =>
+      name.startsWith('c') ? { type: 'caa', detail: 'CAA forbids c' } : { type: 'dns', detail: 'NXDOMAIN' };
+    await world.live(hour);
+    expect(await world.store.renewals.get(group)).toMatchObject({
+      lastFailure: {
+        code: 'challenge.caa',
+        names: { 'a.example.com': 'NXDOMAIN', 'c.example.com': 'CAA forbids c' },
+      },
+    });
+    expect(world.first.orders).toHaveLength(1);
   });
 
   it('are left out of a second order at once, so that the others have their certificate', async () => {
