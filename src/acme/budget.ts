@@ -52,7 +52,7 @@ export function createBudget(issuers: readonly LimitedIssuer[], needs: BudgetNee
       const of = at(name, (issuer) => refusing(issuer, refused, exempt));
       await drain(of, { issuer: name, until: refused.until }, needs);
     },
-    async taken(name, names) {
+    async endHolds(name, names) {
       const holds = at(name, (issuer) => holdsOn(issuer, names));
       await buckets.fill(takesOf(holds), clock.now());
     },

@@ -5,8 +5,11 @@ import { codeOf, wordsOf } from '../core/verdict.ts';
 import { isRecord, parseJson } from './document.ts';
 import type { Answer } from './transport.ts';
 
+const hour = 3_600_000;
 /** No CA means more than this; a greater value is a fault on its side or ours. */
-const longestWaitMs = 7 * 24 * 60 * 60 * 1000;
+const longestWaitMs = 7 * 24 * hour;
+/** A server that is too busy speaks for all our orders, and cannot know for how long: it is asked again after this. */
+const longestBusyMs = hour;
 /** An address at which a person ends a pause is among the longest that one must read whole. */
 const longestText = 4000;
 /** Taking the markup out of a large page of nothing but brackets would take minutes. */
@@ -30,7 +33,7 @@ export function problemType(error: unknown): string | undefined {
 }
 
 /**
- * Seconds or an HTTP date (RFC 9110 §10.2.3), as milliseconds from `now`, between 0 and 7 days. A date is read by the
+ * Seconds or an HTTP date (RFC 9110 §10.2.3), as milliseconds from `now`, between 0 and 7 days, with a 503 an hour. A date is read by the
  * clock of the CA, as far as its answer shows that: ours may be an hour off.
  */
 export function retryAfter(answer: Answer, now: Instant): number | undefined {
@@ -39,7 +42,9 @@ export function retryAfter(answer: Answer, now: Instant): number | undefined {
   const theirs = Date.parse(date ?? '');
   const from = Number.isNaN(theirs) ? now : theirs;
   const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : httpDate(value) - from;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), longestWaitMs);
+  return Number.isNaN(ms)
+    ? undefined
+    : Math.min(Math.max(ms, 0), answer.status === 503 ? longestBusyMs : longestWaitMs);
 }
 
 /** Every form begins with the day of the week; `Date.parse` alone takes "-5" and "1.5" for dates. */

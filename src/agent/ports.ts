@@ -77,7 +77,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       giveBack: (spent) => configured.budget.giveBack(spent),
       validationFailed: (issuer, names) => configured.budget.validationFailed(issuer, names),
       learn: (intent, error) => configured.budget.learn(intent, error),
-      taken: (issuer, names) => configured.budget.taken(issuer, names),
+      endHolds: (issuer, names) => configured.budget.endHolds(issuer, names),
       hold: (issuer, isUnderWay) => configured.budget.hold(issuer, isUnderWay),
       levels: (issuer, orders) => configured.budget.levels(issuer, orders),
       foresee: (intents) => configured.budget.foresee(intents),

@@ -666,8 +666,8 @@ export interface Budget {
     },
     error: AgentError,
   ): Promise<void>;
-  /** The CA took an order that we had no room for: it need not be left alone any longer. */
-  taken(issuer: string, names: readonly string[]): Promise<void>;
+  /** It need not be left alone any longer: it took an order that we had no room for, or a person says so. */
+  endHolds(issuer: string, names: readonly string[]): Promise<void>;
   /** What a CA is to be left alone with now, whatever the names: requests, or orders unless one is under way. */
   hold(issuer: string, isUnderWay: boolean): Promise<LimitLevel | undefined>;
   /** What is left of each limit that orders of these names meet at an issuer, and what it is left alone with; changes nothing. */

@@ -14,7 +14,8 @@ export const retry = defineOperation({
   method: 'POST',
   path: '/certificates/{target}/retry',
   scope: 'operate',
-  summary: 'Tries at once what failed, also at an issuer that had paused it; never against a known limit.',
+  summary:
+    'Tries at once what failed, also at an issuer that had paused it or asked to be left alone; never against a limit that we know.',
   input: z.strictObject({ target: certificateName.describe('Id of the certificate, or a host name') }),
   run: async ({ target }, needs, caller): Promise<Requested> => {
     const id = taskIdOf('retry', caller);
@@ -28,6 +29,8 @@ export const retry = defineOperation({
     const lineages = found.map((lineage) => lineage.id);
     const task = newTask({ id, operation: 'retry', lineages }, caller, needs.clock.now());
     const requests = (await heldOf(found, needs)).map((held) => ({ held, ...how }));
+    for (const { wanted } of found)
+      for (const issuer of wanted.issuers) await needs.budget.endHolds(issuer, wanted.names);
     const event = commandEvent('retry', { task: id, lineages }, caller);
     await startRequests({ task, requests, event: { ...event, domain: found[0]?.domain } }, needs);
     return { taskId: id, lineages };

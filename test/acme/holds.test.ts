@@ -79,7 +79,7 @@ describe('a CA that asked to be left alone', () => {
     await budget.learn(asked, busy(429));
     expect(await budget.admit(order({ urgent: true }))).toMatchObject({ admitted: true, isProbe: true });
     expect(await budget.admit(order({ urgent: true }))).toMatchObject({ admitted: false });
-    await budget.taken('le', ['www.example.com']);
+    await budget.endHolds('le', ['www.example.com']);
     expect(await budget.admit(order())).toMatchObject({ admitted: true, isProbe: false });
   });
 

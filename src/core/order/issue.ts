@@ -83,7 +83,7 @@ async function open(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
   if (issuance.orderUrl !== undefined) return session.order(issuance.orderUrl, signal);
   const order = await newOrder(run, signal).catch((error: unknown) => refused(run, error));
   await save(run, { ...run.issuance, orderUrl: order.url }, false);
-  if (run.issuance.isProbe === true) await needs.budget.taken(request.issuer, run.issuance.names);
+  if (run.issuance.isProbe === true) await needs.budget.endHolds(request.issuer, run.issuance.names);
   needs.log.info({ lineage: request.lineage.id, issuer: session.issuer, order: order.url }, 'order created');
   return order;
 }

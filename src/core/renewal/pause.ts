@@ -90,6 +90,7 @@ export function resumed(state: RenewalState): RenewalState {
     ...state,
     paused: undefined,
     blocked: undefined,
+    waiting: undefined,
     leftOut: state.leftOut && Object.fromEntries(names),
     issuerFailures: Object.fromEntries(faults),
   };

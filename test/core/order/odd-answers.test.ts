@@ -51,26 +51,40 @@ describe('a Retry-After', () => {
     },
   );
 
-  it.each([
-    [429, '99999999999'],
-    [429, date(t0 + 300 * day)],
-    [503, '99999999999'],
-    [503, date(t0 + 300 * day)],
-  ])('to a new order, with %i and %s, is seven days', async (code, value) => {
-    world.wire.first.status('newOrder', {
-      code,
-      headers: { 'retry-after': value, date: date(t0) },
-      body: problem('rateLimited'),
-      nonce: true,
-    });
-    await world.want({ issuers: ['first'] });
-    await world.live(8 * day);
-    await expectPeace(world);
-    expect(attempts(world.wire.first.calls, t0)).toEqual([0, 7 * 24 * 60]);
-    // A day after the first failure, and each day from then on, people hear of it; and when it is mended.
-    expect(await world.events('certificate.reminder')).toHaveLength(6);
-    expect(await world.events('certificate.recovered')).toHaveLength(1);
-  });
+  it.each(['99999999999', date(t0 + 300 * day)])(
+    'of %s with a 503 keeps an issuer from everybody for an hour, not longer',
+    async (value) => {
+      world.limited.push({ name: 'first', directoryUrl: 'https://first.test/directory', limits: {} });
+      const headers = { 'retry-after': value, date: date(t0) };
+      const fault = world.wire.first.status('newOrder', { code: 503, headers, body: 'busy' });
+      await world.want({ issuers: ['first'] });
+      await world.live(minute);
+      await world.want({ issuers: ['first'] }, ['www.example.com', 'b.example.com']);
+      await world.live(50 * minute);
+      expect([fault.met, world.first.orders.length]).toEqual([1, 0]);
+      await world.live(20 * minute);
+      expect(world.first.finalized()).toHaveLength(2);
+    },
+  );
+
+  it.each(['99999999999', date(t0 + 300 * day)])(
+    'to a new order, with 429 and %s, is seven days',
+    async (value) => {
+      world.wire.first.status('newOrder', {
+        code: 429,
+        headers: { 'retry-after': value, date: date(t0) },
+        body: problem('rateLimited'),
+        nonce: true,
+      });
+      await world.want({ issuers: ['first'] });
+      await world.live(8 * day);
+      await expectPeace(world);
+      expect(attempts(world.wire.first.calls, t0)).toEqual([0, 7 * 24 * 60]);
+      // A day after the first failure, and each day from then on, people hear of it; and when it is mended.
+      expect(await world.events('certificate.reminder')).toHaveLength(6);
+      expect(await world.events('certificate.recovered')).toHaveLength(1);
+    },
+  );
 });
 
 describe('an order', () => {

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import type { NewOrder } from '../../../src/core/ports.ts';
+import { retry } from '../../../src/operations/retry.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
+import { runIn } from '../run-command.ts';
 import { problemError } from '../scripted-ca.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
 
@@ -90,6 +92,20 @@ describe('what a CA says of waiting that no limit explains', () => {
     await world.live(2 * hour);
     expect(await issuerOf('www.example.com')).toBe('first');
     expect(asked).toHaveLength(2);
+  });
+
+  it('is ended by a person who says so, for the issuers of that certificate', async () => {
+    await world.want({ issuers: ['first'] });
+    refuse('Service busy; retry later.', t0 + minute);
+    world.gate.once('first.newOrder', failing(problemError({ type: 'rateLimited' }, 429, t0 + 6 * day)));
+    await world.live(hour);
+    await world.ask(false);
+    await world.live(minute);
+    expect(asked).toEqual([]);
+    await runIn(world, retry, { target: 'www.example.com' });
+    await world.live(minute);
+    expect(await issuerOf('www.example.com')).toBe('first');
+    expect(await world.needs.budget.levels('first', [])).toEqual([]);
   });
 
   it('of one name holds for that name alone, of an exact set for that set', async () => {
