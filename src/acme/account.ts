@@ -43,6 +43,14 @@ export async function openAccount(
   });
 }
 
+/** An account that is open knows other contacts than the file has. */
+export async function hasOldContacts(needs: AccountNeeds): Promise<boolean> {
+  const record = await needs.accounts.get(needs.issuer);
+  if (record === undefined || sameContacts(record.contacts, needs.contacts)) return false;
+  const { url, directoryUrl, deactivatedAt } = record;
+  return url !== undefined && directoryUrl === needs.directoryUrl && deactivatedAt === undefined;
+}
+
 function isComplete(
   record: AcmeAccountRecord | undefined,
   needs: AccountNeeds,

@@ -5,6 +5,7 @@ import type { AccountChanges, Acme, Ports } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { ProfileWish } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
+import { hasOldContacts } from './account.ts';
 import { fetchRenewalInfo } from './ari.ts';
 import { createDirectory } from './directory.ts';
 import { createNonces } from './nonces.ts';
@@ -51,6 +52,8 @@ export interface AcmeLayer extends Acme, AccountChanges {
    * `acme.network`, `acme.response`, `acme.externalAccount`, `order.profile`, `order.issuer`.
    */
   check(issuer: string, signal: AbortSignal): Promise<CaFacts>;
+  /** Accounts that are there hear of other contacts in the file at once, not only with their next order. Makes none. */
+  tellContacts(signal: AbortSignal): Promise<void>;
   /** Aborts what is under way and closes the connections. */
   close(): Promise<void>;
 }
@@ -106,6 +109,13 @@ export function createAcme(
     rollover: async (name, signal) => rollover(find(name).needs, stopping(signal)),
     deactivate: async (name, signal) => deactivate(find(name).needs, stopping(signal)),
     check: async (name, signal) => check(find(name), needs, signal),
+    async tellContacts(signal) {
+      const all = [...byName.values()].map(async (issuer) => {
+        if (await hasOldContacts(issuer.needs)) await session(issuer, signal);
+      });
+      const failed = (await Promise.allSettled(all)).find((one) => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    },
     async close() {
       closing.abort(new AgentError('acme.network', 'the agent is stopping'));
       await Promise.all([...byName.values()].map(({ transport }) => transport.close()));

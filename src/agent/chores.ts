@@ -9,6 +9,9 @@ import type { Store } from '../store/index.ts';
 import { backupByItself } from './backup.ts';
 import type { AgentPorts } from './ports.ts';
 
+/** Also after each reload. */
+export const contactsChore = 'contacts';
+
 const hour = 3_600_000;
 
 /** What comes round by itself, on whichever agent takes the job. */
@@ -29,6 +32,11 @@ export function createChores(ports: AgentPorts, store: Store): Readonly<Record<s
         const mended = await refreshDue(ports);
         if (mended > 0) ports.log.info({ mended }, 'entries of the due index were missing or too late');
       },
+    },
+    [contactsChore]: {
+      everyMs: 24 * hour,
+      atStart: true,
+      run: (signal) => ports.configured().acme.tellContacts(signal),
     },
     revocations: {
       // Lists of CAs change a few times a day; a CA that revokes in a hurry says so in its renewal information.

@@ -16,6 +16,7 @@ import { createMetrics } from '../metrics.ts';
 import { nameAgent } from './agent-id.ts';
 import { createAgreement } from './agreement.ts';
 import { placeOf } from './check-listeners.ts';
+import { contactsChore } from './chores.ts';
 import { prepareDataDir, tryDataDir } from './data-dir.ts';
 import { addGauges } from './gauges.ts';
 import { isEmbedded, type OpenNeeds, openOwnStore, tryOwnStore } from './open.ts';
@@ -116,7 +117,7 @@ function adopter(ports: AgentPorts, { acceptEmptyStore }: StartOptions) {
   return async ({ domains }: LoadedConfig, signal: AbortSignal) => {
     await adoptFile(domains, ports);
     // What else follows from the file, such as a target with another path.
-    await ports.jobs.wake('upkeep', [dueIndexChore]);
+    await ports.jobs.wake('upkeep', [dueIndexChore, contactsChore]);
     if (isNew) await adoptDeployed(ports, signal);
     isNew = false;
   };

@@ -108,6 +108,20 @@ describe('registering', () => {
   });
 });
 
+describe('other contacts in the file', () => {
+  test('are told at once to an account that is there, and once; none is made for them', async () => {
+    const accounts = memoryAccounts();
+    await open({ contacts: ['a@example.com'] }, { accounts }).acme.tellContacts(never);
+    expect(ca.requests).toEqual([]);
+    await open({ contacts: ['a@example.com'] }, { accounts }).acme.session('ca', never);
+    for (let times = 0; times < 2; times++)
+      await open({ contacts: ['b@example.com'] }, { accounts }).acme.tellContacts(never);
+    const updates = ca.requests.filter(({ path }) => path.startsWith('/account/'));
+    expect(updates.map(({ payload }) => payload)).toEqual([{ contact: ['mailto:b@example.com'] }]);
+    expect(accounts.records.get('ca')?.contacts).toEqual(['mailto:b@example.com']);
+  });
+});
+
 describe('an account that is known', () => {
   test('costs no request', async () => {
     const accounts = memoryAccounts();

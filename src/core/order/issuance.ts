@@ -79,6 +79,7 @@ export async function resumable(
     lineage.wanted.names.every((name) => stored.names.includes(name) || leftOut?.[name] !== undefined) &&
     stored.wanted.keyType === lineage.wanted.keyType &&
     stored.wanted.challenge === lineage.wanted.challenge &&
+    stored.wanted.profile?.name === lineage.wanted.profile?.name &&
     stored.issuer === issuer &&
     (stored.account ?? accountUrl) === accountUrl &&
     isSameCa(stored.wanted, lineage.wanted, issuer);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { KeyType } from '../../../src/core/types.ts';
-import { day, hour } from '../given.ts';
+import { day, hour, minute } from '../given.ts';
 import { problemError } from '../scripted-ca.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
 
@@ -112,6 +112,17 @@ describe('a profile', () => {
     await world.want();
     await world.live(hour);
     expect(orders.map(({ asked }) => asked.profile)).toEqual(['classic', 'tlsserver', 'tlsserver']);
+  });
+
+  test('that is wanted instead while an order is under way is ordered in its place', async () => {
+    world.first.ways.profiles = ['classic', 'short'];
+    world.first.ways.validationMs = 4 * minute;
+    await world.want({ profile: { name: 'classic', required: true } });
+    await world.live(minute);
+    await world.want({ profile: { name: 'short', required: true } });
+    await world.live(hour);
+    expect(world.first.orders.map(({ asked }) => asked.profile)).toEqual(['classic', 'short']);
+    expect(world.first.finalized().map(({ asked }) => asked.profile)).toEqual(['short']);
   });
 
   test('that the issuer requires is required of every order there', async () => {
