@@ -152,8 +152,9 @@ async function answer(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<
   try {
     const work = { order, session, issuance, domain: request.domain };
     const next = await authorize(work, { ...needs, remember }, signal);
-    if ('again' in next) await askPeople(run, next.byHand ?? []);
-    return next;
+    if (!('again' in next)) return next;
+    await askPeople(run, next.byHand ?? []);
+    return { again: next.again };
   } catch (error) {
     if (run.hasNewKey || !isAgentError(error, 'store.conflict')) throw error;
     run.hasNewKey = true;
