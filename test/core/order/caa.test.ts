@@ -50,6 +50,7 @@ describe('the examples of RFC 8659', () => {
     ['marks a known property critical', ['128 issue "ca1.example.net"'], ca1, 'yes'],
     ['speaks of wildcards only', ['0 issuewild "ca2.example.org"'], ca1, 'yes'],
     ['speaks of no wildcard', ['0 issue "ca1.example.net"'], wild, 'yes'],
+    ['speaks of no wildcard, and names another CA', ['0 issue "ca2.example.org"'], wild, 'no'],
     [
       'gives wildcards to another',
       ['0 issue "ca1.example.net"', '0 issuewild "ca2.example.org"'],

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../../src/core/errors.ts';
 import { expectPeace, until } from '../fault-kit.ts';
+import { failing } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
 import { startWiredWorlds, type WiredWorld, type WiredWorlds } from '../wired-world.ts';
-import { www } from '../world.ts';
+import { openCheapWorld, www } from '../world.ts';
 
 let worlds: WiredWorlds;
 let world: WiredWorld;
@@ -104,6 +106,17 @@ describe('a CA that is long in making the certificate', () => {
     await world.live(4 * day);
     await expectPeace(world);
     expect(orders()).toEqual([1, 1]);
+  });
+
+  it('and then fails for more than a week: its order is given up for a new one', async () => {
+    const cheap = openCheapWorld();
+    await cheap.want({ issuers: ['first'] });
+    const down = failing(new AgentError('acme.server', 'the CA answers 500'));
+    cheap.gate.always('first.finalize', down);
+    await cheap.live(6 * day);
+    expect(cheap.first.orders).toHaveLength(1);
+    await cheap.live(2 * day);
+    expect(cheap.first.orders).toHaveLength(2);
   });
 
   it('gives way to the next one, where there is one', async () => {

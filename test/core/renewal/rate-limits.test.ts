@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AcmeOrder, NewOrder } from '../../../src/core/ports.ts';
+import { editRenewal } from '../../../src/core/records.ts';
 import { createRateLimitedCa, type Order, type RateLimitedCa } from '../../acme/rate-limited-ca.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
@@ -116,6 +117,27 @@ describe('the rate limits of a CA', () => {
     await world.live(20 * minute);
     expect(world.first.finalized()).toHaveLength(1);
     expect(asked[0]).toBeGreaterThanOrEqual(t0 + 50 * minute);
+  });
+
+  it('are probed at once for the successor of a certificate that its CA revoked, however young it is', async () => {
+    const tight = { certificatesPerNames: { count: 1, perMs: 200 * day } };
+    world.limited.splice(0, 1, {
+      name: 'first',
+      directoryUrl: 'https://first.test/directory',
+      limits: tight,
+    });
+    world.gate.always('first.newOrder', undefined);
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    await world.ask(true);
+    await world.live(hour);
+    expect(world.first.finalized()).toHaveLength(1);
+    await editRenewal(www, world.store, (state) => ({
+      putRenewals: [{ ...state, revokedAt: world.clock.now(), requested: undefined, retryAt: undefined }],
+      due: [{ job: 'issue', id: www, at: world.clock.now() }],
+    }));
+    await world.live(minute);
+    expect(world.first.finalized()).toHaveLength(2);
   });
 
   it('are probed for a renewal past half of its period, once per refill, and its success is the end of it', async () => {

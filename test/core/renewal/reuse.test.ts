@@ -64,6 +64,24 @@ describe('a host that was removed and comes back', () => {
   });
 });
 
+describe('a certificate of a long life', () => {
+  it.each([
+    [150, 1],
+    [220, 2],
+  ])(
+    '%i days old of 300 is taken by a host only with a third of it left, though its renewal is far off',
+    async (age, made) => {
+      world.first.ways.lifetimeMs = 300 * day;
+      await world.want({ mode: 'wildcard', ...dns }, ['www.example.com']);
+      await world.live(age * day);
+      const domain = aDomain({ mode: 'individual', deploy: ['web'], ...dns });
+      await world.run(changeWishes('example.com', () => ({ domain }), world.needs));
+      await world.live(hour);
+      expect(orders()).toBe(made);
+    },
+  );
+});
+
 describe('a host without a certificate', () => {
   it('takes the wildcard of its domain that is still held, deploys it, and renews in its own turn', async () => {
     await afterWildcard();
