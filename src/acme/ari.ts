@@ -1,4 +1,4 @@
-import { AgentError } from '../core/errors.ts';
+import { AgentError, isAgentError } from '../core/errors.ts';
 import type { Clock, RenewalInfo } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import type { DirectorySource } from './directory.ts';
@@ -20,15 +20,27 @@ export async function fetchRenewalInfo(
   { issuer, directory, transport, clock }: AriNeeds,
   signal: AbortSignal,
 ): Promise<RenewalInfo | undefined> {
-  const { renewalInfo } = (await directory.get(signal)).resources;
-  if (renewalInfo === undefined) return undefined;
-  const url = `${renewalInfo.replace(/\/$/, '')}/${certId}`;
-  const ask = async (): Promise<Answer> => {
+  const ask = async (url: string): Promise<Answer> => {
     const answer = await transport.send({ method: 'GET', url }, signal);
     if (answer.status >= 400) throw errorOf(answer, issuer, clock.now());
     return answer;
   };
-  return readRenewalInfo(await withRetries(ask, clock, signal), clock.now());
+  const at = async (base: string) =>
+    readRenewalInfo(
+      await withRetries(() => ask(`${base.replace(/\/$/, '')}/${certId}`), clock, signal),
+      clock.now(),
+    );
+  const { renewalInfo } = (await directory.get(signal)).resources;
+  if (renewalInfo === undefined) return undefined;
+  try {
+    return await at(renewalInfo);
+  } catch (error) {
+    if (!isAgentError(error) || error.facts.status !== 404) throw error;
+    // The CA may have moved it since its directory was fetched.
+    const moved = (await directory.refresh(signal)).resources.renewalInfo;
+    if (moved === renewalInfo) throw error;
+    return moved === undefined ? undefined : at(moved);
+  }
 }
 
 function readRenewalInfo(answer: Answer, now: Instant): RenewalInfo {

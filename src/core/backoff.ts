@@ -56,7 +56,8 @@ export function believableRetry(
 function ladderMs({ failures, retry, validUntil, random }: Setback, now: Instant): number {
   if (retry === 'blocked') return spread(day, random);
   const step = steps[failures - 1];
-  if (step !== undefined) return step;
+  // A step must not outlive a certificate of an hour or two.
+  if (step !== undefined) return Math.min(step, Math.max(pastLadderMs(validUntil, now), minute));
   return spread(pastLadderMs(validUntil, now), random);
 }
 

@@ -51,6 +51,17 @@ describe('renewal information', () => {
     expect((await ask())?.retryAfterMs).toBeUndefined();
   });
 
+  test('is asked for where the directory has it now, when it has moved since', async () => {
+    const { ca, ask } = await openCa({ [path]: { suggestedWindow: window } });
+    await ask();
+    delete ca.documents[path];
+    await expect(ask()).rejects.toMatchObject({ facts: { status: 404 } });
+    const moved = '/other-place';
+    ca.documents[`${moved}/${certId}`] = { suggestedWindow: window };
+    (ca.documents['/dir'] as Record<string, unknown>).renewalInfo = `${ca.url}${moved}`;
+    expect(await ask()).toMatchObject({ start: Date.parse(window.start) });
+  });
+
   test('is none where the directory lists none', async () => {
     const { ca, ask } = await openCa();
     delete (ca.documents['/dir'] as Record<string, unknown>).renewalInfo;

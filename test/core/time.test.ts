@@ -53,6 +53,11 @@ describe('the ladder', () => {
     expect(nextAttempt({ ...setback, failures }, t0) - t0).toBe(ms);
   });
 
+  it('has no step that outlives a certificate of an hour or two', () => {
+    const wait = (failures: number) => nextAttempt({ ...setback, failures, validUntil: t0 + hour }, t0) - t0;
+    expect([1, 2, 3].map(wait)).toEqual([minute, 10 * minute, 10 * minute]);
+  });
+
   it('then waits an eighth of the remaining validity, between ten minutes and a day', () => {
     const wait = (validMs: number) =>
       nextAttempt({ ...setback, failures: 4, validUntil: t0 + validMs }, t0) - t0;

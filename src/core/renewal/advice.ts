@@ -22,6 +22,8 @@ const hurryPauseMs = 12 * hour;
 export interface Draw {
   readonly certificate: Pick<Certificate, 'notBefore' | 'notAfter'>;
   readonly ceilingMs: number;
+  /** When our own rule would renew it. */
+  readonly ownAt: Instant;
   /** In [0, 1). */
   readonly random: number;
   readonly now: Instant;
@@ -39,10 +41,7 @@ export function takeAdvice(
   const { start, end, explanationUrl } = advice;
   const isSame = held?.start === start && held.end === end;
   const chosenAt = isSame ? held.chosenAt : unhurried(choose({ start, end }, draw), hurriedAt, draw);
-  return {
-    window: chosenAt === undefined ? undefined : { start, end, explanationUrl, chosenAt },
-    ariCheckAt,
-  };
+  return { window: { start, end, explanationUrl, chosenAt }, ariCheckAt };
 }
 
 /** Whether replacing it now, on advice, is what a CA with wrong dates would bring about for ever. */
@@ -54,12 +53,8 @@ export function isHurried(
   return window !== undefined && now < replaced.issuedAt + 2 * calmMs(replaced);
 }
 
-function unhurried(
-  chosenAt: Instant | undefined,
-  hurriedAt: Instant | undefined,
-  { certificate }: Draw,
-): Instant | undefined {
-  if (chosenAt === undefined || hurriedAt === undefined) return chosenAt;
+function unhurried(chosenAt: Instant, hurriedAt: Instant | undefined, { certificate }: Draw): Instant {
+  if (hurriedAt === undefined) return chosenAt;
   // A true one ends in the first half of its life; any later one was written by a clock that stood ahead.
   const middle = (certificate.notBefore + certificate.notAfter) / 2;
   return Math.max(chosenAt, Math.min(hurriedAt + calmMs(certificate), middle));
@@ -75,13 +70,13 @@ function pauseMs(retryAfterMs: number | undefined): number {
 
 /**
  * A uniformly random point of the window as far as the operator's ceiling allows it, else of the window as it is: the
- * CA knows better what it can bear. undefined: the window opens at expiry or later, which is no advice.
+ * CA knows better what it can bear. One that opens at expiry or later is no advice on when, but may say why.
  */
 function choose(
   { start, end }: Pick<RenewalWindow, 'start' | 'end'>,
-  { certificate: { notAfter }, ceilingMs, random }: Draw,
-): Instant | undefined {
-  if (start >= notAfter) return undefined;
+  { certificate: { notAfter }, ceilingMs, ownAt, random }: Draw,
+): Instant {
+  if (start >= notAfter) return ownAt;
   const last = Math.min(end, notAfter);
   const earliest = Math.max(start, notAfter - ceilingMs);
   const first = earliest < last ? earliest : start;

@@ -3,6 +3,7 @@ import type { Change, Ports } from '../ports.ts';
 import { editRenewal } from '../records.ts';
 import type { Instant, NewEvent, RenewalWindow } from '../types.ts';
 import { type Advice, adviceDueAt, takeAdvice } from './advice.ts';
+import { isSameCa } from './failover.ts';
 import { type Held, type OutcomeNeeds, pointOf } from './held.ts';
 
 /** Asks the CA for its advice on the certificate that is held, if that is due, and writes down what follows from it. */
@@ -19,6 +20,7 @@ export async function consult(
   const draw = {
     certificate,
     ceilingMs: settings().renewalCeilingMs,
+    ownAt: pointOf(certificate, needs, undefined),
     random: needs.random(),
     now: clock.now(),
   };
@@ -41,12 +43,15 @@ export async function consult(
 
 /** A CA must not be asked about what has expired, or while its replacement is under way (RFC 9773 §4.3). */
 function askable(
-  { certificate, state, open }: Held,
+  { lineage, certificate, state, open }: Held,
   { clock, settings }: OutcomeNeeds,
 ): { readonly issuer: string; readonly certId: string } | undefined {
   const now = clock.now();
   const { issuer, ariCertId: certId, notAfter = now } = certificate ?? {};
-  if (issuer === undefined || certId === undefined || !settings().issuers.includes(issuer)) return undefined;
+  if (certificate === undefined || issuer === undefined || certId === undefined) return undefined;
+  // Where its name stands for another CA now, that one knows nothing of it.
+  if (!settings().issuers.includes(issuer) || !isSameCa(certificate.wanted, lineage.wanted, issuer))
+    return undefined;
   const isDue = (adviceDueAt(state, now) ?? Number.POSITIVE_INFINITY) <= now;
   return isDue && open === undefined && now < notAfter ? { issuer, certId } : undefined;
 }

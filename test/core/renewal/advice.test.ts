@@ -5,7 +5,7 @@ import { renewalPoint } from '../../../src/core/renewal/renewal.ts';
 import { aState, day, hour, minute, t0 } from '../given.ts';
 
 const certificate = { notBefore: t0, notAfter: t0 + 90 * day };
-const draw = { certificate, ceilingMs: 30 * day, random: 0.5, now: t0 };
+const draw = { certificate, ceilingMs: 30 * day, ownAt: t0 + 61 * day, random: 0.5, now: t0 };
 const window = { start: t0 + 65 * day, end: t0 + 67 * day };
 const instants = fc.integer({ min: -400 * day, max: 800 * day });
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -38,9 +38,10 @@ describe('advice of the CA', () => {
     expect(takeAdvice({}, early, { ...draw, random: 0 }).window?.chosenAt).toBe(t0 + 10 * day);
   });
 
-  it('is none when its window opens at expiry or later', () => {
-    const late = { start: certificate.notAfter, end: certificate.notAfter + day };
-    expect(takeAdvice({}, late, draw).window).toBeUndefined();
+  it('on when to renew is none when its window opens at expiry or later; why it says so is kept', () => {
+    const explanationUrl = 'https://ca.test/why';
+    const late = { start: certificate.notAfter, end: certificate.notAfter + day, explanationUrl };
+    expect(takeAdvice({}, late, draw).window).toEqual({ ...late, chosenAt: draw.ownAt });
   });
 
   it('is asked for again when the CA says, between a minute and half a day', () => {
@@ -74,14 +75,18 @@ describe('advice of the CA', () => {
         (lifetime, from, width, value) => {
           const held = { notBefore: t0, notAfter: t0 + lifetime };
           const start = t0 + from;
+          const ownAt = renewalPoint(held, { lineage: 'x', ceilingMs: draw.ceilingMs });
           const advised = takeAdvice(
             {},
             { start, end: start + width },
-            { ...draw, certificate: held, random: value },
+            { ...draw, certificate: held, ownAt, random: value },
           );
           const at = renewalPoint(held, { lineage: 'x', ceilingMs: draw.ceilingMs, window: advised.window });
           expect(at).toBeLessThan(held.notAfter);
-          if (advised.window === undefined) return;
+          if (start >= held.notAfter) {
+            expect(at).toBe(ownAt);
+            return;
+          }
           expect(at).toBeGreaterThanOrEqual(start);
           expect(at).toBeLessThan(start + width);
           const opens = held.notAfter - draw.ceilingMs;

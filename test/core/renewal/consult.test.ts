@@ -39,6 +39,20 @@ describe('renewal information', () => {
     expect((third ?? 0) - (second ?? 0)).toBeLessThan(6 * hour + 2 * minute);
   });
 
+  it('is not asked of another CA to which the name of its issuer has passed', async () => {
+    const facts = (url: string) => ({ first: { directoryUrl: url, mark: url } });
+    world.settings.issuerFacts = facts('https://staging.test/directory');
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    const before = world.first.consulted.length;
+    expect(before).toBeGreaterThan(0);
+    world.settings.issuerFacts = facts('https://first.test/directory');
+    world.gate.always('first.newOrder', failing(new AgentError('order.rejectedIdentifier', 'not here')));
+    await world.want({ issuers: ['first'] });
+    await world.live(2 * day);
+    expect(world.first.consulted).toHaveLength(before);
+  });
+
   it('is asked for every six hours where the CA gives none, in case it begins to', async () => {
     await world.want();
     await world.live(day);

@@ -26,7 +26,8 @@ function renewal({ lifetime, ceilingMs, window, now, hurried, random, lineage }:
   const start = t0 + (window?.from ?? 0);
   const advice = window === null ? 'none' : { start, end: start + window.width };
   const hurriedAt = hurried === null ? undefined : t0 + hurried;
-  const draw = { certificate, ceilingMs, random, now: t0 + now };
+  const ownAt = renewalPoint(certificate, { lineage, ceilingMs });
+  const draw = { certificate, ceilingMs, ownAt, random, now: t0 + now };
   const taken = takeAdvice({ hurriedAt }, advice, draw);
   const renewAt = renewalPoint(certificate, { lineage, ceilingMs, window: taken.window });
   return { certificate, taken, renewAt, now: t0 + now, opens: certificate.notAfter - ceilingMs };
