@@ -4,13 +4,12 @@ import { AgentError } from '../core/errors.ts';
 import type { Deployer } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { together } from '../core/together.ts';
-import type { Bundle } from '../core/types.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
-import { writePem } from '../x509/pem.ts';
 import { resolveAccess, tryRoot } from './access.ts';
 import { readDeployed, readObserved } from './observed.ts';
+import { pemFiles } from './pem-files.ts';
 import { createPlacing } from './placing.ts';
 import { runReload, tryReload } from './reload.ts';
 import { createReloads } from './reloads.ts';
@@ -105,7 +104,7 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     const path = slotPath(given.path, request.slot);
     const access = await resolveAccess(given, run);
     signal.throwIfAborted();
-    const generation = await place.put(path, pemFiles(request.bundle), access);
+    const generation = await place.put(path, { ...pemFiles(request.bundle) }, access);
     const notYet = await reloads?.follow({ path, generation, access }, signal);
     if (notYet !== undefined) return notYet;
     const observed = await readObserved(path);
@@ -127,19 +126,5 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     check: async (signal) => {
       await together([tryRoot(given.path, given, run), reload && tryReload(reload, run, signal)]);
     },
-  };
-}
-
-function pemFiles(bundle: Bundle): Readonly<Record<string, string>> {
-  const cert = writePem(bundle.leafDer);
-  const chain = bundle.chainDer.map((der) => writePem(der)).join('');
-  const key = writePem(bundle.privateKey.reveal(), 'PRIVATE KEY');
-  return {
-    'cert.pem': cert,
-    // Servers refuse an empty file of issuers; a self-signed certificate is its own.
-    'chain.pem': chain === '' ? cert : chain,
-    'fullchain.pem': cert + chain,
-    'privkey.pem': key,
-    'combined.pem': key + cert + chain,
   };
 }

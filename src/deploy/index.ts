@@ -1,5 +1,7 @@
 import type { DeployTargetDefinition } from '../plugin/define.ts';
+import { exec } from './exec.ts';
 import { files } from './files.ts';
+import { webhook } from './webhook.ts';
 
 /** The deploy targets that come with the agent. */
-export const deployTargets: readonly DeployTargetDefinition<unknown>[] = [files];
+export const deployTargets: readonly DeployTargetDefinition<unknown>[] = [files, exec, webhook];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ProviderTraits } from '../../src/core/provider.ts';
-import type { DnsProviderDefinition } from '../../src/plugin/define.ts';
+import type { DeployTargetDefinition, DnsProviderDefinition } from '../../src/plugin/define.ts';
 
 const models: Readonly<Record<ProviderTraits['model'], string>> = {
   records: 'one call a value, by id',
@@ -63,24 +63,46 @@ export function renderProviders(
 
 function renderProvider(definition: DnsProviderDefinition<unknown>): string {
   const { name, title, docs, credentials, traits, leastPrivilege, notes = [] } = definition;
-  const rows = rowsOf(
-    z.toJSONSchema(definition.options, { io: 'input', unrepresentable: 'any' }) as OptionSchema,
-  );
-  const cells = rows.map((row) => [
+  return [
+    `## ${name}`,
+    docs === undefined ? title : `${title} ([documentation](${docs}))`,
+    renderTraits(traits),
+    renderOptions(definition.options),
+    ...(credentials === undefined ? [] : [`Credentials are made at <${credentials}>.`]),
+    ...(leastPrivilege === undefined ? [] : [`Least rights:\n\n\`\`\`\n${leastPrivilege}\n\`\`\``]),
+    ...(notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join('\n')]),
+  ].join('\n\n');
+}
+
+/** `src/deploy/README.md`, from the definitions. */
+export function renderTargets(definitions: readonly DeployTargetDefinition<unknown>[]): string {
+  const contents = definitions.map(({ name, title }) => `- [\`${name}\`](#${name}) — ${title}`);
+  return [
+    '# Deploy targets',
+    'Written from the definitions in this folder: change those, then run `npx vitest run test/deploy/readme.test.ts -u`.',
+    contents.join('\n'),
+    ...definitions.map(({ name, title, docs, options, notes = [] }) =>
+      [
+        `## ${name}`,
+        docs === undefined ? title : `${title} ([documentation](${docs}))`,
+        renderOptions(options),
+        notes.map((note) => `- ${note}`).join('\n'),
+      ].join('\n\n'),
+    ),
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+function renderOptions(options: z.ZodType<unknown>): string {
+  const schema = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' }) as OptionSchema;
+  const cells = rowsOf(schema).map((row) => [
     `\`${row.name}\``,
     typeOf(row.schema),
     defaultOf(row),
     row.schema.description ?? '',
   ]);
-  return [
-    `## ${name}`,
-    docs === undefined ? title : `${title} ([documentation](${docs}))`,
-    renderTraits(traits),
-    renderTable([['option', 'value', 'default', 'what it is'], ...cells]),
-    ...(credentials === undefined ? [] : [`Credentials are made at <${credentials}>.`]),
-    ...(leastPrivilege === undefined ? [] : [`Least rights:\n\n\`\`\`\n${leastPrivilege}\n\`\`\``]),
-    ...(notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join('\n')]),
-  ].join('\n\n');
+  return renderTable([['option', 'value', 'default', 'what it is'], ...cells]);
 }
 
 /** With columns of even width, as the formatter wants them. */

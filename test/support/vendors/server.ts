@@ -122,7 +122,8 @@ function inHaste(front: Front, retryAfterSeconds: number | undefined): Answer {
   return { ...refusal, headers: { ...refusal.headers, 'retry-after': String(retryAfterSeconds) } };
 }
 
-function match(route: Route, { method, path }: Incoming) {
+/** The route and its parameters, where it is the one asked for. */
+export function match(route: Route, { method, path }: Incoming) {
   if (route.method !== method) return [];
   const wanted = route.path.split('/');
   const parts = path.split('/');
@@ -136,7 +137,8 @@ function match(route: Route, { method, path }: Incoming) {
   return [{ route, params }];
 }
 
-async function respond(
+/** Reads the request and sends what `answer` says; lost: cuts the connection. */
+export async function respond(
   message: IncomingMessage,
   response: ServerResponse,
   answer: (request: Incoming) => Promise<Answer | 'lost'>,
