@@ -12,7 +12,10 @@ export interface Opened<T> {
 export interface Session<T> {
   /** As long as it is good the same; opened once for all who ask meanwhile. */
   get(signal: AbortSignal): Promise<T>;
-  /** Forgets one that was opened before this instant, since the vendor does not take it any more. false: there is none. */
+  /**
+   * Forgets one that was opened before this instant, that of a request which the vendor did not take. false: another would
+   * fare no better, since the request went with a new one.
+   */
   drop(openedBefore: Instant): boolean;
 }
 
@@ -21,6 +24,7 @@ export function createSession<T>(
   { now }: Pick<Clock, 'now'>,
 ): Session<T> {
   let held: (Opened<T> & { readonly openedAt: Instant }) | undefined;
+  let dropped: { readonly openedAt: Instant; readonly at: Instant } | undefined;
   let opening: { readonly opened: Promise<T>; readonly signal: AbortSignal } | undefined;
 
   async function openNow(signal: AbortSignal): Promise<T> {
@@ -49,9 +53,13 @@ export function createSession<T>(
   return {
     get,
     drop(openedBefore) {
-      if (held === undefined || held.openedAt >= openedBefore) return false;
-      held = undefined;
-      return true;
+      if (held !== undefined && held.openedAt < openedBefore) {
+        dropped = { openedAt: held.openedAt, at: now() };
+        held = undefined;
+        return true;
+      }
+      // Somebody else dropped the one that this request went with.
+      return dropped !== undefined && dropped.openedAt < openedBefore && dropped.at >= openedBefore;
     },
   };
 }

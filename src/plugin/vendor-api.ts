@@ -76,8 +76,9 @@ export function createVendorApi(
     const { content, type } = bodyOf(request);
     const url = urlOf(options.baseUrl, request, vendor);
     const method = request.method ?? (content === undefined ? 'GET' : 'POST');
-    const auth = (await options.auth?.({ method, url, body: content }, signal)) ?? {};
-    const headers = { accept: 'application/json', ...type, ...request.headers, ...auth };
+    const own = { accept: 'application/json', ...type, ...request.headers };
+    const auth = (await options.auth?.({ method, url, body: content, headers: own }, signal)) ?? {};
+    const headers = { ...own, ...auth };
     const { maxBytes } = request;
     const response = await http
       .request(url.href, { method, headers, body: content, maxBytes, signal })
@@ -151,11 +152,12 @@ function refusal({ code, words, answer, fault, request, options, now }: Refused)
       : `${vendor} ${code === 'provider.unavailable' ? 'fails' : 'refuses'} ${request.doing} ${said}`;
   const retryAfterMs = fault?.retryAfterMs ?? retryAfter(answer.headers['retry-after'], now);
   const throttled = code === 'provider.throttled' && retryAfterMs !== undefined;
+  const isOwned = code === 'provider.unavailable' && (answer.status >= 500 || fault?.code === code);
   return new AgentError(code, remedy === undefined ? what : `${what}; ${remedy}`, {
     facts: { status: answer.status },
     ...(throttled && { retryAt: now + retryAfterMs }),
-    // Often over in a moment.
-    ...(code === 'provider.unavailable' && answer.status >= 500 && { retry: 'soon' as const }),
+    // Often over in a moment, if the vendor owns up to it.
+    ...(isOwned && { retry: 'soon' as const }),
   });
 }
 

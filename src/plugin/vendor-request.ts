@@ -28,6 +28,8 @@ export interface OutgoingRequest {
   readonly method: string;
   readonly url: URL;
   readonly body: string | undefined;
+  /** Its own, with the type of the body. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export function urlOf(baseUrl: string, { path, query = {} }: VendorRequest, vendor: string): URL {

@@ -126,6 +126,15 @@ describe('the API of a vendor', () => {
     await expect(api.send(request, signal)).rejects.toMatchObject({ code: 'provider.auth' });
   });
 
+  it('tries again soon where the vendor owns up to a fault of its own in an answer of success', async () => {
+    const fault = () => ({ code: 'provider.unavailable' as const, words: 'internal error' });
+    const { api } = await start(() => ({ text: '{}' }), { fault });
+    await expect(api.send(request, signal)).rejects.toMatchObject({
+      code: 'provider.unavailable',
+      retry: 'soon',
+    });
+  });
+
   it('sends query, JSON and forms, and signs what it sends', async () => {
     const seen: Seen[] = [];
     const { api, url } = await start(
@@ -208,7 +217,7 @@ describe('a session with a vendor', () => {
     expect(opened).toBe(2);
     now = 1500;
     taken.delete('t2');
-    await api.send(request, signal);
+    await Promise.all([1, 2, 3].map(() => api.send(request, signal)));
     expect(opened).toBe(3);
     now = 1600;
     taken.clear();
