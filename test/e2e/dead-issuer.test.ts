@@ -46,7 +46,7 @@ describe.concurrent('a dead issuer', () => {
     }
     fault.mend();
     await site.run('renew', host);
-    await issued(site, [host], { timeoutMs: 60_000 });
+    await issued(site, [host], { timeoutMs: 120_000 });
     expect(asked(first)).toBe(5);
   });
 });

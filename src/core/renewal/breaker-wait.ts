@@ -2,6 +2,7 @@ import { type HeldLineage, heldOf } from '../held-lineages.ts';
 import type { Ports } from '../ports.ts';
 import { untilUncontested } from '../records.ts';
 import type { Instant, Lineage, LineageId, RenewalState } from '../types.ts';
+import type { Again } from '../wait.ts';
 import { configuredIssuers, isOutageCode } from './failover.ts';
 import type { Held, OutcomeNeeds } from './held.ts';
 import { dueOfLineage } from './next-action.ts';
@@ -9,7 +10,7 @@ import { remember } from './remember.ts';
 import { putOff } from './request.ts';
 
 /** Not a failure of this lineage: the breakers are open, and others are probing. People hear of it all the same. */
-export async function waitForBreaker(held: Held, until: Instant, needs: OutcomeNeeds): Promise<undefined> {
+export async function waitForBreaker(held: Held, until: Instant, needs: OutcomeNeeds): Promise<Again> {
   const { lineage } = held;
   const now = needs.clock.now();
   const issuers = configuredIssuers(lineage, needs.settings()).join(', ');
@@ -20,6 +21,7 @@ export async function waitForBreaker(held: Held, until: Instant, needs: OutcomeN
     const requested = state.requested && putOff(state.requested, until);
     return { state: { ...state, ...failing, retryAt: until, requested } };
   });
+  return { again: until };
 }
 
 /** Lineages written at a time. */

@@ -27,8 +27,8 @@ const busyMs = 5000;
 
 /**
  * Brings one lineage to where its wish is: decides, orders, stores, and writes down when to come back. Resolves with an
- * instant only while an order is under way; a failure is state, not a rejection. May run twice at once: the lock lets one
- * work.
+ * instant only while an order is under way or every issuer is down; a failure is state, not a rejection. May run twice
+ * at once: the lock lets one work.
  */
 export async function renew(
   lineageId: string,
