@@ -23,6 +23,7 @@ import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
 import { route53 } from './route53.ts';
 import { scaleway } from './scaleway.ts';
+import { tencent } from './tencent.ts';
 import { vultr } from './vultr.ts';
 
 export { listScripts, type ScriptInfo, type ScriptOption } from './acmesh-info.ts';
@@ -49,6 +50,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   vultr,
   scaleway,
   infomaniak,
+  tencent,
   acmesh,
   exec,
   httpreq,
