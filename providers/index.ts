@@ -1,5 +1,6 @@
 import type { DnsProviderDefinition } from '../src/plugin/define.ts';
 import { acmesh } from './acmesh.ts';
+import { alidns } from './alidns.ts';
 import { azure } from './azure.ts';
 import { bunny } from './bunny.ts';
 import { challtestsrv } from './challtestsrv.ts';
@@ -51,6 +52,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   scaleway,
   infomaniak,
   tencent,
+  alidns,
   acmesh,
   exec,
   httpreq,
