@@ -19,6 +19,7 @@ import { linode } from './linode.ts';
 import { manual } from './manual.ts';
 import { nameCom } from './name-com.ts';
 import { namecheap } from './namecheap.ts';
+import { netcup } from './netcup.ts';
 import { porkbun } from './porkbun.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
@@ -53,6 +54,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   infomaniak,
   tencent,
   alidns,
+  netcup,
   acmesh,
   exec,
   httpreq,
