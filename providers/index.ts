@@ -15,6 +15,7 @@ import { google } from './google.ts';
 import { hetzner } from './hetzner.ts';
 import { httpreq } from './httpreq.ts';
 import { infomaniak } from './infomaniak.ts';
+import { inwx } from './inwx.ts';
 import { linode } from './linode.ts';
 import { manual } from './manual.ts';
 import { nameCom } from './name-com.ts';
@@ -55,6 +56,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   tencent,
   alidns,
   netcup,
+  inwx,
   acmesh,
   exec,
   httpreq,
