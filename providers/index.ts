@@ -21,6 +21,7 @@ import { manual } from './manual.ts';
 import { nameCom } from './name-com.ts';
 import { namecheap } from './namecheap.ts';
 import { netcup } from './netcup.ts';
+import { ovh } from './ovh.ts';
 import { porkbun } from './porkbun.ts';
 import { powerdns } from './powerdns.ts';
 import { rfc2136 } from './rfc2136.ts';
@@ -57,6 +58,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   alidns,
   netcup,
   inwx,
+  ovh,
   acmesh,
   exec,
   httpreq,
