@@ -1,4 +1,5 @@
 import type { DnsProviderDefinition } from '../src/plugin/define.ts';
+import { acmeDns } from './acme-dns.ts';
 import { acmesh } from './acmesh.ts';
 import { alidns } from './alidns.ts';
 import { azure } from './azure.ts';
@@ -59,6 +60,7 @@ export const dnsProviders: readonly DnsProviderDefinition<unknown>[] = [
   netcup,
   inwx,
   ovh,
+  acmeDns,
   acmesh,
   exec,
   httpreq,

@@ -74,6 +74,8 @@ export interface ProviderTraits {
   readonly maxValuesPerName: number;
   /** false: removing a value takes its neighbours at the name with it. */
   readonly removeIsExact: boolean;
+  /** true: a value that was removed stands until others take its place. */
+  readonly keepsRemoved?: boolean | undefined;
   readonly rate: readonly {
     readonly bucket: string;
     readonly perSecond: number;

@@ -61,7 +61,7 @@ export interface LargeAccount {
 }
 
 /** Of the suite: what a server or a provider may not have. */
-export type Part = keyof ProviderUnderTest | 'listTxt' | 'findZone';
+export type Part = keyof ProviderUnderTest | 'listTxt' | 'findZone' | 'anyText';
 
 export interface Subject {
   readonly traits: ProviderTraits;

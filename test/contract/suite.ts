@@ -21,6 +21,8 @@ export interface Suite {
   add(name: string, value: string): TxtChange;
   remove(name: string, value: string): TxtChange;
   apply(changes: readonly TxtChange[], provider?: ProviderUnderTest['provider']): Promise<void>;
+  /** Fails if values stand at the name after all were removed, where the traits do not say that they may. */
+  expectGone(name: string): Promise<void>;
   /** A test of a point. `detail`: where there is more than one. */
   point(number: Point, run: () => Promise<void>, needs?: Needs & { readonly detail?: string }): void;
 }
@@ -41,7 +43,7 @@ export function openSuite(provider: string, { traits, setup, notApplicable }: Su
     before = await subject.snapshot();
   });
   afterEach(async () => {
-    expect(await subject.snapshot()).toBe(before);
+    if (traits.keepsRemoved !== true) expect(await subject.snapshot()).toBe(before);
   });
 
   return {
@@ -51,6 +53,9 @@ export function openSuite(provider: string, { traits, setup, notApplicable }: Su
     add: (name, value) => ({ op: 'add', name, value, ttl }),
     remove: (name, value) => ({ op: 'remove', name, value, ttl }),
     apply: (changes, by = subject.provider) => applyChunked(by, subject.zone, changes),
+    async expectGone(name) {
+      if (traits.keepsRemoved !== true) expect(await subject.txt(name)).toEqual([]);
+    },
     point(number, run, { part, unless, detail } = {}) {
       const title = `${number} ${points[number]}${detail === undefined ? '' : `: ${detail}`}`;
       const lacking = part === undefined ? undefined : notApplicable[part];

@@ -115,10 +115,12 @@ export function renderTable([head = [], ...body]: readonly (readonly string[])[]
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
-function renderTraits({ model, serialize, batch, removeIsExact, propagation }: ProviderTraits): string {
+function renderTraits(traits: ProviderTraits): string {
+  const { model, serialize, batch, removeIsExact, keepsRemoved, propagation } = traits;
   const typical = `${Math.round(propagation.typicalMs / 1000)} s`;
   const size = batch.maxChanges === 1 ? 'one change a call' : `up to ${batch.maxChanges} changes a call`;
-  const exact = removeIsExact ? '' : '; removing a value removes its neighbours';
+  const lasting = keepsRemoved === true ? '; a value removed stands until others take its place' : '';
+  const exact = removeIsExact ? lasting : '; removing a value removes its neighbours';
   return `How: ${models[model]}; ${turns[serialize]}; ${size}${exact}. Live: ${signals[propagation.signal]}, typically within ${typical}.`;
 }
 
