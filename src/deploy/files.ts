@@ -7,7 +7,8 @@ import { together } from '../core/together.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
-import { resolveAccess, tryRoot } from './access.ts';
+import { type AccessWish, resolveAccess, tryRoot } from './access.ts';
+import { accessFields } from './access-fields.ts';
 import { readDeployed, readObserved } from './observed.ts';
 import { pemFiles } from './pem-files.ts';
 import { createPlacing } from './placing.ts';
@@ -16,11 +17,8 @@ import { createReloads } from './reloads.ts';
 import { createRounds } from './rounds.ts';
 import { slotPath } from './slot-path.ts';
 
-export interface FilesOptions {
+export interface FilesOptions extends AccessWish {
   readonly path: string;
-  readonly mode: '0600' | '0640';
-  readonly owner?: string | undefined;
-  readonly group?: string | undefined;
   readonly reload?: readonly string[] | undefined;
   readonly reloadTimeout: number;
   readonly reloadEnv: Readonly<Record<string, Secret<string>>>;
@@ -29,8 +27,6 @@ export interface FilesOptions {
 /** For all but the reload. */
 const longestPlacingMs = 120_000;
 
-const account = z.union([z.string().min(1), z.number().int().nonnegative().transform(String)]);
-
 const options: z.ZodType<FilesOptions> = z.strictObject({
   path: z
     .string()
@@ -38,16 +34,7 @@ const options: z.ZodType<FilesOptions> = z.strictObject({
       error: 'must be an absolute path, such as /etc/acme-agent/certs: other programs read there',
     })
     .describe('Directory that holds <domain>/<label>/ for each certificate; made if it is missing'),
-  mode: z
-    .enum(['0600', '0640'], { error: 'must be "0600" or "0640", in quotes' })
-    .default('0600')
-    .describe('Rights of the files; directories get 0700 or 0750 to match'),
-  owner: account
-    .optional()
-    .describe('User (name or number) that owns the files; needs an agent that runs as root'),
-  group: account
-    .optional()
-    .describe('Group (name or number) of the files; with mode "0640" it may read them'),
+  ...accessFields,
   reload: z
     .array(z.string().min(1))
     .min(1)

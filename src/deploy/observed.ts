@@ -30,7 +30,11 @@ export async function readDeployed(path: SlotPath): Promise<DeployedPem | undefi
     generation === undefined
       ? undefined
       : await readIfThere(join(directoryOf(path, generation), 'combined.pem'));
-  if (combined === undefined) return undefined;
+  return combined === undefined ? undefined : deployedIn(combined);
+}
+
+/** Key, then chain, in one text. */
+export function deployedIn(combined: string): DeployedPem {
   const privateKey = secret<Uint8Array>(createPrivateKey(combined).export({ type: 'pkcs8', format: 'der' }));
   return { chainPem: combined.slice(combined.indexOf('-----BEGIN CERTIFICATE-----')), privateKey };
 }

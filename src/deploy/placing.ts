@@ -4,6 +4,7 @@ import { currentGeneration, sweep, sweepAgainMs, switchTo } from './generations.
 import { holds } from './observed.ts';
 import { removeSlot } from './removal.ts';
 import type { SlotPath } from './slot-path.ts';
+import { createTurns } from './turns.ts';
 
 type Files = Readonly<Record<string, string>>;
 
@@ -47,21 +48,5 @@ export function createPlacing({ name, clock, log }: Pick<PluginContext, 'name' |
         await removeSlot(path);
         log.info({ target: name, path: path.link }, 'certificate files removed');
       }),
-  };
-}
-
-/** Runs work on the same thing one after the other, in the order asked. */
-function createTurns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
-  const last = new Map<string, Promise<unknown>>();
-
-  return async (key, work) => {
-    const before = last.get(key) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    last.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(key) === mine) last.delete(key);
-    }
   };
 }

@@ -27,11 +27,7 @@ const longestName = 255;
 
 /** Throws `deploy.target` for a domain or label that is no plain name, or that would share a path with another one. */
 export function slotPath(root: string, slot: DeployRequest['slot']): SlotPath {
-  const { label } = slot;
-  if (label.startsWith(wildcard))
-    throw targetError(root, `label ${label} would take the place of a wildcard`);
-  if (label.endsWith(rsaSuffix)) throw targetError(root, `label ${label} would take the place of an RSA key`);
-  const name = safeName(root, label.replace('*', wildcard) + (slot.keyClass === 'rsa' ? rsaSuffix : ''));
+  const name = slotName(root, slot);
   const domain = join(root, safeName(root, slot.domain));
   const generations = join(domain, '.generations');
   const prefix = `.generations/${name}/`;
@@ -48,6 +44,22 @@ export function slotPath(root: string, slot: DeployRequest['slot']): SlotPath {
       return parseGeneration(number);
     },
   };
+}
+
+/** The label as a plain name that no other slot of its domain has. */
+export function slotName(root: string, { label, keyClass }: DeployRequest['slot']): string {
+  if (label.startsWith(wildcard))
+    throw targetError(root, `label ${label} would take the place of a wildcard`);
+  if (label.endsWith(rsaSuffix)) throw targetError(root, `label ${label} would take the place of an RSA key`);
+  return safeName(root, label.replace('*', wildcard) + (keyClass === 'rsa' ? rsaSuffix : ''));
+}
+
+/** One file for a slot, in a folder that all slots share. */
+export function slotFile(root: string, slot: DeployRequest['slot']): string {
+  const name = `${safeName(root, slot.domain)}+${slotName(root, slot)}.pem`;
+  if (name.length > longestName)
+    throw targetError(root, `${name} is longer than a file name may be; use a shorter label`);
+  return join(root, name);
 }
 
 export function parseGeneration(name: string): number | undefined {

@@ -27,6 +27,8 @@ export type ServerProgram =
   | 'pdns_server'
   | 'pdnsutil'
   | 'sqlite3'
+  | 'nginx'
+  | 'haproxy'
   | 'lego';
 
 /** What a fetch found, in `.cache/servers/manifest.json`. */
@@ -73,7 +75,7 @@ export interface FetchOptions {
 export async function fetchServers(
   say: (line: string) => void,
   {
-    wanted = ['redis', 'pebble', 'bind', 'nsupdate', 'powerdns', 'valkey'],
+    wanted = ['redis', 'pebble', 'bind', 'nsupdate', 'powerdns', 'valkey', 'nginx', 'haproxy'],
     orAtUrl = false,
   }: FetchOptions = {},
 ): Promise<void> {

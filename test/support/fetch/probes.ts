@@ -67,6 +67,10 @@ export function probeNsupdate(program: string): Promise<Verdict> {
   return probeRuns(program, '-V');
 }
 
+export function probeProxy(program: string): Promise<Verdict> {
+  return probeRuns(program, '-v');
+}
+
 export async function probeRuns(program: string, asked = '--version'): Promise<Verdict> {
   const said = await startProcess({ name: 'probe-version', command: [program, asked] });
   const { code } = await said.exited;

@@ -5,6 +5,7 @@ import {
   probeNsupdate,
   probePebble,
   probePowerdns,
+  probeProxy,
   probeRedis,
   probeRuns,
   probeWaitAof,
@@ -13,7 +14,16 @@ import {
 
 /** How one server gets onto this machine. */
 export interface Recipe {
-  readonly name: 'redis' | 'valkey' | 'pebble' | 'bind' | 'nsupdate' | 'powerdns' | 'lego';
+  readonly name:
+    | 'redis'
+    | 'valkey'
+    | 'pebble'
+    | 'bind'
+    | 'nsupdate'
+    | 'powerdns'
+    | 'nginx'
+    | 'haproxy'
+    | 'lego';
   /** Programs it brings, each with the probe that a found one must pass. */
   readonly programs: Readonly<Record<string, (program: string) => Promise<Verdict>>>;
   readonly packages: readonly string[];
@@ -74,6 +84,24 @@ export const recipes: readonly Recipe[] = [
     systemInstall: false,
     optional: true,
     remedy: 'install PowerDNS with its SQLite backend and the sqlite3 shell, and put them on PATH',
+  },
+  {
+    name: 'nginx',
+    programs: { nginx: probeProxy },
+    packages: ['nginx'],
+    suites: () => [undefined],
+    systemInstall: false,
+    optional: true,
+    remedy: 'install nginx and put it on PATH',
+  },
+  {
+    name: 'haproxy',
+    programs: { haproxy: probeProxy },
+    packages: ['haproxy'],
+    suites: () => [undefined],
+    systemInstall: false,
+    optional: true,
+    remedy: 'install HAProxy 2.6 or newer and put it on PATH',
   },
   {
     name: 'lego',
