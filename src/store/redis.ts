@@ -38,8 +38,7 @@ const longestPauseMs = 1_000;
  */
 export async function connectRedis(options: RedisOptions, needs: { log: Log; clock: Clock }): Promise<Link> {
   const address = describeAddress(options);
-  // Commands of one moment go in one packet.
-  const client = createClient(options, 'fail', true);
+  const client = createClient(options, 'fail');
   const faults = watchFaults(client, address, needs.log);
   try {
     await connectOnce(client, options, needs.clock);
@@ -53,7 +52,7 @@ export async function connectRedis(options: RedisOptions, needs: { log: Log; clo
     sentinels: sentinelsFor(options),
     run: async (work) => {
       try {
-        return await work(client);
+        return await work(inOnePacket(client));
       } catch (error) {
         throw toStoreError(isDisconnected(error) ? (faults.last() ?? error) : error, address);
       }
@@ -79,7 +78,20 @@ export async function closeClient(client: RedisClient): Promise<void> {
   client.disconnect();
 }
 
-function createClient(options: RedisOptions, whenAway: WhenAway, enableAutoPipelining = false): RedisClient {
+/**
+ * Commands of one moment go in one packet, which saves calls of the system here and syncs of the log there. The driver
+ * can do that itself, and does so for the nodes of a cluster, but then it takes twice the time for each command.
+ */
+export function inOnePacket<T extends RedisClient>(client: T): T {
+  if (!(client instanceof Redis) || client.stream === undefined || client.stream.writableCorked > 0)
+    return client;
+  const { stream } = client;
+  stream.cork();
+  setImmediate(() => stream.uncork());
+  return client;
+}
+
+function createClient(options: RedisOptions, whenAway: WhenAway): RedisClient {
   const common = {
     ...credentials(options),
     connectTimeout: connectMs,
@@ -98,7 +110,7 @@ function createClient(options: RedisOptions, whenAway: WhenAway, enableAutoPipel
       redisOptions,
       lazyConnect,
       enableOfflineQueue,
-      enableAutoPipelining,
+      enableAutoPipelining: whenAway === 'fail',
       clusterRetryStrategy: pauseBefore,
       // A node answers by its address; TLS then has to check the name that the operator gave.
       dnsLookup: (name, callback) => callback(null, name),
@@ -109,7 +121,6 @@ function createClient(options: RedisOptions, whenAway: WhenAway, enableAutoPipel
     ...common,
     ...target(options),
     enableOfflineQueue,
-    enableAutoPipelining,
     // After a failover the old master turns into a replica: look for the new one.
     reconnectOnError: (error) => (/^(READONLY|UNBLOCKED|MASTERDOWN)/.test(error.message) ? 1 : false),
   });
