@@ -93,6 +93,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       rollover: (issuer, signal) => configured.acme.rollover(issuer, signal),
       deactivate: (issuer, signal) => configured.acme.deactivate(issuer, signal),
     },
+    issuerCertificates: { fetch: (url, signal) => configured.issuerCertificates.fetch(url, signal) },
     preflight: { look: (question, signal) => configured.preflight.look(question, signal) },
     solvers: { get: (type) => configured.solvers.get(type) },
     deployers: { get: (name) => configured.deployers.get(name) },

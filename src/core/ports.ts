@@ -18,6 +18,7 @@ import type {
   DueJob,
   Event,
   Group,
+  HandedIn,
   HoldName,
   Host,
   Instant,
@@ -94,6 +95,23 @@ export interface Bindings {
   of(lineage: LineageId): Promise<readonly Binding[]>;
 }
 
+/** What was handed in for a command that names it: sealed, so that no job carries a key; gone after a quarter of an hour. */
+export interface Staging {
+  /** Resolves with the id under which a command names it. */
+  put(files: HandedIn): Promise<string>;
+  /** undefined: there is no such thing, or not any more. */
+  get(id: string): Promise<Staged | undefined>;
+}
+
+/** Once a change with `useStaging` is through, nothing is left but for what it was used. */
+export type Staged = { readonly files: HandedIn } | { readonly usedFor: LineageId };
+
+/** Certificates of CAs, as certificates say that they are to be had (RFC 5280 §4.2.2.1). */
+export interface IssuerCertificates {
+  /** DER of all that is there. Rejects with `net.*`, or with `command.invalid` for what is no certificate. */
+  fetch(url: string, signal: AbortSignal): Promise<readonly Uint8Array[]>;
+}
+
 export interface Issuances {
   get(lineage: LineageId): Promise<Issuance | undefined>;
   all(): Promise<readonly LineageId[]>;
@@ -151,6 +169,12 @@ export interface Change {
   readonly removeLineages?: readonly LineageId[] | undefined;
   /** Stores a new generation of its lineage (number = greatest + 1, given by the caller) and flips the pointer to it. */
   readonly generation?: Bundle | undefined;
+  /** Flips the pointer of a lineage to one of the generations that it holds, else `store.conflict`. */
+  readonly point?: { readonly lineage: LineageId; readonly generation: number } | undefined;
+  /** What was staged is used for the lineage, and forgotten. */
+  readonly useStaging?: { readonly id: string; readonly lineage: LineageId } | undefined;
+  /** It is refused, and forgotten. */
+  readonly dropStaging?: string | undefined;
   readonly putBindings?: readonly Binding[] | undefined;
   /** As they are stored. One that is put as well takes the place of the stored one. */
   readonly removeBindings?: readonly Binding[] | undefined;
@@ -376,6 +400,10 @@ export interface DeliveryTrouble {
 export type NoticeKind =
   | 'failed'
   | 'reminder'
+  /** An upload nears its expiry. */
+  | 'expiring'
+  /** What is bound to a name is not shown for it, since it is expired or revoked. */
+  | 'binding-lapsed'
   | 'fallback'
   | 'recovered'
   | 'deploy-failed'
@@ -829,6 +857,8 @@ export interface Ports {
   readonly wishes: Wishes;
   readonly certificates: Certificates;
   readonly bindings: Bindings;
+  readonly staging: Staging;
+  readonly issuerCertificates: IssuerCertificates;
   readonly issuances: Issuances;
   readonly renewals: Renewals;
   readonly deployments: Deployments;

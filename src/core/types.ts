@@ -244,6 +244,8 @@ export interface Binding {
   /** One of each key class at most; they go on to their newer generations. */
   readonly lineages: readonly LineageId[];
   readonly boundAt: Instant;
+  /** Since when people were told that none of them is valid. */
+  readonly lapsedAt?: Instant | undefined;
 }
 
 /** An order under way. Deleting it is the commit point of an issuance. */
@@ -409,6 +411,10 @@ export interface RenewalState {
   readonly revokedAt?: Instant | undefined;
   /** Generations that a person wants revoked, and that are not yet. */
   readonly revoking?: readonly Revoking[] | undefined;
+  /** Fingerprints of generations that are revoked: none of them is put back. */
+  readonly revoked?: readonly string[] | undefined;
+  /** A person put an earlier generation back: so long it is not renewed only because that is due. */
+  readonly heldUntil?: Instant | undefined;
   /** SHA-256 (hex) of the public keys that this lineage must never use again: somebody else has the private one. */
   readonly compromised?: readonly string[] | undefined;
   readonly reminders: ReminderState;
@@ -507,6 +513,14 @@ export type EventType =
   | 'revocation.late'
   /** Nobody asked for it any more, and it is gone with its keys. */
   | 'certificate.purged'
+  | 'certificate.uploaded'
+  /** An upload wants a successor, which only a person can bring. */
+  | 'certificate.expiring'
+  /** A person put an earlier generation back. */
+  | 'certificate.rolledBack'
+  /** A person took it away from here, with its key. */
+  | 'certificate.downloaded'
+  | 'certificate.removed'
   /** The CA moved the window in which it wants the certificate renewed. */
   | 'certificate.window'
   /** A person has to add TXT records. */
@@ -519,6 +533,8 @@ export type EventType =
   | 'domain.changed'
   | 'host.changed'
   | 'binding.changed'
+  /** What is bound is expired or revoked, and something else is shown. */
+  | 'binding.lapsed'
   | 'reminder.acknowledged'
   | 'command.done'
   | 'chore.failed'

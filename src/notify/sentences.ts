@@ -7,6 +7,8 @@ export const urgency: readonly NoticeKind[] = [
   'fallback',
   'reminder',
   'record-wanted',
+  'expiring',
+  'binding-lapsed',
   'failed',
   'deploy-failed',
   'revocation-late',
@@ -25,6 +27,10 @@ export function headingOf(notice: Notice, who: string): string {
       return `No new certificate for ${who}`;
     case 'reminder':
       return `${reminderOf(notice) ?? 'Reminder'}: no new certificate for ${who}`;
+    case 'expiring':
+      return `${reminderOf(notice) ?? 'Reminder'}: the uploaded certificate for ${who} wants a successor`;
+    case 'binding-lapsed':
+      return `What is bound for ${who} is not shown any more`;
     case 'fallback':
       return `Visitors of ${who} get a security warning`;
     case 'recovered':
@@ -75,6 +81,12 @@ export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
       return `A trusted certificate${isValid ? `, valid until ${instant(expiresAt)}` : ''}.`;
     case 'deploy-recovered':
       return 'The present certificate.';
+    case 'expiring':
+      return isValid
+        ? `Nothing of it yet: it is valid until ${instant(expiresAt)}.`
+        : 'Another certificate for the same names if one is held, else a security warning.';
+    case 'binding-lapsed':
+      return 'Another certificate for the same name if one is held, else a security warning.';
     case 'revoked':
       return 'A warning, if their browsers look at what the CA revoked, until the new certificate is in place.';
     case 'revocation-late':
@@ -99,6 +111,8 @@ export function agentDoes({ kind, nextAttemptAt, until }: Notice, now: Instant):
   if (kind === 'record-wanted')
     return `Looks every few minutes, and goes on by itself once all nameservers of the zone show them. It asks for others ${until === undefined ? 'when the CA waits no longer' : `if that is not so ${when(until, now)}`}.`;
   if (kind === 'record-idle') return 'Lists them until the nameservers show them no more.';
+  if (kind === 'expiring') return 'Shows it until then; it cannot renew what it did not order.';
+  if (kind === 'binding-lapsed') return 'Shows it again as soon as it is valid again.';
   if (kind === 'revoked') return 'Orders a new certificate now; if that fails, another message tells.';
   if (kind === 'advice' && nextAttemptAt !== undefined)
     return nextAttemptAt <= now ? 'Renews it now.' : `Renews it ${when(nextAttemptAt, now)}.`;

@@ -74,7 +74,7 @@ function toSection(group: readonly Notice[], now: Instant): readonly Section[] {
   tell('What the agent does', (notice) => agentDoes(notice, now));
   tell('What you can do', personDoes);
   tell('Reminders', remindersGoOn);
-  if (first.kind === 'failed' || first.kind === 'reminder')
+  if (first.kind === 'failed' || first.kind === 'reminder' || first.kind === 'expiring')
     shared.push(['Commands', commandsFor(names[0] ?? first.domain)]);
   const items = group.map((notice) => ({
     names: notice.names.join(', ') || notice.domain || 'all',

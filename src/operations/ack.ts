@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import { editHeld, heldOf } from '../core/held-lineages.ts';
-import { longestSilenceMs, silenceUntil } from '../core/notice/reminders.ts';
+import { isReminded, longestSilenceMs, silenceUntil } from '../core/notice/reminders.ts';
 import { reminderOf } from '../core/renewal/next-action.ts';
 import type { Instant, Lineage, LineageId } from '../core/types.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
@@ -32,13 +32,14 @@ export const ack = defineOperation({
         `for: ${input.for} is longer than 7d; reminders cannot be silent longer`,
       );
     const found = await heldOf(await mean(input.name, needs), needs);
-    const failing = found.filter(({ state }) => state.failingSince !== undefined);
+    const now = needs.clock.now();
+    const failing = found.filter((held) => isReminded({ ...held, now }));
     if (failing.length === 0)
       throw new AgentError(
         'command.conflict',
         `nothing fails for ${input.name}; there is no reminder to silence`,
       );
-    const silencedUntil = silenceUntil(forMs, needs.clock.now());
+    const silencedUntil = silenceUntil(forMs, now);
     for (const { lineage } of failing) await silence(lineage.id, silencedUntil, { needs, caller });
     return { lineages: failing.map(({ lineage }) => lineage.id), silencedUntil };
   },

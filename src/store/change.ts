@@ -16,11 +16,12 @@ import { decodeMaybe, encode, encodeGeneration, encodeIssuance, encodeVersioned 
 import { dueMember } from './due.ts';
 import type { Keys } from './keys.ts';
 import type { Argument } from './script.ts';
+import { stagingLifeMs, usedFor } from './staging.ts';
 import { encodeTask, taskLifeMs } from './tasks.ts';
 
 /** A condition that the commit script checks before it writes anything. */
 export interface Check {
-  readonly kind: 'fence' | 'version' | 'generation';
+  readonly kind: 'fence' | 'version' | 'generation' | 'held';
   readonly key: string;
   readonly a: Argument;
   readonly b?: Argument | undefined;
@@ -39,7 +40,7 @@ const eventsKept = 100_000;
 const fieldsAtOnce = 500;
 
 export function checksOf(change: Change, keys: Keys): readonly Check[] {
-  const { fence, generation, putRenewals = [], putDeployments = [] } = change;
+  const { fence, generation, point, putRenewals = [], putDeployments = [] } = change;
   const checks: Check[] = [];
   if (fence !== undefined) checks.push({ kind: 'fence', key: keys.lock(fence.lock), a: fence.number });
   for (const { lineage, version } of putRenewals)
@@ -52,6 +53,8 @@ export function checksOf(change: Change, keys: Keys): readonly Check[] {
       key: keys.lineage(generation.certificate.lineage),
       a: generation.certificate.generation,
     });
+  if (point !== undefined)
+    checks.push({ kind: 'held', key: keys.lineage(point.lineage), a: `f${point.generation}` });
   return checks;
 }
 
@@ -66,6 +69,10 @@ export async function writesOf(change: Change, base: Base): Promise<readonly Wri
     ...(change.generation === undefined
       ? []
       : [addGeneration(change.generation, base), write('ZADD', keys.due, ...backupMark(clock.now()))]),
+    ...(change.point === undefined
+      ? []
+      : [write('HSET', keys.lineage(change.point.lineage), 'c', change.point.generation)]),
+    ...stagingWrites(change, keys),
     ...bindingWrites(change, keys),
     ...hashWrites(keys.renewals, (change.putRenewals ?? []).map(renewalField)),
     ...(change.putIssuance === undefined
@@ -152,6 +159,16 @@ function addGeneration(bundle: Bundle, { keys, crypt }: Base): Write {
   const { lineage, generation } = bundle.certificate;
   const intermediates = chain.flatMap(({ id, der }): Argument[] => [id, Buffer.from(der)]);
   return write('generation', keys.lineage(lineage), generation, facts, leafAndKey, ...intermediates);
+}
+
+function stagingWrites({ useStaging, dropStaging }: Change, keys: Keys): readonly Write[] {
+  const { id, lineage } = useStaging ?? {};
+  return [
+    ...(id === undefined || lineage === undefined
+      ? []
+      : [write('SET', keys.staging(id), usedFor(lineage), 'PX', stagingLifeMs)]),
+    ...(dropStaging === undefined ? [] : [write('DEL', keys.staging(dropStaging))]),
+  ];
 }
 
 function bindingWrites({ putBindings = [], removeBindings = [] }: Change, keys: Keys): readonly Write[] {

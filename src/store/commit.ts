@@ -70,6 +70,8 @@ for _ = 1, tonumber(take()) do
     if string.match(redis.call('GET', key) or '', '^%d+') ~= a then return 'fenced' end
   elseif kind == 'version' then
     if (string.match(redis.call('HGET', key, a) or '0', '^%d+') or '0') ~= b then return 'conflict' end
+  elseif kind == 'held' then
+    if not redis.call('HGET', key, a) then return 'conflict' end
   elseif tonumber(string.match(redis.call('HGET', key, 'g') or '0', '%d+$')) >= tonumber(a) then
     return 'conflict'
   end

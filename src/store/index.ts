@@ -25,6 +25,7 @@ import { createPluginStates, type PluginStates } from './plugin-state.ts';
 import { createHints } from './pubsub.ts';
 import { connectRedis, createClientFor, type Link, type RedisClient, type WhenAway } from './redis.ts';
 import { createDeployments, createIssuances, createIssuerHealth, createRenewals } from './renewals.ts';
+import { createStaging } from './staging.ts';
 import { createTasks } from './tasks.ts';
 import { createTlsAnswers } from './tls-answers.ts';
 import { createTokens } from './tokens.ts';
@@ -50,6 +51,7 @@ export type StorePorts = Pick<
   | 'wishes'
   | 'certificates'
   | 'bindings'
+  | 'staging'
   | 'issuances'
   | 'renewals'
   | 'deployments'
@@ -126,6 +128,7 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
     wishes: createWishes(base),
     certificates: createCertificates(base),
     bindings: createBindings(base),
+    staging: createStaging(base),
     issuances: createIssuances(base),
     renewals: createRenewals(base),
     deployments: createDeployments(base),

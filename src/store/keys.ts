@@ -26,6 +26,8 @@ export interface Keys {
   readonly bindings: string;
   /** Set of one lineage: names that it is bound to. */
   bindingsOf(lineage: string): string;
+  /** String: sealed files, or `used` and the lineage; expires. */
+  staging(id: string): string;
   /** Hash: lineage → `version:state`. */
   readonly renewals: string;
   /** Hash: lineage → order under way. */
@@ -97,6 +99,7 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     chainRefs: `${root}chain-refs`,
     bindings: `${root}bindings`,
     bindingsOf: of('bindings'),
+    staging: of('staging'),
     renewals: `${root}renewals`,
     issuances: `${root}issuances`,
     deployments: of('deployments'),

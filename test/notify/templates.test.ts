@@ -97,6 +97,8 @@ describe('every kind of notice', () => {
   const subjects: Record<NoticeKind, string> = {
     failed: 'No new certificate for www.example.com',
     reminder: 'Reminder: no new certificate for www.example.com',
+    expiring: 'Reminder: the uploaded certificate for www.example.com wants a successor',
+    'binding-lapsed': 'What is bound for www.example.com is not shown any more',
     fallback: 'Visitors of www.example.com get a security warning',
     recovered: 'The certificate for www.example.com is in order again',
     'deploy-failed': 'The certificate for www.example.com did not get to web',

@@ -8,6 +8,8 @@ const kinds: Partial<Record<EventType, NoticeKind>> = {
   'revocation.late': 'revocation-late',
   'certificate.failed': 'failed',
   'certificate.reminder': 'reminder',
+  'certificate.expiring': 'expiring',
+  'binding.lapsed': 'binding-lapsed',
   'certificate.fallback': 'fallback',
   'certificate.recovered': 'recovered',
   'certificate.window': 'advice',

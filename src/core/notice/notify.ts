@@ -3,6 +3,7 @@ import { editRenewal } from '../records.ts';
 import { dueOfLineage } from '../renewal/next-action.ts';
 import type { Event, Instant } from '../types.ts';
 import { noticeOf } from './notices.ts';
+import { isReminded } from './reminders.ts';
 import { send } from './sending.ts';
 import { standIns, type TakersNeeds, takersOf } from './takers.ts';
 
@@ -125,7 +126,7 @@ async function handOver(
 
 /** Of the reminders about one lineage for one recipient the newest says it all. */
 function superseded(notices: readonly Notice[]): readonly Notice[] {
-  const reminders = notices.filter(({ kind }) => kind === 'reminder');
+  const reminders = notices.filter(({ kind }) => kind === 'reminder' || kind === 'expiring');
   const groups = grouped(reminders, ({ lineage, recipients }) => [lineage, ...recipients].join(' '));
   return [...groups.values()].flatMap((group) => group.slice(0, -1));
 }
@@ -179,11 +180,10 @@ async function countReminder(notice: Notice, needs: NotifyNeeds): Promise<void> 
   ]);
   if (lineage === undefined) return;
   await editRenewal(id, needs, (state) => {
-    if (state.reminders.count >= reminder.number || state.failingSince === undefined) return undefined;
+    const now = needs.clock.now();
+    const isOver = !isReminded({ lineage, certificate, state, now });
+    if (state.reminders.count >= reminder.number || isOver) return undefined;
     const next = { ...state, reminders: { ...state.reminders, count: reminder.number } };
-    return {
-      putRenewals: [next],
-      due: dueOfLineage({ lineage, certificate, state: next, now: needs.clock.now() }),
-    };
+    return { putRenewals: [next], due: dueOfLineage({ lineage, certificate, state: next, now }) };
   });
 }

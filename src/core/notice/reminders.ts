@@ -15,12 +15,11 @@ export const longestSilenceMs = 7 * day;
 /** The last days of validity are never silent. */
 const loudMs = 3 * day;
 
-/** When the next reminder of a failing lineage is due; undefined: all is well. */
-export function nextReminder({ lineage, certificate, state, now }: Case): Instant | undefined {
-  if (state.failingSince === undefined || isAbandoned({ lineage, certificate, now })) return undefined;
-  const opensAt = hasBeen(state.failingSince, now)
-    ? state.failingSince + patienceMs(state, certificate)
-    : now;
+/** When the next reminder of a failing lineage, or of an upload that wants a successor, is due; undefined: all is well. */
+export function nextReminder(given: Case): Instant | undefined {
+  const { certificate, state, now } = given;
+  const opensAt = seriesOpensAt(given);
+  if (opensAt === undefined) return undefined;
   const next = unsilenced(state, opensAt, now);
   const { silencedUntil } = state.reminders;
   if (silencedUntil === undefined || silencedUntil <= next || !hasBeen(silencedUntil - longestSilenceMs, now))
@@ -28,6 +27,20 @@ export function nextReminder({ lineage, certificate, state, now }: Case): Instan
   const loudFrom =
     certificate === undefined || certificate.notAfter <= now ? undefined : certificate.notAfter - loudMs;
   return loudFrom === undefined ? silencedUntil : Math.max(next, Math.min(silencedUntil, loudFrom));
+}
+
+/** A series runs: there is something to be silent about. */
+export function isReminded(given: Case): boolean {
+  const opensAt = seriesOpensAt(given);
+  return given.lineage.source === 'upload'
+    ? opensAt !== undefined && opensAt <= given.now
+    : opensAt !== undefined;
+}
+
+function seriesOpensAt({ lineage, certificate, state, now }: Case): Instant | undefined {
+  if (lineage.source === 'upload') return certificate && (state.renewAt ?? certificate.notAfter);
+  if (state.failingSince === undefined || isAbandoned({ lineage, certificate, now })) return undefined;
+  return hasBeen(state.failingSince, now) ? state.failingSince + patienceMs(state, certificate) : now;
 }
 
 /** What people are told of the number: a place in the series, and none after it. */

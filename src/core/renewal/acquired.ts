@@ -21,10 +21,10 @@ export function acquired(
   { lineage, certificate, requested, now }: Acquired,
   needs: Pick<OutcomeNeeds, 'settings'>,
 ): RenewalState {
-  const { version, revoking, compromised, paused, failingSince, lastFailure, reminders } = before;
+  const { version, revoking, revoked, compromised, paused, failingSince, lastFailure, reminders } = before;
   const leftOut = stillLeftOut(before.leftOut, lineage.wanted.names, certificate.names);
   const fresh = {
-    ...{ lineage: lineage.id, version, revoking, compromised, paused, requested },
+    ...{ lineage: lineage.id, version, revoking, revoked, compromised, paused, requested },
     renewAt: pointOf(certificate, needs, undefined),
     ariCheckAt: firstAdviceAt(certificate, now),
     failures: 0,

@@ -1,6 +1,6 @@
 import type { HeldLineage } from '../held-lineages.ts';
 import { isHeld } from '../revocation/revoking.ts';
-import type { Certificate, Instant, Issuance } from '../types.ts';
+import type { Certificate, Instant, Issuance, RenewalState } from '../types.ts';
 import { isSameCa } from './failover.ts';
 import { isLeftOutDue } from './left-out.ts';
 
@@ -54,7 +54,7 @@ const rules: readonly (readonly [Reason, (held: Certificate, now: Case) => boole
   ],
   ['key-type-changed', (held, { lineage }) => held.wanted.keyType !== lineage.wanted.keyType],
   ['profile-changed', (held, { lineage }) => held.wanted.profile?.name !== lineage.wanted.profile?.name],
-  ['due', (held, { state, now }) => now >= (state.renewAt ?? held.notAfter)],
+  ['due', (held, { state, now }) => now >= dueFrom(state, held)],
   ['left-out', (_, { state, now }) => isLeftOutDue(state, now)],
   ['requested', (_, { state }) => state.requested?.force === true],
 ];
@@ -65,6 +65,14 @@ export function decide(given: Case): Reason | undefined {
   const { certificate } = given;
   if (certificate === undefined) return 'missing';
   return rules.find(([, holds]) => holds(certificate, given))?.[0];
+}
+
+/** When the rule asks for the next one; what a person put back has its time first. */
+export function dueFrom(
+  { renewAt, heldUntil = 0 }: RenewalState,
+  { notAfter }: Pick<Certificate, 'notAfter'>,
+): Instant {
+  return Math.max(renewAt ?? notAfter, heldUntil);
 }
 
 /** No host or group has asked for it for seven days, or at all since before it had a certificate. */

@@ -8,6 +8,7 @@ export type OutcomeNeeds = Pick<
   Ports,
   | 'wishes'
   | 'certificates'
+  | 'bindings'
   | 'renewals'
   | 'changes'
   | 'issuerHealth'

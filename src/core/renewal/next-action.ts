@@ -5,7 +5,7 @@ import { nextReminder } from '../notice/reminders.ts';
 import { revocationDueAt } from '../revocation/revoking.ts';
 import type { Deployment, DueEntry, Instant } from '../types.ts';
 import { adviceDueAt } from './advice.ts';
-import { type Case, decide, isAbandoned } from './decide.ts';
+import { type Case, decide, dueFrom, isAbandoned } from './decide.ts';
 import { leftOutDueAt } from './left-out.ts';
 
 /** The only place that computes scores of the due index. undefined: nothing to do until something changes. */
@@ -25,7 +25,7 @@ function nextOrder(given: Case): Instant | undefined {
     return earliest([wish, believableRetry(state, now) ?? now, believable(open?.lookAt, now)]);
   return earliest([
     wish,
-    state.renewAt ?? certificate?.notAfter,
+    certificate === undefined ? state.renewAt : dueFrom(state, certificate),
     adviceDueAt(state, now),
     leftOutDueAt(state.leftOut, now),
   ]);

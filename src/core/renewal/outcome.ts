@@ -1,3 +1,4 @@
+import { placesElsewhere } from '../deploy/affected.ts';
 import type { Issued } from '../order/issue.ts';
 import { deployAt, deploymentId, editRenewal } from '../records.ts';
 import type { Certificate, DueEntry, NewEvent, RenewalState } from '../types.ts';
@@ -76,12 +77,14 @@ export async function storeIssued(
   ]);
 }
 
-async function deploysNow(
-  { id: lineage, domain: name }: Held['lineage'],
-  { wishes, clock }: OutcomeNeeds,
-): Promise<readonly DueEntry[]> {
-  const targets = (await wishes.domain(name))?.deploy ?? [];
-  return deployAt(targets, lineage, clock.now());
+/** Of its own place, and of all others that may show it. */
+async function deploysNow(lineage: Held['lineage'], needs: OutcomeNeeds): Promise<readonly DueEntry[]> {
+  const now = needs.clock.now();
+  const [domain, elsewhere] = await Promise.all([
+    needs.wishes.domain(lineage.domain),
+    placesElsewhere(lineage, now, needs),
+  ]);
+  return [...deployAt(domain?.deploy ?? [], lineage.id, now), ...elsewhere];
 }
 
 function successEvents(

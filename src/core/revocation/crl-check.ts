@@ -3,7 +3,7 @@ import { editHeld } from '../held-lineages.ts';
 import type { Change, Crls, IssuedSerials, Pki, Ports, RevokedEntry } from '../ports.ts';
 import { dueOfLineage } from '../renewal/next-action.ts';
 import type { Certificate, RenewalState } from '../types.ts';
-import { yieldingDeployments } from './revocation.ts';
+import { withRevoked, yieldingDeployments } from './revocation.ts';
 
 export type CrlNeeds = Pick<
   Ports,
@@ -102,6 +102,7 @@ async function markRevoked(seen: Certificate, entry: RevokedEntry, needs: CrlNee
     const next: RenewalState = {
       ...state,
       revokedAt: now,
+      revoked: withRevoked(state, certificate.fingerprint),
       retryAt: undefined,
       compromised: compromised.length === 0 ? undefined : compromised,
     };

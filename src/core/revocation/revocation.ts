@@ -5,7 +5,7 @@ import type { Change, Fence, Ports } from '../ports.ts';
 import { endOf } from '../precedence.ts';
 import { deployAt, editRenewal } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
-import type { Bundle, Certificate, Domain, RenewalState, Revoking } from '../types.ts';
+import type { Bundle, Certificate, Deployment, Domain, RenewalState, Revoking } from '../types.ts';
 import { isHeld, lateAt, revocationItem } from './revoking.ts';
 
 export type RevocationNeeds = Pick<
@@ -67,9 +67,10 @@ async function isReplaced(
     return true;
   if (isHeld(one, certificate)) return false;
   const seen = await deployments.of(lineage.id);
-  return domain.deploy.every((target) =>
-    seen.some((at) => at.target === target && at.observed?.fingerprint === certificate?.fingerprint),
-  );
+  // What another lineage is shown in place of is not shown, whichever generation of it is the present one.
+  const shows = ({ observed }: Deployment) =>
+    observed?.fingerprint === certificate?.fingerprint || observed?.lineage !== undefined;
+  return domain.deploy.every((target) => seen.some((at) => at.target === target && shows(at)));
 }
 
 async function revoke(
@@ -113,6 +114,7 @@ async function close(
     const next: RenewalState = {
       ...state,
       revoking: revoking.length === 0 ? undefined : revoking,
+      ...(isGone && { revoked: withRevoked(state, one.fingerprint) }),
       ...(isCurrent && { revokedAt: state.revokedAt ?? now, retryAt: undefined }),
     };
     const { serial, reason, notAfter, requestedBy } = one;
@@ -128,6 +130,14 @@ async function close(
   });
   if (one.task !== undefined)
     await needs.tasks.settle(one.task, { id: revocationItem(lineage.id, one), ...result });
+}
+
+/** As many as there can be generations, and some more. */
+const mostRevoked = 10;
+
+/** The fingerprints of a state with this one. */
+export function withRevoked({ revoked = [] }: RenewalState, fingerprint: string): readonly string[] {
+  return [...new Set([...revoked, fingerprint])].slice(-mostRevoked);
 }
 
 /** When the targets of a lineage look whether the revoked certificate has to give way. */

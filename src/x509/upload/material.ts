@@ -1,4 +1,3 @@
-import type { Secret } from '../../core/secret.ts';
 import { children, type DerNode, readDer, tag } from '../der.ts';
 import type { Opening } from './pbes2.ts';
 import { blocksOf, octetsOf, type PemBlock, textOf } from './pem-text.ts';
@@ -29,8 +28,7 @@ const strangers: Readonly<Record<string, string>> = {
 };
 
 /** Certificates and keys of one file in PEM, DER, PKCS #7 or PKCS #12. Throws `command.invalid` with what it is instead. */
-export function readMaterial(file: Secret<Uint8Array>, opening: Opening): Material {
-  const bytes = file.reveal();
+export function readMaterial(bytes: Uint8Array, opening: Opening): Material {
   const { what } = opening;
   if (bytes.length === 0) throw refuse(`${what} is empty`);
   if (isBinary(bytes)) return readBinary(bytes, opening);

@@ -61,6 +61,12 @@ export function readUpload(
   };
 }
 
+/** DER of the certificates of one file, as CAs publish their own. Throws `command.invalid` for anything else. */
+export function readCertificates(file: Uint8Array, what: string): readonly Uint8Array[] {
+  const { certificates } = readMaterial(file, { password: undefined, what, spend: limitedRounds() });
+  return readAll(certificates).map(({ der }) => der);
+}
+
 /** Throws where the chain is not whole, with what to add. */
 export function requireWhole({ missing }: ReadUpload): void {
   if (missing === undefined) return;
@@ -81,7 +87,8 @@ function checkSize({ certificate, key, chain }: HandedIn): void {
 
 function readFiles({ certificate, key, chain, password }: HandedIn): Material {
   const spend = limitedRounds();
-  const read = (file: Secret<Uint8Array>, what: string) => readMaterial(file, { password, what, spend });
+  const read = (file: Secret<Uint8Array>, what: string) =>
+    readMaterial(file.reveal(), { password, what, spend });
   const isBundle = key === undefined && chain === undefined;
   const first = read(certificate, isBundle ? 'the upload' : 'the certificate file');
   const second = key && read(key, 'the key file');

@@ -56,6 +56,8 @@ const quiet: { readonly [K in keyof Required<RenewalState>]: fc.Arbitrary<Renewa
   ),
   requested: fc.constant(undefined),
   revokedAt: fc.constant(undefined),
+  revoked: maybe(fc.array(fc.constant('older'))),
+  heldUntil: maybe(fc.oneof(past, future)),
   // Of older generations, of which none is being looked at.
   revoking: maybe(
     fc.array(
