@@ -4,13 +4,23 @@
  */
 
 import type { CheckItem } from './agent/check-item.ts';
+import type { Downloaded, DownloadOptions } from './agent/download.ts';
 import type { ImportOptions } from './agent/import.ts';
 import type { RunningAgent, StartOptions } from './agent/start.ts';
 import type { LoadedConfig } from './config/config.ts';
 import type { ImportItem } from './import/report.ts';
 import type { OperationsClient } from './operations/define.ts';
 
-export type { CheckItem, ImportItem, ImportOptions, LoadedConfig, RunningAgent, StartOptions };
+export type {
+  CheckItem,
+  Downloaded,
+  DownloadOptions,
+  ImportItem,
+  ImportOptions,
+  LoadedConfig,
+  RunningAgent,
+  StartOptions,
+};
 
 export async function startAgent(loaded: LoadedConfig, options?: StartOptions): Promise<RunningAgent> {
   const part = await import('./agent/start.ts');
@@ -55,4 +65,9 @@ export async function importIntoAgent(
 ): Promise<readonly ImportItem[]> {
   const part = await import('./agent/import.ts');
   return part.importIntoAgent(loaded, options);
+}
+
+export async function downloadFromAgent(loaded: LoadedConfig, options: DownloadOptions): Promise<Downloaded> {
+  const part = await import('./agent/download.ts');
+  return part.downloadFromAgent(loaded, options);
 }

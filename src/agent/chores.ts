@@ -1,4 +1,5 @@
 import type { Chore } from '../../jobs/upkeep.ts';
+import { lapsedChore, tellLapsed } from '../core/bindings/lapsed.ts';
 import { lookAtTargets } from '../core/deploy/look.ts';
 import { dnsJournalChore, releasePermanent } from '../core/order/permanent-records.ts';
 import { dueIndexChore, refreshDue } from '../core/renewal/due-index.ts';
@@ -37,6 +38,11 @@ export function createChores(ports: AgentPorts, store: Store): Readonly<Record<s
       everyMs: 24 * hour,
       atStart: true,
       run: (signal) => ports.configured().acme.tellContacts(signal),
+    },
+    [lapsedChore]: {
+      everyMs: hour,
+      firstMs: hour / 6,
+      run: () => tellLapsed(ports),
     },
     revocations: {
       // Lists of CAs change a few times a day; a CA that revokes in a hurry says so in its renewal information.

@@ -21,6 +21,7 @@ const leftToAgent = async () => {
 const accountChanges = { rollover: leftToAgent, deactivate: leftToAgent };
 const preflight = { look: leftToAgent };
 const jobs = { wake: leftToAgent };
+const issuerCertificates = { fetch: leftToAgent };
 
 /** For a process beside the agent: reads run here on the store, writes go through the command queue. */
 export async function openClient(loaded: LoadedConfig): Promise<OperationsClient> {
@@ -31,7 +32,17 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
   let commands: CommandClient | undefined;
   const budget = budgetOf(loaded, { buckets: store.buckets, clock, log });
   const settings = () => loaded.settings;
-  const needs = { ...store, budget, preflight, accountChanges, jobs, settings, clock, log };
+  const needs = {
+    ...store,
+    budget,
+    preflight,
+    accountChanges,
+    issuerCertificates,
+    jobs,
+    settings,
+    clock,
+    log,
+  };
 
   async function run<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output> {
     if (operation.kind === 'read') return operation.run(operation.input.parse(input), needs, {});
@@ -51,7 +62,7 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
     await store.close();
   }
 
-  return { run, follow: follower(store.tasks, clock), close };
+  return { run, stage: store.staging.put, follow: follower(store.tasks, clock), close };
 }
 
 function follower(tasks: Pick<Ports['tasks'], 'get'>, clock: Clock): OperationsClient['follow'] {

@@ -16,6 +16,7 @@ export function renderCertificate(shown: CertificateShown): string {
     ['key', certificate?.keyType ?? lineage.wanted.keyType],
     ['serial', certificate?.serial],
     ['fingerprint', certificate?.fingerprint],
+    ['bound to', shown.bindings.join(', ')],
     ['valid from', at(certificate?.notBefore)],
     ['valid until', at(certificate?.notAfter)],
     ...renewalFacts(shown, at),

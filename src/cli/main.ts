@@ -3,10 +3,13 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../agent/version.ts';
+import { certsAdd } from '../operations/certs-add.ts';
 import type { AnyOperation } from '../operations/define.ts';
 import { operations } from '../operations/index.ts';
 import { sentence } from '../operations/words.ts';
 import { inputOf, shapeOf } from './arguments.ts';
+import { addCertificate } from './certs-add.ts';
+import { downloadCertificate } from './certs-download.ts';
 import { configPath } from './config-path.ts';
 import { errorText, exitCodes, exitTable } from './exit.ts';
 import { importCommand, otherClients } from './import.ts';
@@ -66,7 +69,10 @@ function createProgram(world: World, done: Done): Command {
       `\nExit codes:\n${exitTable.map(([code, text]) => `  ${code}  ${text}\n`).join('')}`,
     );
   addLocalCommands(program, world, done);
-  for (const operation of operations) addOperation(program, operation, { world, done });
+  // What needs files or writes them is done here, past the queue.
+  for (const operation of operations.filter((one) => one !== certsAdd))
+    addOperation(program, operation, { world, done });
+  addCertificateCommands(nounOf(program, 'certs'), world, done);
   return program;
 }
 
@@ -105,6 +111,35 @@ function addLocalCommands(program: Command, world: World, done: Done): void {
     .action(async (folder: string, _, command: Command) =>
       done(await importCommand(folder, command.optsWithGlobals(), world)),
     );
+}
+
+function addCertificateCommands(certs: Command, world: World, done: Done): void {
+  certs
+    .command('add <file>')
+    .description(certsAdd.summary)
+    .option('--key <file>', 'its private key, where the first file does not hold it')
+    .option('--chain <file>', 'the certificates between it and the root, likewise')
+    .option('--password-file <file>', 'holds the password of the key, or of the PKCS #12 file')
+    .option('--domain <name>', 'domain that it is for, where its names lie under several')
+    .option('--name <name>', 'the one name that it is for; else it is for all that it has')
+    .option('--replace <id>', 'uploaded certificate that it succeeds')
+    .option('--force', 'also if it covers less than the domain or its predecessor')
+    .action(async (file: string, _, command: Command) =>
+      done(await addCertificate(file, command.optsWithGlobals(), world)),
+    );
+  certs
+    .command('download <id> <folder>')
+    .description('Writes a certificate with its key into a folder; the trail of events tells of it.')
+    .option('--generation <number>', 'not the present one', wholeNumber)
+    .option('--force', 'over files that are there')
+    .action(async (id: string, folder: string, _, command: Command) =>
+      done(await downloadCertificate({ id, folder }, command.optsWithGlobals(), world)),
+    );
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
 }
 
 const knownRoles = ['scheduler', 'worker', 'edge'];

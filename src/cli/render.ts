@@ -1,8 +1,13 @@
 import { accountDeactivate, accountList, accountRollover, accountShow } from '../operations/accounts.ts';
 import { ack } from '../operations/ack.ts';
+import { bind, unbind } from '../operations/bind.ts';
+import { bindingsList } from '../operations/bindings.ts';
 import { budget } from '../operations/budget.ts';
 import { certsList, certsShow } from '../operations/certs.ts';
+import { certsAdd } from '../operations/certs-add.ts';
 import { certsPurge } from '../operations/certs-purge.ts';
+import { certsRemove } from '../operations/certs-remove.ts';
+import { certsRollback } from '../operations/certs-rollback.ts';
 import type { Operation } from '../operations/define.ts';
 import { dnsPending } from '../operations/dns-pending.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from '../operations/domains.ts';
@@ -19,6 +24,7 @@ import { counted, exact, listed, relative } from '../operations/words.ts';
 import { renderAccount, renderAccounts } from './account.ts';
 import { renderBudget } from './budget.ts';
 import { renderCertificate } from './certificate.ts';
+import { renderBindings, renderCertificates } from './certificate-list.ts';
 import { renderPending } from './dns.ts';
 import { ownerOf, renderDomain } from './domain.ts';
 import { openIssuers, renderPreflight } from './preflight.ts';
@@ -92,20 +98,39 @@ const renderings = new Map<string, Rendering<unknown>>([
     ids: ({ removed }) => removed,
   }),
   rendering(certsList, {
-    text: ({ certificates, asOf }) =>
-      table(
-        ['ID', 'DOMAIN', 'EXPIRES', 'ISSUER', 'STATE'],
-        certificates.map(({ id, domain, expiresAt, issuer, state }) => [
-          id,
-          domain,
-          expiresAt === undefined ? '-' : relative(expiresAt, asOf),
-          issuer ?? '-',
-          state,
-        ]),
-      ),
+    text: renderCertificates,
     ids: ({ certificates }) => certificates.map(({ id }) => id),
   }),
   rendering(certsShow, { text: renderCertificate, ids: ({ lineage }) => [lineage.id] }),
+  rendering(certsAdd, {
+    text: ({ id, names, generation, expiresAt, isOld, notes }) => {
+      const what = isOld === true ? 'is there already' : `generation ${generation}`;
+      const lines = [`${id}: ${what}, for ${listed(names)}, valid until ${exact(expiresAt)}`, ...notes];
+      return lines.map((line) => `${line}\n`).join('');
+    },
+    ids: ({ id }) => [id],
+  }),
+  rendering(certsRollback, {
+    text: ({ id, from, to, serial, expiresAt, heldUntil }) => {
+      const rest =
+        heldUntil === undefined
+          ? ''
+          : `; it is not renewed before ${exact(heldUntil)}, but by "renew ${id} --force"`;
+      return `${id} is back from generation ${from} to ${to} (serial ${serial}, valid until ${exact(expiresAt)})${rest}\n`;
+    },
+    ids: ({ id }) => [id],
+  }),
+  rendering(certsRemove, { text: ({ removed }) => `deleted ${removed}\n`, ids: ({ removed }) => [removed] }),
+  rendering(bindingsList, { text: renderBindings, ids: ({ bindings }) => bindings.map(({ name }) => name) }),
+  rendering(bind, {
+    text: ({ binding: { name, certificates }, replaced }) =>
+      `bound ${name} to ${certificates.join(' and ')}${replaced === undefined ? '' : `, in place of ${replaced.join(' and ')}`}\n`,
+    ids: ({ binding }) => [binding.name],
+  }),
+  rendering(unbind, {
+    text: ({ unbound }) => `unbound ${unbound.join(', ')}\n`,
+    ids: ({ unbound }) => unbound,
+  }),
   rendering(certsPurge, {
     text: ({ purged, kept, dryRun }) => {
       const gone = purged.map(({ id }) => `${dryRun ? 'would delete' : 'deleted'} ${id}\n`);

@@ -60,7 +60,7 @@ function respelled(error: unknown, operation: AnyOperation): unknown {
 }
 
 /** Loads the configuration, opens the client and closes it again; errors become text and an exit code. */
-async function withClient(
+export async function withClient(
   options: GlobalOptions,
   world: World,
   use: (client: OperationsClient) => Promise<ExitCode>,
@@ -128,7 +128,7 @@ async function waitFor(
   }
 }
 
-function render(name: string, answer: unknown, { json: asJson, quiet }: GlobalOptions): string {
+export function render(name: string, answer: unknown, { json: asJson, quiet }: GlobalOptions): string {
   if (asJson === true) return json(answer);
   return quiet === true ? renderIds(name, answer) : renderText(name, answer);
 }

@@ -1,6 +1,7 @@
 import type {
   backupAgent,
   checkAgent,
+  downloadFromAgent,
   importIntoAgent,
   openClient,
   restoreAgent,
@@ -25,6 +26,7 @@ export interface AgentFunctions {
   readonly backupAgent: typeof backupAgent;
   readonly restoreAgent: typeof restoreAgent;
   readonly importIntoAgent: typeof importIntoAgent;
+  readonly downloadFromAgent: typeof downloadFromAgent;
 }
 
 /** Options of every command. */

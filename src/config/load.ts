@@ -129,7 +129,7 @@ function toMasterKey({ masterKey }: FilePart, dataDir: string, { reader, env }: 
 }
 
 function readSettings(
-  { defaults, dnsPersist, experimental, renewal, retention, preflight }: FilePart,
+  { defaults, dnsPersist, experimental, renewal, retention, preflight, uploads }: FilePart,
   config: Config,
   reader: Reader,
 ): Settings {
@@ -157,6 +157,7 @@ function readSettings(
     permissionMs: dnsPersist && dnsPersist.days * 86_400_000,
     retentionMs: retention.expiredDays * 86_400_000,
     preflight,
+    fetchesIssuers: uploads.fetchIssuers || undefined,
     answersTlsAlpn: config.tlsAlpn01 !== undefined,
     defaults: {
       mode: defaults.mode ?? 'auto',

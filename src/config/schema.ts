@@ -134,6 +134,7 @@ export const file = z.strictObject({
   preflight: preflightMode.default('on'),
   renewal: z.strictObject({ ceilingDays: z.number().min(1).max(365).default(30) }).prefault({}),
   retention: z.strictObject({ expiredDays: z.number().min(1).max(3650).default(180) }).prefault({}),
+  uploads: z.strictObject({ fetchIssuers: z.boolean().default(false) }).prefault({}),
   http01: z
     .strictObject({
       port: port.default(80),

@@ -17,6 +17,7 @@ export function hashShared(config: Config, settings: Settings, domains: readonly
     defaults: settings.defaults,
     experimental: settings.experimental,
     permission: settings.permissionMs,
+    fetchesIssuers: settings.fetchesIssuers,
     domains: domains.map(({ domain: { origin: _, ...domain }, hosts }) => ({
       ...domain,
       hosts: hosts.map(({ name }) => name).sort(),

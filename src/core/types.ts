@@ -586,6 +586,8 @@ export interface Settings {
   readonly preflight?: PreflightMode | undefined;
   /** A permission of dns-persist-01 ends by itself so long after it was given, at the latest; absent: never. */
   readonly permissionMs?: number | undefined;
+  /** A chain that was uploaded without an intermediate is completed from where the certificate says that this is. */
+  readonly fetchesIssuers?: boolean | undefined;
   /** Unwanted certificates are deleted so long after their expiry. */
   readonly retentionMs?: number | undefined;
   readonly defaults: DomainDefaults;

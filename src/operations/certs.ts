@@ -13,6 +13,10 @@ export interface CertificateList {
   /** When this was read. */
   readonly asOf: Instant;
   readonly certificates: readonly CertificateRow[];
+  /** One line a name was asked for. */
+  readonly names?: boolean | undefined;
+  /** There are more after the last one. */
+  readonly hasMore?: boolean | undefined;
 }
 
 export const certsList = defineOperation({
@@ -25,12 +29,22 @@ export const certsList = defineOperation({
   input: z.strictObject({
     domain: domainName.optional().describe('Only certificates of this domain'),
     all: z.boolean().optional().describe('Also self-signed stand-ins that are not served at the moment'),
+    names: z.boolean().optional().describe('One line a name, with its expiry in UTC'),
+    after: z.string().max(1024).optional().describe('Only those whose ids come after this one'),
+    limit: z.number().int().min(1).max(10_000).optional().describe('So many at most'),
   }),
-  run: async ({ domain, all }, needs): Promise<CertificateList> => {
+  run: async ({ domain, all, names, after = '', limit }, needs): Promise<CertificateList> => {
     const certificates = await overview(domain, needs, all);
     // One that was removed has certificates still.
     if (certificates.length === 0) await refuseUnknown(domain, needs);
-    return { asOf: needs.clock.now(), certificates };
+    const later = certificates.filter(({ id }) => id > after);
+    const shown = limit === undefined ? later : later.slice(0, limit);
+    return {
+      asOf: needs.clock.now(),
+      certificates: shown,
+      names,
+      hasMore: shown.length < later.length || undefined,
+    };
   },
 });
 
@@ -42,6 +56,8 @@ export interface CertificateShown extends Shown {
   /** Facts of all generations held, newest first. */
   readonly generations: readonly Certificate[];
   readonly renewal: RenewalState;
+  /** Server names and endpoints that it is bound to. */
+  readonly bindings: readonly string[];
   /** When the next order or look is due. */
   readonly nextAt?: Instant | undefined;
   /** The order under way. */
@@ -66,11 +82,12 @@ export const certsShow = defineOperation({
     const lineage = await onlyOne(id, needs);
     const [one] = await heldOf([lineage], needs);
     if (one === undefined) throw new AgentError('bug', `${lineage.id} vanished while it was read`);
-    const [shown, issuance, nextAt, generations] = await Promise.all([
+    const [shown, issuance, nextAt, generations, bindings] = await Promise.all([
       shownOf(one, needs),
       needs.issuances.get(lineage.id),
       needs.due.at('issue', lineage.id),
       generationsOf(lineage, needs),
+      needs.bindings.of(lineage.id),
     ]);
     const asOf = needs.clock.now();
     const placing = placingOf(one.certificate, shown.targets);
@@ -81,6 +98,7 @@ export const certsShow = defineOperation({
       certificate: one.certificate,
       generations,
       renewal: one.state,
+      bindings: bindings.map(({ name }) => name),
       nextAt,
       order:
         issuance === undefined
@@ -91,7 +109,8 @@ export const certsShow = defineOperation({
   },
 });
 
-async function onlyOne(id: string, needs: OperationNeeds): Promise<Lineage> {
+/** The lineage that a person means; throws `command.invalid` where the name has several. */
+export async function onlyOne(id: string, needs: OperationNeeds): Promise<Lineage> {
   const [first, ...others] = await findLineages(id, needs);
   if (first !== undefined && others.length === 0) return first;
   const ids = [first, ...others].map((lineage) => lineage?.id).join(', ');

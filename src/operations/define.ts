@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Ports } from '../core/ports.ts';
-import type { Task } from '../core/types.ts';
+import type { HandedIn, Task } from '../core/types.ts';
 import type { ReconcileNeeds } from '../core/wishes/reconcile.ts';
 
 /** What an operation may use. Reads run in the caller's process, writes in a worker's `command` job. */
@@ -8,6 +8,8 @@ export type OperationNeeds = ReconcileNeeds &
   Pick<
     Ports,
     | 'bindings'
+    | 'staging'
+    | 'issuerCertificates'
     | 'issuances'
     | 'deployments'
     | 'tasks'
@@ -75,6 +77,8 @@ export function defineOperation<Input, Output>(
  */
 export interface OperationsClient {
   run<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output>;
+  /** Resolves with the id under which a command names the files: no key goes through a queue. */
+  stage(files: HandedIn): Promise<string>;
   /** Follows a task until it is finished, calling `progress` at each change. */
   follow(taskId: string, progress: (task: Task) => void, signal: AbortSignal): Promise<Task>;
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundUnder, unbindAll } from '../core/bindings/under.ts';
 import { AgentError } from '../core/errors.ts';
 import { dnsJournalChore } from '../core/order/permanent-records.ts';
 import { derivePolicies } from '../core/policies.ts';
@@ -126,17 +127,22 @@ export const domainsRemove = defineOperation({
   summary: 'Removes a domain; its certificates stay where they are and are no longer renewed.',
   input: z.strictObject({
     name,
-    force: z.boolean().optional().describe('Also while it is in use; its hosts go with it'),
+    force: z.boolean().optional().describe('Also while it is in use; its hosts and bindings go with it'),
   }),
   run: async ({ name, force = false }, needs, caller) => {
     const known = await needs.wishes.domains();
-    const [certified, ordering] = await Promise.all([certifiedLabels(name, needs), openOrders(name, needs)]);
+    const [certified, ordering, bindings] = await Promise.all([
+      certifiedLabels(name, needs),
+      openOrders(name, needs),
+      boundUnder(name, needs),
+    ]);
+    const bound = bindings.map((binding) => binding.name);
     const edit = ({ domain, hosts, groups }: StoredWish): WishEdit => {
       if (domain === undefined && caller.isRepeat === true) return {};
       if (domain === undefined) throw noSuchDomain(name, known);
       if (isFileOwned(domain)) refuseFileOwned(name, domain.origin);
       const issued = groups.map(({ label }) => label).filter((label) => certified.has(label));
-      if (!force) refuseInUse(name, { hosts: hosts.map((host) => host.name), issued, ordering });
+      if (!force) refuseInUse(name, { hosts: hosts.map((host) => host.name), issued, ordering, bound });
       return {
         removeDomain: true,
         removeHosts: hosts,
@@ -144,6 +150,7 @@ export const domainsRemove = defineOperation({
       };
     };
     await changeWishes(name, edit, needs);
+    await unbindAll(bindings, { domain: name, requestedBy: caller.requestedBy }, needs);
     // TXT records that stay from order to order go with their domain.
     await needs.jobs.wake('upkeep', [dnsJournalChore]);
     return { removed: name };
@@ -175,9 +182,11 @@ interface Uses {
   /** First names of what `issue` asked for. */
   readonly issued: readonly string[];
   readonly ordering: readonly string[];
+  /** Names that something is bound to. */
+  readonly bound: readonly string[];
 }
 
-function refuseInUse(domain: string, { hosts, issued, ordering }: Uses): void {
+function refuseInUse(domain: string, { hosts, issued, ordering, bound }: Uses): void {
   const uses = [
     ...(hosts.length === 0 ? [] : [`${counted(hosts.length, 'host')} (${listed(hosts)})`]),
     ...(issued.length === 0
@@ -186,11 +195,13 @@ function refuseInUse(domain: string, { hosts, issued, ordering }: Uses): void {
     ...(ordering.length === 0
       ? []
       : [`${counted(ordering.length, 'order')} under way (${listed(ordering)})`]),
+    ...(bound.length === 0 ? [] : [`${counted(bound.length, 'binding')} (${listed(bound)})`]),
   ];
   if (uses.length === 0) return;
   const remedies = [
     ...(hosts.length + issued.length === 0 ? [] : ['remove them first with "hosts remove"']),
     ...(ordering.length === 0 ? [] : ['wait until the orders are done']),
+    ...(bound.length === 0 ? [] : ['unbind the names']),
   ];
   throw new AgentError(
     'command.conflict',

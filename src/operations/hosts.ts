@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import type { Group, Host, Instant, NewEvent } from '../core/types.ts';
 import { changeWishes, type StoredWish, type WishEdit } from '../core/wishes/reconcile.ts';
-import { type CertificateRow, overview } from './certificates.ts';
+import type { CertificateRow } from './certificates.ts';
 import { type Caller, defineOperation, type OperationNeeds } from './define.ts';
 import { isOwnWork, refuseTakenHost, refuseTwice, runtimeHost } from './domains.ts';
 import { domainName, hostName } from './fields.ts';
+import { certificateFinder } from './host-certificates.ts';
 import { bestFor } from './lineages.ts';
 import {
   domainFor,
@@ -44,12 +45,11 @@ export const hostsList = defineOperation({
   run: async ({ domain }, needs): Promise<HostList> => {
     await refuseUnknown(domain, needs);
     const domains = domain === undefined ? (await needs.wishes.domains()).map(({ name }) => name) : [domain];
-    const [lists, certificates] = await Promise.all([
+    const [lists, find] = await Promise.all([
       Promise.all(domains.map((name) => needs.wishes.hosts(name))),
-      overview(domain, needs),
+      certificateFinder(domain, needs),
     ]);
-    const find = certificateFinder(certificates);
-    const hosts = lists.flat().map((host): HostRow => ({ ...host, certificate: find(host.name) }));
+    const hosts = lists.flat().map((host): HostRow => ({ ...host, certificate: find(host) }));
     return { asOf: needs.clock.now(), hosts: hosts.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
   },
 });
@@ -171,18 +171,4 @@ function changed(
   { requestedBy }: Caller,
 ): NewEvent {
   return { type: 'host.changed', domain, facts: { change, host: name, requestedBy } };
-}
-
-function certificateFinder(rows: readonly CertificateRow[]): (host: string) => CertificateRow | undefined {
-  const byName = new Map<string, CertificateRow>();
-  // Trusted ones come last, so that they win.
-  for (const row of rows.toSorted((a, b) => rank(a) - rank(b)))
-    for (const name of row.names) byName.set(name, row);
-  return (host) => byName.get(host) ?? byName.get(host.replace(/^[^.]+\./, '*.'));
-}
-
-function rank({ source, state, expiresAt }: CertificateRow): number {
-  if (expiresAt === undefined) return 0;
-  if (state === 'unwanted' || state === 'expired') return 1;
-  return source === 'self-signed' ? 2 : 3;
 }

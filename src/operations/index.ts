@@ -1,8 +1,13 @@
 import { accountDeactivate, accountList, accountRollover, accountShow } from './accounts.ts';
 import { ack } from './ack.ts';
+import { bind, unbind } from './bind.ts';
+import { bindingsList } from './bindings.ts';
 import { budget } from './budget.ts';
 import { certsList, certsShow } from './certs.ts';
+import { certsAdd } from './certs-add.ts';
 import { certsPurge } from './certs-purge.ts';
+import { certsRemove } from './certs-remove.ts';
+import { certsRollback } from './certs-rollback.ts';
 import type { AnyOperation } from './define.ts';
 import { dnsPending } from './dns-pending.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from './domains.ts';
@@ -28,7 +33,13 @@ export const operations: readonly AnyOperation[] = [
   hostsRemove,
   certsList,
   certsShow,
+  certsAdd,
+  certsRollback,
+  certsRemove,
   certsPurge,
+  bindingsList,
+  bind,
+  unbind,
   issue,
   renew,
   renewAll,

@@ -1,3 +1,4 @@
+import { hasPlace } from '../core/deploy/holdings.ts';
 import { AgentError } from '../core/errors.ts';
 import { covers, parentOf, parseName, refusal } from '../core/names.ts';
 import type { Lineage } from '../core/types.ts';
@@ -19,18 +20,35 @@ export async function findLineages(target: string, needs: Needs): Promise<readon
   throw await nothingFor(target, needs);
 }
 
-/** Of the domain nearest to the name that holds one; lineages that nobody asks for any more come last. */
+/**
+ * Of the domain nearest to the name that holds one; uploads where nothing is ordered for it. Lineages that nobody asks
+ * for any more come last.
+ */
 export async function lineagesForName(name: string, needs: Needs): Promise<readonly Lineage[]> {
   let base: string | undefined = name.replace(/^\*\./, '');
   while (base !== undefined) {
     const domain = await needs.wishes.domainOf(base);
     if (domain === undefined) return [];
-    const ours = (await needs.certificates.lineages(domain.name)).filter(({ source }) => source === 'acme');
-    const found = bestFor(name, ours);
-    if (found.length > 0) return found;
+    const lineages = await needs.certificates.lineages(domain.name);
+    for (const source of ['acme', 'upload'] as const) {
+      const found = bestFor(
+        name,
+        lineages.filter((one) => one.source === source),
+      );
+      if (found.length > 0) return found;
+    }
     base = parentOf(domain.name);
   }
   return [];
+}
+
+/** Uploads with a place of their own at the targets, which is not that of one that is ordered for. */
+export async function placedUploads(name: string, needs: Needs): Promise<readonly Lineage[]> {
+  const domain = await needs.wishes.domainOf(name.replace(/^\*\./, ''));
+  if (domain === undefined) return [];
+  const uploads = bestFor(name, await needs.certificates.uploads(domain.name));
+  const placed = await Promise.all(uploads.map((one) => hasPlace(one, domain, needs)));
+  return uploads.filter((_, index) => placed[index]);
 }
 
 /** Throws `command.conflict` for a lineage that no order can renew. */

@@ -1,5 +1,6 @@
 import { hasPlace, readShowing } from '../core/deploy/holdings.ts';
 import { chosenFor, type Showing } from '../core/deploy/showing.ts';
+import type { Rank } from '../core/precedence.ts';
 import { deploymentId } from '../core/records.ts';
 import type { Certificate, Deployment, Domain, Failure, Instant, Lineage } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
@@ -28,6 +29,8 @@ export interface TargetView {
 }
 
 export interface Shown {
+  /** By what right that comes first there. */
+  readonly rank?: Rank | undefined;
   /** What the targets should show at this moment. */
   readonly wanted?: ShownFacts | undefined;
   /** One view for each target of the domain, in its order. */
@@ -60,7 +63,8 @@ export async function shownOf({ lineage }: { readonly lineage: Lineage }, needs:
     needs.deployments.of(lineage.id),
   ]);
   const shown = await knownOf(showing, needs);
-  const wanted = chosenFor(showing, needs.clock.now())?.candidate.certificate;
+  const choice = chosenFor(showing, needs.clock.now());
+  const wanted = choice?.candidate.certificate;
   const targets = domain.deploy.map(async (target): Promise<TargetView> => {
     const view = viewOf(target, { wanted, known: shown, deployments });
     const isBehind = view.shows !== 'same' || view.failures > 0;
@@ -68,6 +72,7 @@ export async function shownOf({ lineage }: { readonly lineage: Lineage }, needs:
     return { ...view, nextAt };
   });
   return {
+    rank: choice?.rank,
     wanted: wanted === undefined ? undefined : factsOf(wanted),
     targets: await Promise.all(targets),
   };

@@ -21,9 +21,7 @@ function about(host: string, facts: WhyCertificate, now: Instant): readonly stri
   return [
     ...notOnIt(host, facts, now),
     headline(subjectOf(host, facts), facts, now),
-    isStandIn(facts)
-      ? `It stands in for certificate ${facts.lineage}, which is not served anywhere.`
-      : `Certificate ${facts.lineage}.`,
+    whose(facts),
     ...(isBehind ? [`To be served: ${described(wanted, now)}.`] : []),
     ...targets.flatMap((one) => atTarget(one, now)),
     ...revocations(facts, now),
@@ -37,6 +35,21 @@ function about(host: string, facts: WhyCertificate, now: Instant): readonly stri
     next(facts, now),
     ...reminders(facts, now),
   ];
+}
+
+/** Of which certificate the words are, and why another one is shown in its place. */
+function whose(facts: WhyCertificate): string {
+  const { lineage, wanted, rank } = facts;
+  if (isStandIn(facts)) return `It stands in for certificate ${lineage}, which is not served anywhere.`;
+  if (wanted === undefined || wanted.source === 'self-signed' || wanted.lineage === lineage)
+    return `Certificate ${lineage}.`;
+  const why =
+    rank === 'binding'
+      ? 'it is bound'
+      : wanted.source === 'upload'
+        ? 'it was uploaded'
+        : 'it covers the name too';
+  return `Certificate ${wanted.lineage}: ${why}, and comes first in the place of ${lineage}.`;
 }
 
 /** Why it is not a trusted certificate with time left. */
@@ -56,6 +69,10 @@ function trouble(facts: WhyCertificate, now: Instant): readonly string[] {
         : `There is no trusted one: ${attempts}.`,
     ];
   }
+  if (facts.source === 'upload')
+    return isTrusted
+      ? []
+      : [`It is not valid any more: upload its successor with --replace ${facts.lineage}.`];
   if (isTrusted && failingSince !== undefined)
     return [
       `Its renewal has not got through since ${when(failingSince, now)}. The certificate held is served until it expires.`,
@@ -135,9 +152,11 @@ function advice({ window, unwantedSince }: WhyCertificate, now: Instant): readon
 }
 
 function next(
-  { nextAt, renewAt, failures, order, wanted, unwantedSince }: WhyCertificate,
+  { nextAt, renewAt, failures, order, wanted, unwantedSince, source, lineage }: WhyCertificate,
   now: Instant,
 ): string {
+  if (source === 'upload')
+    return `Next: nothing by itself; a person uploads its successor with --replace ${lineage}.`;
   if (nextAt === undefined)
     return unwantedSince === undefined
       ? 'Next: nothing is planned.'
@@ -145,7 +164,7 @@ function next(
   const at = soonOrAt(nextAt, now);
   if (order !== undefined) return `Next: the order goes on ${at}.`;
   if (failures > 0) return `Next: attempt ${failures + 1} ${at}.`;
-  if (wanted?.source !== 'acme') return `Next: an order ${at}.`;
+  if (wanted === undefined || wanted.source === 'self-signed') return `Next: an order ${at}.`;
   return nextAt === renewAt || nextAt <= now ? `Next: renewal ${at}.` : `Next: a look at it ${at}.`;
 }
 

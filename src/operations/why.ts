@@ -4,6 +4,7 @@ import type {
   Failure,
   Instant,
   LeftOut,
+  LineageSource,
   Pause,
   RenewalState,
   Revoking,
@@ -12,7 +13,7 @@ import type {
 } from '../core/types.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { hostName } from './fields.ts';
-import { lineagesForName } from './lineages.ts';
+import { lineagesForName, placedUploads } from './lineages.ts';
 import { type Shown, shownOf } from './targets.ts';
 import { explainUnknown, unknownOf, type WhyUnknown } from './why-unknown.ts';
 import { explain } from './why-words.ts';
@@ -21,6 +22,7 @@ import { withAdvice } from './words.ts';
 /** What is known about one certificate of a host, and what comes next. */
 export interface WhyCertificate extends Shown {
   readonly lineage: string;
+  readonly source: LineageSource;
   readonly failures: number;
   readonly failingSince?: Instant | undefined;
   readonly lastError?: Failure | undefined;
@@ -78,8 +80,9 @@ export const why = defineOperation({
   summary: 'Says what is served for a host, why it is not something better, and what happens next.',
   input: z.strictObject({ host: hostName.describe('Host name') }),
   run: async ({ host }, needs): Promise<WhyAnswer> => {
-    const lineages = await lineagesForName(host, needs);
-    const held = await heldOf(lineages, needs);
+    const [uploads, others] = await Promise.all([placedUploads(host, needs), lineagesForName(host, needs)]);
+    const lineages = new Map([...uploads, ...others].map((lineage) => [lineage.id, lineage]));
+    const held = await heldOf([...lineages.values()], needs);
     const certificates = await Promise.all(held.map((one) => aboutOne(one, needs)));
     const asOf = needs.clock.now();
     if (certificates.length > 0)
@@ -100,6 +103,7 @@ async function aboutOne(held: HeldLineage, needs: OperationNeeds): Promise<WhyCe
   const { count, lastAt, silencedUntil } = state.reminders;
   return {
     lineage: lineage.id,
+    source: lineage.source,
     ...shown,
     failures: state.failures,
     failingSince: state.failingSince,

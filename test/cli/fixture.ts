@@ -66,6 +66,10 @@ export async function cli(argv: readonly string[], script: Script = {}): Promise
       if (script.answer instanceof Error) throw script.answer;
       return script.answer as Output;
     },
+    async stage(files) {
+      asked.push({ operation: 'stage', input: files });
+      return 'staged-1';
+    },
     async follow(_id, progress, signal) {
       for (const task of script.states ?? []) {
         signal.throwIfAborted();
@@ -105,6 +109,7 @@ const noAgent: AgentFunctions = {
   backupAgent: unscripted,
   restoreAgent: unscripted,
   importIntoAgent: unscripted,
+  downloadFromAgent: unscripted,
 };
 
 export function task(items: Task['items'], more: Partial<Task> = {}): Task {

@@ -32,6 +32,7 @@ test.each([
   ['a domain', 'name: example.com', 'name: example.com, keyTypes: [rsa2048]'],
   ['a host', 'b.example.com', 'c.example.com'],
   ['the renewal rule', 'dnsAccounts', 'renewal: { ceilingDays: 20 }\ndnsAccounts'],
+  ['what uploads may fetch', 'dnsAccounts', 'uploads: { fetchIssuers: true }\ndnsAccounts'],
   ['the defaults', 'dnsAccounts', 'defaults: { contacts: [a@example.com] }\ndnsAccounts'],
 ])('%s that differs changes the hash', async (_, from, to) => {
   const text = issuers + shared;

@@ -10,6 +10,7 @@ export function runIn<Input, Output>(
 ): Promise<Output> {
   const unused = () => Promise.reject(new Error('not part of this story'));
   const accountChanges = { rollover: unused, deactivate: unused };
-  const needs: OperationNeeds = { ...world.store, ...world.needs, accountChanges };
+  const issuerCertificates = { fetch: unused };
+  const needs: OperationNeeds = { ...world.store, ...world.needs, accountChanges, issuerCertificates };
   return world.run(operation.run(input, needs, caller));
 }

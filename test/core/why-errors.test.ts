@@ -85,7 +85,8 @@ async function answerOf(world: WiredWorld) {
     throw new Error('why changes no account');
   };
   const accountChanges = { rollover: unused, deactivate: unused };
-  const plain = { ...needs, ...store, accountChanges, clock, settings: () => settings };
+  const issuerCertificates = { fetch: unused };
+  const plain = { ...needs, ...store, accountChanges, issuerCertificates, clock, settings: () => settings };
   return why.run({ host: 'www.example.com' }, plain, {});
 }
 

@@ -130,6 +130,8 @@ async function handlerOf(
   const refuse = () => Promise.reject(new Error('no account is changed here'));
   const accountChanges = { rollover: refuse, deactivate: refuse };
   const jobs = { wake: async () => {} };
-  const ports = { ...store, budget, preflight: { look: async () => [] }, accountChanges, jobs };
+  const issuerCertificates = { fetch: refuse };
+  const preflight = { look: async () => [] };
+  const ports = { ...store, budget, preflight, accountChanges, issuerCertificates, jobs };
   return commandHandler({ ...ports, settings: () => settings, clock, log, parse });
 }

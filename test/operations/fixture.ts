@@ -53,6 +53,8 @@ export interface Bench {
   readonly woken: readonly { readonly job: DueJob; readonly ids: readonly string[] }[];
   now: Instant;
   readonly preflight: ScriptedPreflight;
+  /** Certificates of CAs, by their address. */
+  readonly published: Map<string, readonly Uint8Array[]>;
   /** As a worker would: input parsed, then carried out. */
   run<Input, Output>(operation: Operation<Input, Output>, input: object, caller?: Caller): Promise<Output>;
   /** Gives a lineage a (made-up) certificate that expires at `notAfter`. */
@@ -89,7 +91,8 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
   const clock = { ...systemClock, now: () => made.now };
   const log = createMemoryLog();
   const jobs = { wake: async (job: DueJob, ids: readonly string[]) => void woken.push({ job, ids }) };
-  const made = { now: start, preflight: createScriptedPreflight() };
+  const published = new Map<string, readonly Uint8Array[]>();
+  const made = { now: start, preflight: createScriptedPreflight(), published };
   const store = await openStore({
     redis: { url: redis.url },
     prefix: redis.prefix(),
@@ -103,6 +106,7 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
     budget,
     preflight: made.preflight,
     accountChanges: changesOf(store),
+    issuerCertificates: { fetch: async (url) => made.published.get(url) ?? [] },
     jobs,
     clock,
     log,

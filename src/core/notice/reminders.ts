@@ -3,6 +3,7 @@ import type { Notice } from '../ports.ts';
 import type { Case } from '../renewal/decide.ts';
 import { isAbandoned } from '../renewal/decide.ts';
 import type { Instant, RenewalState } from '../types.ts';
+import { isExpiring } from '../uploads/expiring.ts';
 
 const day = 86_400_000;
 
@@ -29,12 +30,11 @@ export function nextReminder(given: Case): Instant | undefined {
   return loudFrom === undefined ? silencedUntil : Math.max(next, Math.min(silencedUntil, loudFrom));
 }
 
-/** A series runs: there is something to be silent about. */
-export function isReminded(given: Case): boolean {
-  const opensAt = seriesOpensAt(given);
-  return given.lineage.source === 'upload'
-    ? opensAt !== undefined && opensAt <= given.now
-    : opensAt !== undefined;
+/** There is something to be silent about. */
+export function isReminded({ lineage, certificate, state, now }: Case): boolean {
+  return lineage.source === 'upload'
+    ? isExpiring({ lineage, certificate, state, now })
+    : state.failingSince !== undefined;
 }
 
 function seriesOpensAt({ lineage, certificate, state, now }: Case): Instant | undefined {

@@ -22,6 +22,8 @@ export interface Rollback {
   /** Absent: the last one before the present one. */
   readonly to?: number | undefined;
   readonly requestedBy?: string | undefined;
+  /** Idempotency key of the command, for the trail. */
+  readonly command?: string | undefined;
 }
 
 export interface RolledBack {
@@ -53,7 +55,7 @@ export async function rollBack(wish: Rollback, needs: RollbackNeeds): Promise<Ro
 
 async function rollBackHeld(
   lineage: Lineage,
-  { to, requestedBy }: Rollback,
+  { to, requestedBy, command }: Rollback,
   fence: Fence,
   needs: RollbackNeeds,
 ): Promise<RolledBack> {
@@ -71,7 +73,7 @@ async function rollBackHeld(
     const state = stateAfter(before, { lineage, certificate, now }, needs);
     heldUntil = state.heldUntil;
     const { serial, notAfter, names } = certificate;
-    const facts = { from, generation, serial, notAfter, names, requestedBy };
+    const facts = { from, generation, serial, notAfter, names, requestedBy, command };
     return {
       fence,
       point: { lineage: id, generation },

@@ -1,7 +1,8 @@
+import { withBindings } from '../bindings/bind.ts';
 import { clearLater } from '../deploy/clear.ts';
 import { heldBy } from '../held-lineages.ts';
 import { acquireInTime, lineageLock, wishesLock } from '../locks.ts';
-import { fallbackId } from '../policies.ts';
+import { fallbackId, keyClassOf } from '../policies.ts';
 import type { Fence, Ports } from '../ports.ts';
 import { untilUncontested } from '../records.ts';
 import type { Certificate, Instant, Lineage, LineageId, NewEvent } from '../types.ts';
@@ -10,6 +11,7 @@ export type PurgeNeeds = Pick<
   Ports,
   | 'wishes'
   | 'certificates'
+  | 'bindings'
   | 'renewals'
   | 'issuances'
   | 'deployments'
@@ -88,7 +90,7 @@ export async function purge(
     const work = await needs.locks.tryAcquire(lineageLock(id), lockMs);
     if (work === undefined) return 'it is being worked on';
     try {
-      return await purgeHeld(id, { requestedBy, fence: wishes }, needs);
+      return await withBindings(needs, () => purgeHeld(id, { requestedBy, fence: wishes }, needs));
     } finally {
       await work.release();
     }
@@ -102,18 +104,23 @@ async function purgeHeld(
   { requestedBy, fence }: { readonly requestedBy: string | undefined; readonly fence: Fence },
   needs: PurgeNeeds,
 ): Promise<string | undefined> {
-  const [held, open] = await Promise.all([heldBy(id, needs), needs.issuances.get(id)]);
+  const [held, open, bound] = await Promise.all([
+    heldBy(id, needs),
+    needs.issuances.get(id),
+    needs.bindings.of(id),
+  ]);
   if (held === undefined) return undefined;
   const { lineage, certificate, state } = held;
   const kept = whyKept(lineage);
   if (kept !== undefined) return kept;
+  if (bound.length > 0) return `it is bound to ${bound.map(({ name }) => name).join(', ')}`;
   if (state.revoking !== undefined) return 'it is still to be revoked';
   if (open !== undefined) return 'an order for it is under way';
-  const standIn = await lonelyStandIn(lineage, needs);
+  const [standIn, heir] = await Promise.all([lonelyStandIn(lineage, needs), heirOf(lineage, needs)]);
   const due = await untilUncontested(async () => {
     const deployments = await needs.deployments.of(id);
     const targets = (await needs.wishes.domain(lineage.domain))?.deploy ?? [];
-    const leaving = clearLater(lineage, { deployments, targets }, needs.clock.now());
+    const leaving = heir ? {} : clearLater(lineage, { deployments, targets }, needs.clock.now());
     const events = [eventOf(lineage, certificate, requestedBy)];
     await needs.changes.commit({
       fence,
@@ -130,6 +137,16 @@ async function purgeHeld(
     due.map((one) => one.id),
   );
   return undefined;
+}
+
+/** An upload that has its place now: what lies there is not to be taken away. */
+async function heirOf(
+  { domain, label, wanted }: Lineage,
+  { certificates }: PurgeNeeds,
+): Promise<Lineage | undefined> {
+  const kind = keyClassOf(wanted.keyType);
+  const uploads = await certificates.uploads(domain);
+  return uploads.find((one) => one.label === label && keyClassOf(one.wanted.keyType) === kind);
 }
 
 /** Both key classes of a policy have the same one. */
