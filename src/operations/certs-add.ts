@@ -143,7 +143,7 @@ async function uploadNamed(id: string, needs: OperationNeeds): Promise<Lineage> 
   throw new AgentError(
     'command.conflict',
     first === undefined
-      ? `${id} was not uploaded, so no upload can succeed it; leave --replace out`
+      ? `${id} was not uploaded, so no upload can succeed it; leave replace out`
       : `${id} has several uploads; name one of: ${[first, ...others].map((one) => one.id).join(', ')}`,
   );
 }
@@ -177,7 +177,7 @@ async function domainOf(
       )
     : new AgentError(
         'command.invalid',
-        `its names lie under several domains: ${found.map(({ name }) => name).join(', ')}; say which one with --domain, and bind the names of the others`,
+        `its names lie under several domains: ${found.map(({ name }) => name).join(', ')}; say which domain it is for, and bind the names of the others`,
       );
 }
 

@@ -52,6 +52,8 @@ export interface Bench {
   readonly needs: OperationNeeds;
   readonly woken: readonly { readonly job: DueJob; readonly ids: readonly string[] }[];
   now: Instant;
+  /** What is other than usual. */
+  settings: Partial<Settings>;
   readonly preflight: ScriptedPreflight;
   /** Certificates of CAs, by their address. */
   readonly published: Map<string, readonly Uint8Array[]>;
@@ -92,7 +94,7 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
   const log = createMemoryLog();
   const jobs = { wake: async (job: DueJob, ids: readonly string[]) => void woken.push({ job, ids }) };
   const published = new Map<string, readonly Uint8Array[]>();
-  const made = { now: start, preflight: createScriptedPreflight(), published };
+  const made = { now: start, preflight: createScriptedPreflight(), published, settings: {} };
   const store = await openStore({
     redis: { url: redis.url },
     prefix: redis.prefix(),
@@ -110,7 +112,7 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
     jobs,
     clock,
     log,
-    settings: () => settings,
+    settings: () => ({ ...settings, ...made.settings }),
   };
   return Object.assign(made, {
     needs,

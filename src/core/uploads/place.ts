@@ -55,7 +55,7 @@ export function uploadPlace(
   if (successorOf === undefined) return { label, names };
   if (keyClassOf(successorOf.wanted.keyType) !== kind)
     throw conflict(
-      `${successorOf.id} has ${kindOf(successorOf)} key and this one has not: upload it beside the other, without --replace`,
+      `${successorOf.id} has ${kindOf(successorOf)} key and this one has not: upload it beside the other, without replace`,
     );
   const kept = name === undefined && isNarrow(successorOf, stage) ? successorOf.wanted.names : names;
   if (!force) checkSuccession(certificate.names, successorOf, stage);
@@ -82,7 +82,7 @@ function checkWhole({
 }): void {
   if (label !== `*.${domain}` || names.includes(domain)) return;
   throw refuse(
-    `a certificate for all of ${domain} needs both ${domain} and *.${domain}; this one lacks ${domain} (--force takes it all the same)`,
+    `a certificate for all of ${domain} needs both ${domain} and *.${domain}; this one lacks ${domain}; use force if that is meant`,
   );
 }
 
@@ -98,9 +98,7 @@ function checkSuccession(
     .filter((name) => coversAll(before, [name]));
   const lost = [...new Set([...lineage.wanted.names, ...bound])].filter((name) => !coversAll(names, [name]));
   if (lost.length > 0)
-    throw conflict(
-      `it is not for ${listed(lost)}, which ${lineage.id} is for (--force takes it all the same)`,
-    );
+    throw conflict(`it is not for ${listed(lost)}, which ${lineage.id} is for; use force if that is meant`);
 }
 
 /** A person said for which of its names it is. */
