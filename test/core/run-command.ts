@@ -11,6 +11,12 @@ export function runIn<Input, Output>(
   const unused = () => Promise.reject(new Error('not part of this story'));
   const accountChanges = { rollover: unused, deactivate: unused };
   const issuerCertificates = { fetch: unused };
-  const needs: OperationNeeds = { ...world.store, ...world.needs, accountChanges, issuerCertificates };
+  const needs: OperationNeeds = {
+    ...world.store,
+    ...world.needs,
+    staging: world.gate.wrap('staging', world.store.staging),
+    accountChanges,
+    issuerCertificates,
+  };
   return world.run(operation.run(input, needs, caller));
 }

@@ -46,6 +46,8 @@ export interface PlanInput {
   readonly stored: StoredWish;
   readonly edit: WishEdit;
   readonly held: readonly HeldLineage[];
+  /** Ids of what was uploaded for the domain. */
+  readonly uploads?: readonly LineageId[] | undefined;
   readonly settings: Settings;
   readonly now: Instant;
 }
@@ -77,7 +79,9 @@ export function planLineages(input: PlanInput): Plan {
   const futile = unwanted.filter(({ certificate }) => certificate === undefined);
   const changed = steps.filter(({ isChanged }) => isChanged);
   const woken = steps.filter(({ isWoken }) => isWoken);
-  const deploys = newDeployments(input, { targets: wish?.domain.deploy ?? [], woken, wanted: [...ids] });
+  const isShaken = woken.length + unwanted.length > 0;
+  const targets = wish?.domain.deploy ?? [];
+  const deploys = newDeployments(input, { targets, woken, isShaken, wanted: [...ids] });
   return {
     wanted: [...ids],
     wakeIssue: [...woken, ...futile].map(({ lineage }) => lineage.id),
@@ -114,18 +118,23 @@ function applied({ stored, edit }: PlanInput): Wish | undefined {
 
 type DueWrite = { readonly job: DueEntry['job']; readonly id: string; readonly at: Instant | undefined };
 
+interface Deploying {
+  readonly targets: readonly string[];
+  readonly woken: readonly Step[];
+  /** Lineages came or went: an upload may have lost its place to one, or got it back. */
+  readonly isShaken: boolean;
+  readonly wanted: readonly LineageId[];
+}
+
 /** New lineages are served from their first second; a new target gets all lineages of the domain. */
 function newDeployments(
-  { stored, now }: PlanInput,
-  {
-    targets,
-    woken,
-    wanted,
-  }: { targets: readonly string[]; woken: readonly Step[]; wanted: readonly LineageId[] },
+  { stored, uploads = [], now }: PlanInput,
+  { targets, woken, isShaken, wanted }: Deploying,
 ): readonly DueWrite[] {
   const before = stored.domain?.deploy ?? [];
+  const changed = [...woken.map(({ lineage }) => lineage.id), ...(isShaken ? uploads : [])];
   return targets.flatMap((target) => {
-    const ids = before.includes(target) ? woken.map(({ lineage }) => lineage.id) : wanted;
+    const ids = before.includes(target) ? changed : [...wanted, ...uploads];
     return ids.map((id): DueWrite => ({ job: 'deploy', id: deploymentId(target, id), at: now }));
   });
 }

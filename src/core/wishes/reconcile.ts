@@ -40,10 +40,14 @@ export async function changeWishes(
       const stored = await readWish(name, needs);
       const change = edit(stored) ?? {};
       if (stored.damage !== undefined && change.domain === undefined) throw stored.damage;
-      const lineages = (await needs.certificates.lineages(name)).filter(({ source }) => source === 'acme');
-      const held = await heldOf(lineages, needs);
+      const lineages = await needs.certificates.lineages(name);
+      const held = await heldOf(
+        lineages.filter(({ source }) => source === 'acme'),
+        needs,
+      );
+      const uploads = lineages.filter(({ source }) => source === 'upload').map(({ id }) => id);
       const [settings, now] = [needs.settings(), needs.clock.now()];
-      const planned = planLineages({ name, stored, edit: change, held, settings, now });
+      const planned = planLineages({ name, stored, edit: change, held, uploads, settings, now });
       if (!isEmpty(planned.change)) await needs.changes.commit({ fence: lock, ...planned.change });
       return planned;
     });
