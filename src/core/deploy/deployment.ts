@@ -4,7 +4,7 @@ import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editDeployment } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
 import { nextDeploy } from '../renewal/next-action.ts';
-import type { Certificate, Deployment, NewEvent, RenewalState } from '../types.ts';
+import type { Certificate, Deployment, Failure, NewEvent, RenewalState } from '../types.ts';
 import { type Showing, showable } from './showing.ts';
 
 export type RecordNeeds = Pick<Ports, 'deployments' | 'changes' | 'jobs' | 'clock' | 'log'> & {
@@ -118,7 +118,16 @@ function eventsOf(step: {
     events.push({
       type: 'certificate.fallback',
       ...about,
-      facts: { ...facts, ...slot.state.lastFailure, retryAt: slot.state.retryAt, names: facts.names },
+      facts: { ...facts, ...causeOf(slot), retryAt: slot.state.retryAt, names: facts.names },
     });
   return events;
+}
+
+/** Why there is nothing better than the fallback, for people. */
+function causeOf({ lineage: { id, source }, state }: Slot): Partial<Failure> {
+  if (source !== 'upload') return state.lastFailure ?? {};
+  return {
+    message: `the certificate ${id}, which was uploaded, is not valid any more, and nothing else is held for its names`,
+    advice: `Upload its successor: acme-agent certs add FILE --replace ${id}.`,
+  };
 }
