@@ -14,17 +14,20 @@ import { type Placing, placingOf, viewOf } from './targets.ts';
  * revoked: its CA does not stand by it any more · expiring: an upload whose successor a person must see to · unwanted:
  * nobody asks for it any more.
  */
-export type CertificateState =
-  | 'ok'
-  | 'renewing'
-  | 'failing'
-  | 'undeployed'
-  | 'deploy-failing'
-  | 'self-signed'
-  | 'expired'
-  | 'expiring'
-  | 'revoked'
-  | 'unwanted';
+export const certificateStates = [
+  'ok',
+  'renewing',
+  'failing',
+  'undeployed',
+  'deploy-failing',
+  'self-signed',
+  'expired',
+  'expiring',
+  'revoked',
+  'unwanted',
+] as const;
+
+export type CertificateState = (typeof certificateStates)[number];
 
 /** One line of `certs list`. */
 export interface CertificateRow {
@@ -38,6 +41,9 @@ export interface CertificateRow {
   readonly issuer?: string | undefined;
   readonly keyType: KeyType;
   readonly serial?: string | undefined;
+  /** SHA-256 of the certificate, lower-case hex. */
+  readonly fingerprint?: string | undefined;
+  readonly notBefore?: Instant | undefined;
 }
 
 type OverviewNeeds = Pick<
@@ -144,5 +150,7 @@ function toRow(held: HeldLineage, at: Circumstances): CertificateRow {
     issuer: certificate === undefined ? undefined : (certificate.issuer ?? certificate.issuerName),
     keyType: certificate?.keyType ?? lineage.wanted.keyType,
     serial: certificate?.serial,
+    fingerprint: certificate?.fingerprint,
+    notBefore: certificate?.notBefore,
   };
 }

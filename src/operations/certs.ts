@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import { heldOf } from '../core/held-lineages.ts';
 import type { Certificate, Instant, Lineage, RenewalState } from '../core/types.ts';
-import { type CertificateRow, type CertificateState, overview, stateOf } from './certificates.ts';
+import {
+  type CertificateRow,
+  type CertificateState,
+  certificateStates,
+  overview,
+  stateOf,
+} from './certificates.ts';
 import { defineOperation, type OperationNeeds } from './define.ts';
 import { certificateName, domainName } from './fields.ts';
 import { findLineages } from './lineages.ts';
@@ -29,15 +35,21 @@ export const certsList = defineOperation({
   input: z.strictObject({
     domain: domainName.optional().describe('Only certificates of this domain'),
     all: z.boolean().optional().describe('Also self-signed stand-ins that are not served at the moment'),
+    states: z
+      .array(z.enum(certificateStates))
+      .min(1)
+      .optional()
+      .describe('Only those in one of these states'),
     names: z.boolean().optional().describe('One line a name, with its expiry in UTC'),
     after: z.string().max(1024).optional().describe('Only those whose ids come after this one'),
     limit: z.number().int().min(1).max(10_000).optional().describe('So many at most'),
   }),
-  run: async ({ domain, all, names, after = '', limit }, needs): Promise<CertificateList> => {
+  run: async ({ domain, all, states, names, after = '', limit }, needs): Promise<CertificateList> => {
     const certificates = await overview(domain, needs, all);
     // One that was removed has certificates still.
     if (certificates.length === 0) await refuseUnknown(domain, needs);
-    const later = certificates.filter(({ id }) => id > after);
+    const meant = certificates.filter(({ state }) => states === undefined || states.includes(state));
+    const later = meant.filter(({ id }) => id > after);
     const shown = limit === undefined ? later : later.slice(0, limit);
     return {
       asOf: needs.clock.now(),

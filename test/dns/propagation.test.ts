@@ -27,7 +27,7 @@ describe('authoritative servers', () => {
     expect(zones.published(apex, 'TXT')?.values).toEqual(['value']);
   });
 
-  test('must all show it: one that lags holds the answer back', async () => {
+  test('C11 must all show it: one that lags holds the answer back', async () => {
     const { agent, front } = await createStage();
     const secondary = await startSecondary(['old']);
     const nameservers = [`127.0.0.1:${front.port}`, secondary.address];

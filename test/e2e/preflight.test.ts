@@ -76,7 +76,7 @@ function getJson(url: string, caFile: string): Promise<unknown> {
 }
 
 describe('CAA records', () => {
-  it('that exclude a CA stop the order before it is made; the second issuer is used', async () => {
+  it('C14 that exclude a CA stop the order before it is made; the second issuer is used', async () => {
     const { pebble, site, first, second } = await lookingAgent();
     await pebble.dns?.addCaa('hosts.test', [{ tag: 'issue', value: 'second.test' }]);
     keep(await site.start());

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ask, connected, exchange, keyAuthorization, start, token } from './port80-kit.ts';
 
 describe('port 80', () => {
-  it('answers a challenge with its key authorization for any Host, and says that it was fetched', async () => {
+  it('C15 answers a challenge with its key authorization for any Host, and says that it was fetched', async () => {
     const { port, tokens } = await start();
     for (const host of ['www.example.com', 'other.example.org:8080', '[2001:db8::1]']) {
       const answer = await ask(port, `/.well-known/acme-challenge/${token}`, { headers: { host } });

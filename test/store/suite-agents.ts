@@ -7,7 +7,7 @@ import { domain } from './samples.ts';
 
 /** What several agents share: tokens, locks, buckets, durable writes. */
 export function suiteAgents(agents: Agents): void {
-  test('a token put by one agent is answered by another, until it is removed or over', async () => {
+  test('K9 a token put by one agent is answered by another, until it is removed or over', async () => {
     await agents.store.tokens.put('tok', 'tok.auth', Date.now() + 60_000);
     expect(await agents.store.tokens.get('tok')).toBe('tok.auth');
     expect(await agents.other.tokens.get('tok')).toBe('tok.auth');
@@ -102,7 +102,7 @@ export function suiteAgents(agents: Agents): void {
     await until('the other agent hears of it now', () => far > 1);
   });
 
-  test('a lock has one holder, its number only grows, and a waiter gets it at release', async () => {
+  test('K8 a lock has one holder, its number only grows, and a waiter gets it at release', async () => {
     const first = await agents.store.locks.tryAcquire('one', 30_000);
     expect(await agents.other.locks.tryAcquire('one', 30_000)).toBeUndefined();
     const waiting = agents.other.locks.acquire('one', 30_000, AbortSignal.timeout(20_000));

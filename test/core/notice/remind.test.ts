@@ -50,7 +50,7 @@ function breakForGood(): void {
 }
 
 describe('reminders', () => {
-  it('come daily as 1 to 30, then weekly, and stop with the success, which is told', async () => {
+  it('C9 come daily as 1 to 30, then weekly, and stop with the success, which is told', async () => {
     await world.want();
     breakForGood();
     await world.live(60 * day);
