@@ -9,16 +9,19 @@ import { defineDeployTarget } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
 import { type AccessWish, resolveAccess, tryRoot } from './access.ts';
 import { accessFields } from './access-fields.ts';
+import { createIndex } from './index-files.ts';
+import { type Layout, layouts } from './layout.ts';
 import { readDeployed, readObserved } from './observed.ts';
 import { pemFiles } from './pem-files.ts';
 import { createPlacing } from './placing.ts';
 import { runReload, tryReload } from './reload.ts';
 import { createReloads } from './reloads.ts';
 import { createRounds } from './rounds.ts';
-import { slotPath } from './slot-path.ts';
+import { type SlotPath, slotPath } from './slot-path.ts';
 
 export interface FilesOptions extends AccessWish {
   readonly path: string;
+  readonly layout?: Layout | undefined;
   readonly reload?: readonly string[] | undefined;
   readonly reloadTimeout: number;
   readonly reloadEnv: Readonly<Record<string, Secret<string>>>;
@@ -34,6 +37,12 @@ const options: z.ZodType<FilesOptions> = z.strictObject({
       error: 'must be an absolute path, such as /etc/acme-agent/certs: other programs read there',
     })
     .describe('Directory that holds <domain>/<label>/ for each certificate; made if it is missing'),
+  layout: z
+    .enum(layouts)
+    .optional()
+    .describe(
+      'Program that reads the files, for which more are written: haproxy, a crt-list file; traefik, a dynamic configuration; envoy, a secret (SDS) for each certificate. nginx, apache and caddy take the PEM files as they are',
+    ),
   ...accessFields,
   reload: z
     .array(z.string().min(1))
@@ -62,6 +71,9 @@ export const files = defineDeployTarget<FilesOptions>({
   notes: [
     'fullchain.pem, chain.pem, cert.pem, privkey.pem and combined.pem (key, then chain: what HAProxy takes) are replaced as one.',
     'A program that opens several of the files one by one must be reloaded after a change; one that opens combined.pem, or resolves the link once, never sees a key of another certificate.',
+    'nginx and Apache: name fullchain.pem and privkey.pem (Apache: SSLCertificateFile, SSLCertificateKeyFile), and reload. Caddy: "tls FULLCHAIN PRIVKEY", and "caddy reload --force". Caddy has not been tried by us.',
+    'layout haproxy: "bind :443 ssl crt /etc/haproxy/default.pem crt-list PATH/crt-list.txt", and reload; the target "haproxy" needs none.',
+    'layout traefik: the file provider with "filename: PATH/traefik/certificates.yml" (or "directory") and "watch: true"; no reload. layout envoy: a secret from a path_config_source with "path: PATH/envoy/DOMAIN+LABEL.json", named DOMAIN+LABEL; no reload, since each change comes by a rename. Both are written after the documentation of these programs; they have not been tried with them.',
     'Reloads run one at a time, at most every 10 seconds; changes that come together share one.',
     'chain.pem holds the certificate itself when it has no issuer certificates (self-signed), since servers refuse an empty file.',
   ],
@@ -74,6 +86,7 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
   const timeoutMs = given.reloadTimeout * 1000;
   const reload = command && { target: name, command, timeoutMs, env };
   const place = createPlacing(context);
+  const index = createIndex(given.path, given.layout);
   const reloads =
     reload &&
     createReloads({
@@ -87,14 +100,21 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
       clock,
     });
 
+  async function observe(path: SlotPath): Promise<string | undefined> {
+    const observed = await readObserved(path);
+    if (observed !== undefined) await index.expect(path);
+    return observed;
+  }
+
   const deploy: Deployer['deploy'] = async (request, signal) => {
     const path = slotPath(given.path, request.slot);
     const access = await resolveAccess(given, run);
     signal.throwIfAborted();
     const generation = await place.put(path, { ...pemFiles(request.bundle) }, access);
+    await index.update(access);
     const notYet = await reloads?.follow({ path, generation, access }, signal);
     if (notYet !== undefined) return notYet;
-    const observed = await readObserved(path);
+    const observed = await observe(path);
     if (observed === undefined)
       throw new AgentError('deploy.mismatch', `${path.link}: what was just written there is gone`);
     return { observed };
@@ -104,11 +124,14 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     name,
     longestMs: timeoutMs + longestPlacingMs,
     deploy,
-    observe: async (slot) => readObserved(slotPath(given.path, slot)),
+    observe: async (slot) => observe(slotPath(given.path, slot)),
     read: async (slot) => readDeployed(slotPath(given.path, slot)),
     remove: async (slot, signal) => {
       signal.throwIfAborted();
-      await place.remove(slotPath(given.path, slot));
+      const path = slotPath(given.path, slot);
+      // Before the files are gone: nothing may name what is not there.
+      await index.update(await resolveAccess(given, run), path);
+      await place.remove(path);
     },
     check: async (signal) => {
       await together([tryRoot(given.path, given, run), reload && tryReload(reload, run, signal)]);

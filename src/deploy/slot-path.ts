@@ -27,8 +27,12 @@ const longestName = 255;
 
 /** Throws `deploy.target` for a domain or label that is no plain name, or that would share a path with another one. */
 export function slotPath(root: string, slot: DeployRequest['slot']): SlotPath {
-  const name = slotName(root, slot);
-  const domain = join(root, safeName(root, slot.domain));
+  return pathAt(root, safeName(root, slot.domain), slotName(root, slot));
+}
+
+/** Where the files lie of what is called so, below the root of a target. */
+export function pathAt(root: string, domainName: string, name: string): SlotPath {
+  const domain = join(root, domainName);
   const generations = join(domain, '.generations');
   const prefix = `.generations/${name}/`;
 

@@ -25,6 +25,10 @@ export interface TestHaproxy {
 
 export interface HaproxyOptions {
   readonly listed?: boolean | undefined;
+  /** A crt-list file that somebody else made. */
+  readonly list?: string | undefined;
+  /** Its master process reloads it at SIGUSR2. */
+  readonly master?: boolean | undefined;
   /** Of the socket; default `admin`. */
   readonly level?: string | undefined;
 }
@@ -36,14 +40,16 @@ export async function startHaproxy(options: HaproxyOptions = {}): Promise<TestHa
   mkdirSync(certs, { mode: 0o700 });
   const { certificatePem, privateKeyPem } = createAuthority().issue(['default.test']);
   writeFileSync(join(folder, 'default.pem'), privateKeyPem + certificatePem, { mode: 0o600 });
-  const crtList = options.listed ? join(certs, 'list') : undefined;
-  if (crtList !== undefined) writeFileSync(crtList, '', { mode: 0o600 });
-  return launch({ folder, certs, crtList, defaultPem: certificatePem, level: options.level ?? 'admin' });
+  const own = options.listed ? join(certs, 'list') : undefined;
+  if (own !== undefined) writeFileSync(own, '', { mode: 0o600 });
+  const { list: crtList = own, level = 'admin', master = false } = options;
+  return launch({ folder, certs, crtList, defaultPem: certificatePem, level, master });
 }
 
 interface Launch extends Pick<TestHaproxy, 'certs' | 'crtList' | 'defaultPem'> {
   readonly folder: string;
   readonly level: string;
+  readonly master: boolean;
 }
 
 async function launch(plan: Launch): Promise<TestHaproxy> {
@@ -54,7 +60,7 @@ async function launch(plan: Launch): Promise<TestHaproxy> {
   writeFileSync(
     file,
     `global
-  stats socket ${socket} mode 600 level ${plan.level}
+  stats socket ${socket} mode 600 level ${plan.level}${plan.master ? ' expose-fd listeners' : ''}
   nbthread 1
 defaults
   mode http
@@ -69,7 +75,7 @@ frontend web
   );
   const process = await startProcess({
     name: 'haproxy',
-    command: [serverProgram('haproxy'), '-db', '-f', file],
+    command: [serverProgram('haproxy'), ...(plan.master ? ['-W'] : []), '-db', '-f', file],
     ready: async () => (await accepts({ port })) && (await accepts({ socket })),
   });
   const { certs, crtList, defaultPem } = plan;
