@@ -28,7 +28,11 @@ export function createStaging({ link, keys, crypt }: Base): Staging {
       if (stored === null) return undefined;
       const text = stored.toString('latin1');
       if (text.startsWith(usedMark)) return { usedFor: text.slice(usedMark.length) };
-      return { files: filesOf(decode<Plain>(crypt.openBytes(stored, `staging:${id}`).toString())) };
+      return {
+        files: filesOf(
+          decode<Plain>(crypt.openBytes(stored, `staging:${id}`).toString(), 'what was handed in'),
+        ),
+      };
     },
   };
 }
