@@ -52,6 +52,7 @@ export const powerdns = defineDnsProvider<Options>({
   notes: [
     'The API key opens all zones of the server. For rights to single zones use the provider rfc2136 with a TSIG key of each.',
     'A set of records is read, changed and written: agents do that in turns, other programs that write the same name do not.',
+    'A record that is switched off (disabled) at the name of a challenge may be lost: PowerDNS does not show it when it is asked for one name.',
   ],
   create,
 });

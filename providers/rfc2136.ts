@@ -63,6 +63,7 @@ export const rfc2136 = defineDnsProvider<Options>({
     'PowerDNS:             pdnsutil set-meta example.com TSIG-ALLOW-DNSUPDATE acme-key',
   ].join('\n'),
   notes: [
+    'Knot looks at the key only in changes of a zone: a check of the account does not tell a wrong one there.',
     'PowerDNS answers REFUSED for a wrong key, a wrong secret and a wrong clock alike.',
     'GSS-TSIG (Active Directory) is not spoken; use the provider exec with "nsupdate -g".',
   ],

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { dnsProviders } from '../../providers/index.ts';
 import { points } from '../contract/points.ts';
-import { matrixIn, readMatrix, renderMatrix } from '../support/conformance-matrix.ts';
+import { matrixIn, readMatrix, renderMatrix, rowNames } from '../support/conformance-matrix.ts';
 import { renderProviders } from '../support/provider-docs.ts';
 import { projectRoot } from '../support/root.ts';
 
 /** A person is held to no point. */
-const names = dnsProviders
-  .filter(({ traits }) => traits.propagation.signal !== 'person')
-  .map(({ name }) => name);
+const names = rowNames(
+  dnsProviders.filter(({ traits }) => traits.propagation.signal !== 'person').map(({ name }) => name),
+);
 const matrix = matrixIn(readFileSync(join(projectRoot, 'providers', 'README.md'), 'utf8'));
 
 it('describes every provider in providers/README.md as it is defined', async () => {

@@ -5,27 +5,64 @@ import { systemClock } from '../../src/clock.ts';
 import { query } from '../../src/dns/wire.ts';
 import { describeProvider } from '../contract/dns-provider.ts';
 import type { ProviderUnderTest } from '../contract/subject.ts';
-import { startBind, type TestBind } from '../support/bind.ts';
+import { type BindOptions, startBind, type TestBind } from '../support/bind.ts';
 import { type DnsRelay, startDnsRelay } from '../support/dns-relay.ts';
 import { hasServer } from '../support/fetch/index.ts';
+import { startKnot } from '../support/knot.ts';
 import { createPluginContext, hastyClock } from '../support/plugin-context.ts';
+import { hasPowerdns, startPowerdns } from '../support/powerdns.ts';
 
 const signal = new AbortController().signal;
 const zone = { name: 'example.test' };
 const owner = '_acme-challenge.example.test';
 const add = { op: 'add', name: owner, value: 'digest', ttl: 60 } as const;
 
+const shared = {
+  listTxt: 'DNS has no query for the names of a zone but a transfer',
+  throttleOnce: 'DNS servers do not limit updates',
+  denyRights: 'the server keeps its rights as long as it runs',
+  failOnce: 'the server does not fail by order',
+  large: 'DNS UPDATE reads no lists',
+};
+
+describe.skipIf(!hasServer('knotd'))('with Knot', () => {
+  describeProvider('rfc2136 on Knot', {
+    traits: rfc2136.traits,
+    setup: () => setup(startKnot, ['dns', 'aliases', 'withWrongCredentials']),
+    notApplicable: {
+      ...shared,
+      dns: 'it follows no CNAME from one of its zones to another',
+      aliases: 'it follows no CNAME from one of its zones to another',
+      withWrongCredentials: 'it looks at the key only in changes of a zone, so that the check cannot tell',
+    },
+  });
+
+  it('tells a wrong key by the first change', async () => {
+    const knot = await startKnot({ zones: ['example.test'] });
+    const provider = await create(knot, {
+      tsig: { ...knot.tsig, secret: randomBytes(32).toString('base64') },
+    });
+    await expect(provider.apply(zone, [add], signal)).rejects.toMatchObject({ code: 'provider.auth' });
+    await knot.stop();
+  });
+});
+
+describe.skipIf(!hasPowerdns())('with PowerDNS', () => {
+  describeProvider('rfc2136 on PowerDNS', {
+    traits: rfc2136.traits,
+    setup: () => setup(startPowerdns, ['withWrongCredentials']),
+    notApplicable: {
+      ...shared,
+      withWrongCredentials: 'it answers REFUSED for a wrong key as for a right one without rights',
+    },
+  });
+});
+
 describe.skipIf(!hasServer('named'))('with BIND', () => {
   describeProvider('rfc2136', {
     traits: rfc2136.traits,
-    setup,
-    notApplicable: {
-      listTxt: 'DNS has no query for the names of a zone but a transfer',
-      throttleOnce: 'DNS servers do not limit updates',
-      denyRights: 'the server keeps its rights as long as it runs',
-      failOnce: 'the server does not fail by order',
-      large: 'DNS UPDATE reads no lists',
-    },
+    setup: () => setup(startBind, []),
+    notApplicable: shared,
     slow: true,
   });
 
@@ -125,8 +162,12 @@ async function create(
   return rfc2136.create(options, createPluginContext('bind', clock));
 }
 
-async function setup(): Promise<ProviderUnderTest> {
-  const bind = await startBind({
+/** `absent`: parts that this server cannot have. */
+async function setup(
+  start: (options: BindOptions) => Promise<Pick<TestBind, 'address' | 'port' | 'tsig' | 'zoneText' | 'stop'>>,
+  absent: readonly (keyof ProviderUnderTest)[],
+): Promise<ProviderUnderTest> {
+  const server = await start({
     zones: ['example.test', 'sub.example.test'],
     records: [
       'example.test. 60 IN A 127.0.0.1',
@@ -138,18 +179,18 @@ async function setup(): Promise<ProviderUnderTest> {
       'back.example.test. 60 IN CNAME _acme-challenge.loop.example.test.',
     ],
   });
-  const relay = await startDnsRelay(bind.port);
-  const provider = await create(relay, { tsig: bind.tsig }, hastyClock);
+  const relay = await startDnsRelay(server.port);
+  const provider = await create(relay, { tsig: server.tsig }, hastyClock);
   const [again, wrong] = [
-    await create(bind),
-    await create(relay, { tsig: { ...bind.tsig, secret: randomBytes(32).toString('base64') } }),
+    await create(server),
+    await create(relay, { tsig: { ...server.tsig, secret: randomBytes(32).toString('base64') } }),
   ];
   const ask = async (name: string) => {
-    const server = { address: '127.0.0.1', port: bind.port };
-    const reply = await query(server, { name, type: 'TXT' }, { clock: systemClock, signal });
+    const at = { address: '127.0.0.1', port: server.port };
+    const reply = await query(at, { name, type: 'TXT' }, { clock: systemClock, signal });
     return reply.answers.flatMap((record) => (record.type === 'TXT' ? [record] : []));
   };
-  return {
+  const whole: ProviderUnderTest = {
     provider,
     zone,
     again: () => again,
@@ -160,10 +201,10 @@ async function setup(): Promise<ProviderUnderTest> {
     removeForeign: async (name, value) => {
       await again.apply(zone, [{ ...add, op: 'remove', name, value }], signal);
     },
-    snapshot: async () => (await bind.zoneText(zone.name)).replaceAll(/^.*\sSOA\s.*$/gm, ''),
+    snapshot: async () => (await server.zoneText(zone.name)).replaceAll(/^.*\sSOA\s.*$/gm, ''),
     stop: async () => {
       await relay.stop();
-      await bind.stop();
+      await server.stop();
     },
     delegated: { name: '_acme-challenge.www.sub.example.test', zone: 'sub.example.test' },
     missing: { zone: { name: 'nowhere.test' }, code: 'dns.zoneNotFound' },
@@ -173,11 +214,12 @@ async function setup(): Promise<ProviderUnderTest> {
     loseAnswerOnce: relay.loseAnswerOnce,
     hangOnce: relay.hangOnce,
     ttl: async (name) => (await ask(name))[0]?.ttl,
-    dns: bind.address,
+    dns: server.address,
     aliases: {
       first: '_acme-challenge.delegated.example.test',
       end: 'proofs.sub.example.test',
       loop: '_acme-challenge.loop.example.test',
     },
   };
+  return { ...whole, ...Object.fromEntries(absent.map((part) => [part, undefined])) };
 }

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Reporter, TestModule } from 'vitest/node';
 import { dnsProviders } from '../../providers/index.ts';
-import { matrixIn, renderMatrix, rowsOf } from '../support/conformance-matrix.ts';
+import { matrixIn, renderMatrix, rowNames, rowsOf } from '../support/conformance-matrix.ts';
 import { renderProviders } from '../support/provider-docs.ts';
 import { projectRoot } from '../support/root.ts';
 
@@ -15,7 +15,7 @@ export const conformanceMatrix: Reporter = {
       return conformance === undefined ? [] : [{ conformance, passed: test.result().state === 'passed' }];
     });
     const file = join(projectRoot, 'providers', 'README.md');
-    const order = dnsProviders.map(({ name }) => name);
+    const order = rowNames(dnsProviders.map(({ name }) => name));
     const matrix = renderMatrix(matrixIn(readFileSync(file, 'utf8')), rowsOf(verdicts), order);
     writeFileSync(file, renderProviders(dnsProviders, matrix));
   },

@@ -16,6 +16,18 @@ export interface TestVerdict {
 }
 
 const heading = '## Conformance';
+
+/** Providers that are held to the points at several servers, by more names of their rows. */
+const atOtherServers: Readonly<Record<string, readonly string[]>> = {
+  rfc2136: ['rfc2136 on Knot', 'rfc2136 on PowerDNS'],
+  powerdns: ['powerdns on PowerDNS'],
+};
+
+/** The rows of these providers, in order. */
+export function rowNames(providers: readonly string[]): readonly string[] {
+  return providers.flatMap((name) => [name, ...(atOtherServers[name] ?? [])]);
+}
+
 const numbers = Object.keys(points).map(Number) as readonly Point[];
 
 /** A point holds if all of its tests passed; it does not apply if all of them said so. */

@@ -106,6 +106,8 @@ function configuration({ folder, database, port, apiPort, apiKey, root }: Config
   return [
     `module-dir=${modulesIn(root)}`,
     'launch=gsqlite3',
+    // Updates are made in the order in which they come.
+    'distributor-threads=1',
     `gsqlite3-database=${database}`,
     'gsqlite3-pragma-synchronous=0',
     'local-address=127.0.0.1',

@@ -24,6 +24,7 @@ export type ServerProgram =
   | 'pebble-challtestsrv'
   | 'named'
   | 'nsupdate'
+  | 'knotd'
   | 'pdns_server'
   | 'pdnsutil'
   | 'sqlite3'
@@ -75,7 +76,7 @@ export interface FetchOptions {
 export async function fetchServers(
   say: (line: string) => void,
   {
-    wanted = ['redis', 'pebble', 'bind', 'nsupdate', 'powerdns', 'valkey', 'nginx', 'haproxy'],
+    wanted = ['redis', 'pebble', 'bind', 'nsupdate', 'powerdns', 'knot', 'valkey', 'nginx', 'haproxy'],
     orAtUrl = false,
   }: FetchOptions = {},
 ): Promise<void> {

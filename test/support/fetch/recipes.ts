@@ -21,6 +21,7 @@ export interface Recipe {
     | 'bind'
     | 'nsupdate'
     | 'powerdns'
+    | 'knot'
     | 'nginx'
     | 'haproxy'
     | 'lego';
@@ -84,6 +85,15 @@ export const recipes: readonly Recipe[] = [
     systemInstall: false,
     optional: true,
     remedy: 'install PowerDNS with its SQLite backend and the sqlite3 shell, and put them on PATH',
+  },
+  {
+    name: 'knot',
+    programs: { knotd: probeRuns },
+    packages: ['knot'],
+    suites: () => [undefined],
+    systemInstall: false,
+    optional: true,
+    remedy: 'install Knot DNS (knotd) and put it on PATH',
   },
   {
     name: 'nginx',

@@ -39,6 +39,12 @@ export const powerdnsFront: Front = {
       path: `${root}/zones/:zone`,
       run: (request) => inZone(world, request, (zone) => patch(world, zone, request.json.rrsets)),
     },
+    {
+      method: 'PUT',
+      path: `${root}/zones/:zone/notify`,
+      run: (request) =>
+        inZone(world, request, () => ({ status: 200, json: { result: 'Notification queued' } })),
+    },
   ],
 };
 
