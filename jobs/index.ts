@@ -7,7 +7,7 @@ import type { Handler } from './define.ts';
 import { deployHandler } from './deploy.ts';
 import { issueHandler } from './issue.ts';
 import { notifyHandler, remindHandler } from './notify.ts';
-import { type Chore, type UpkeepNeeds, upkeepHandler } from './upkeep.ts';
+import { type Chore, type Errand, type UpkeepNeeds, upkeepHandler } from './upkeep.ts';
 
 export type HandlerNeeds = RenewNeeds & DeployNeeds & NotifyNeeds & RemindNeeds & UpkeepNeeds;
 
@@ -15,12 +15,13 @@ export type HandlerNeeds = RenewNeeds & DeployNeeds & NotifyNeeds & RemindNeeds 
 export function createHandlers(
   needs: HandlerNeeds,
   chores: Readonly<Record<string, Chore>>,
+  errands: Readonly<Record<string, Errand>> = {},
 ): Readonly<Record<DueJob, Handler>> {
   return {
     issue: issueHandler(needs),
     deploy: deployHandler(needs),
     remind: remindHandler(needs),
     notify: notifyHandler(needs),
-    upkeep: upkeepHandler(chores, needs),
+    upkeep: upkeepHandler(chores, needs, errands),
   };
 }

@@ -1,5 +1,6 @@
 import { toAgentError } from '../src/core/errors.ts';
 import type { Ports } from '../src/core/ports.ts';
+import type { Again } from '../src/core/wait.ts';
 import type { Handler } from './define.ts';
 
 /** Work that comes round whatever happens; each may run twice. */
@@ -12,15 +13,19 @@ export interface Chore {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** Work that somebody asked for, under the id `<name>/<argument>`. Comes back when it says so, and may run twice. */
+export type Errand = (argument: string, signal: AbortSignal) => Promise<Again | undefined>;
+
 export type UpkeepNeeds = Pick<Ports, 'changes' | 'due' | 'clock' | 'log'>;
 
 /** A chore that failed, or whose agent was killed, comes round after this, or earlier if it does so anyway. */
 const retryMs = 30 * 60_000;
 
-/** id: name of the chore. A failure is told once, until the chore succeeds. */
+/** id: name of the chore, or of the errand with its argument. The failure of a chore is told once, until it succeeds. */
 export function upkeepHandler(
   chores: Readonly<Record<string, Chore>>,
   { changes, due, clock, log }: UpkeepNeeds,
+  errands: Readonly<Record<string, Errand>> = {},
 ): Handler {
   const failing = new Set<string>();
 
@@ -35,6 +40,9 @@ export function upkeepHandler(
   return async (id, signal) => {
     const chore = chores[id];
     const dueAt = (at: number | undefined) => changes.commit({ due: [{ job: 'upkeep', id, at }] });
+    const [name = ''] = id.split('/', 1);
+    const again = await errands[name]?.(id.slice(name.length + 1), signal);
+    if (again !== undefined) return again;
     if (chore === undefined) {
       await dueAt(undefined);
       return undefined;

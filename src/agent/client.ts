@@ -8,6 +8,7 @@ import type { Clock, Ports } from '../core/ports.ts';
 import { createLog } from '../log.ts';
 import type { Operation, OperationsClient } from '../operations/define.ts';
 import { budgetOf } from './budget.ts';
+import { createCare } from './care.ts';
 import { openOthersStore } from './open.ts';
 
 const answerMs = 60_000;
@@ -27,16 +28,19 @@ const issuerCertificates = { fetch: leftToAgent };
 export async function openClient(loaded: LoadedConfig): Promise<OperationsClient> {
   const clock = systemClock;
   const log = createLog({ level: 'error' });
-  const { store } = await openOthersStore(loaded, { environment: readEnvironment(), clock, log });
+  const environment = readEnvironment();
+  const { store } = await openOthersStore(loaded, { environment, clock, log });
   const queue = { connect: () => store.createConnection('wait'), prefix: store.queuePrefix, log };
   let commands: CommandClient | undefined;
   const budget = budgetOf(loaded, { buckets: store.buckets, clock, log });
   const settings = () => loaded.settings;
+  const dnsCare = createCare(loaded, { store, environment, clock, log });
   const needs = {
     ...store,
     budget,
     preflight,
     accountChanges,
+    dnsCare,
     issuerCertificates,
     jobs,
     settings,
@@ -58,7 +62,7 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
   }
 
   async function close(): Promise<void> {
-    await commands?.close();
+    await Promise.all([commands?.close(), dnsCare.close()]);
     await store.close();
   }
 

@@ -39,6 +39,7 @@ export async function createPlugins(config: Config, world: PluginWorld): Promise
     config.dnsAccounts.map(async ({ name, definition, options, zones, nameservers }) => ({
       name,
       provider: await definition.create(options, contextFor('dns', name)),
+      kind: definition.name,
       zones,
       nameservers,
     })),

@@ -2,10 +2,10 @@ import type { LoadedConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
 import { fanOutId } from '../core/notice/notify.ts';
 import type { Change, Clock, Jobs, Log, Metrics, Ports } from '../core/ports.ts';
-import { secret } from '../core/secret.ts';
 import type { Settings } from '../core/types.ts';
 import type { Store } from '../store/index.ts';
 import { createPki } from '../x509/index.ts';
+import { pluginStateOf } from './care.ts';
 import { type Configured, configure } from './configured.ts';
 
 /** All ports of a running agent. What follows from the configuration is looked up at each use, so that a reload takes effect. */
@@ -36,10 +36,7 @@ const retireMs = 15 * 60_000;
 
 export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Promise<AgentPorts> {
   const { store, jobs, environment, metrics, clock, log } = needs;
-  const pluginState = (owner: string) => ({
-    get: async (key: string) => (await store.pluginStates.get(owner, key))?.reveal(),
-    set: (key: string, value: string) => store.pluginStates.set(owner, key, secret(value)),
-  });
+  const pluginState = pluginStateOf(store);
   const prepare = (from: LoadedConfig) =>
     configure(from, { ...store, environment, pluginState, metrics, clock, log });
   let configured = await prepare(loaded);
@@ -94,6 +91,14 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       deactivate: (issuer, signal) => configured.acme.deactivate(issuer, signal),
     },
     issuerCertificates: { fetch: (url, signal) => configured.issuerCertificates.fetch(url, signal) },
+    dnsCare: {
+      leftovers: (search, signal) => configured.dns.care.leftovers(search, signal),
+      discard: (leftovers, signal) => configured.dns.care.discard(leftovers, signal),
+      examine: (question, signal) => configured.dns.care.examine(question, signal),
+      beginTrial: (trial, signal) => configured.dns.care.beginTrial(trial, signal),
+      seeTrial: (key, signal) => configured.dns.care.seeTrial(key, signal),
+      endTrial: (key, signal) => configured.dns.care.endTrial(key, signal),
+    },
     preflight: { look: (question, signal) => configured.preflight.look(question, signal) },
     solvers: { get: (type) => configured.solvers.get(type) },
     deployers: { get: (name) => configured.deployers.get(name) },

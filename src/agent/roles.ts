@@ -11,6 +11,7 @@ import { parseCommand } from '../operations/command.ts';
 import type { Store } from '../store/index.ts';
 import type { Work } from './agreement.ts';
 import { createChores } from './chores.ts';
+import { createErrands } from './errands.ts';
 import type { AgentPorts } from './ports.ts';
 
 export interface RolesNeeds {
@@ -65,7 +66,7 @@ function startWorkers(chores: ReturnType<typeof createChores>, { store, ports, k
   const workers = createWorkers({
     connect: () => store.createConnection('wait'),
     prefix: store.queuePrefix,
-    handlers: createHandlers(ports, chores),
+    handlers: createHandlers(ports, chores, createErrands(ports)),
     command: commandHandler({ ...ports, parse: parseCommand }),
     concurrency: ports.configured().loaded.config.concurrency,
     changes: ports.changes,

@@ -15,7 +15,7 @@ import { errorText, exitCodes, exitTable } from './exit.ts';
 import { importCommand, otherClients } from './import.ts';
 import { backup, check, restore } from './local.ts';
 import { type Terminal, visible } from './print.ts';
-import { type RunOptions, runOperation, waitable } from './run.ts';
+import { ownOptions, type RunOptions, runOperation, waitable } from './run.ts';
 import { start } from './start.ts';
 import type { World } from './world.ts';
 
@@ -70,8 +70,8 @@ function createProgram(world: World, done: Done): Command {
     );
   addLocalCommands(program, world, done);
   // What needs files or writes them is done here, past the queue.
-  for (const operation of operations.filter((one) => one !== certsAdd))
-    addOperation(program, operation, { world, done });
+  const forPeople = operations.filter((one) => one !== certsAdd && one.isForPrograms !== true);
+  for (const operation of forPeople) addOperation(program, operation, { world, done });
   addCertificateCommands(nounOf(program, 'certs'), world, done);
   return program;
 }
@@ -162,6 +162,7 @@ function addOperation(
   const command = parent.command(shape.verb).description(operation.summary);
   for (const { syntax, field } of shape.args) command.argument(syntax, field.summary);
   for (const { syntax, summary } of shape.options) command.option(syntax, summary);
+  for (const [syntax, summary] of ownOptions.get(operation.name) ?? []) command.option(syntax, summary);
   if (waitable.has(operation.name)) command.option('--wait', 'wait until it is done, with progress');
   command.action(async () => {
     const options: RunOptions & Record<string, unknown> = command.optsWithGlobals();

@@ -9,6 +9,8 @@ import { certsPurge } from '../operations/certs-purge.ts';
 import { certsRemove } from '../operations/certs-remove.ts';
 import { certsRollback } from '../operations/certs-rollback.ts';
 import type { Operation } from '../operations/define.ts';
+import { dnsDoctor } from '../operations/dns-doctor.ts';
+import { dnsGc } from '../operations/dns-gc.ts';
 import { dnsPending } from '../operations/dns-pending.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from '../operations/domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from '../operations/hosts.ts';
@@ -27,6 +29,7 @@ import { renderCertificate } from './certificate.ts';
 import { renderBindings, renderCertificates } from './certificate-list.ts';
 import { renderPending } from './dns.ts';
 import { ownerOf, renderDomain } from './domain.ts';
+import { renderGc } from './gc.ts';
 import { openIssuers, renderPreflight } from './preflight.ts';
 import { table } from './print.ts';
 import { renderTask } from './task.ts';
@@ -184,6 +187,11 @@ const renderings = new Map<string, Rendering<unknown>>([
     text: ({ lines }) => lines.map((line) => `${line}\n`).join(''),
     ids: ({ host }) => [host],
     isUnknown: ({ unknown }) => unknown?.reason === 'no-domain' || unknown?.reason === 'no-host',
+  }),
+  rendering(dnsDoctor, { text: ({ taskId }) => followUp(taskId), ids: ({ taskId }) => [taskId] }),
+  rendering(dnsGc, {
+    text: renderGc,
+    ids: ({ leftovers }) => leftovers.map(({ name, value }) => `${name} ${value}`),
   }),
   rendering(dnsPending, {
     text: ({ records, asOf }) =>

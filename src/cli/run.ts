@@ -3,8 +3,12 @@ import { AgentError, isAgentError, toAgentError } from '../core/errors.ts';
 import type { Task } from '../core/types.ts';
 import { parseInput } from '../operations/command.ts';
 import type { AnyOperation, OperationsClient } from '../operations/define.ts';
+import { dnsDoctor } from '../operations/dns-doctor.ts';
+import { dnsGc, type GcAnswer } from '../operations/dns-gc.ts';
 import { shapeOf, spellingOf } from './arguments.ts';
+import { renderDoctor } from './doctor.ts';
 import { type ExitCode, errorText, exitCodeOf, exitCodes } from './exit.ts';
+import { discardListed, type GcOptions, gcOptions } from './gc.ts';
 import { json } from './print.ts';
 import { createProgress } from './progress.ts';
 import { isUnknown, renderIds, renderText } from './render.ts';
@@ -14,7 +18,14 @@ import type { GlobalOptions, World } from './world.ts';
 /** Operations whose work goes on in a task that `--wait` follows. */
 export const waitable: ReadonlySet<string> = new Set(['issue', 'renew', 'renew-all', 'retry', 'revoke']);
 
-export interface RunOptions extends GlobalOptions {
+/** Operations whose answer is the end of their task. */
+const followed: ReadonlyMap<string, (task: Task) => string> = new Map([[dnsDoctor.name, renderDoctor]]);
+
+/** Options of the command line beside those of the operation. */
+export const ownOptions: ReadonlyMap<string, readonly (readonly [syntax: string, summary: string])[]> =
+  new Map([[dnsGc.name, gcOptions]]);
+
+export interface RunOptions extends GcOptions {
   readonly wait?: boolean | undefined;
 }
 
@@ -30,8 +41,11 @@ export async function runOperation(
     const answer = await client.run(operation, parsed.input).catch((error: unknown) => {
       throw respelled(error, operation);
     });
-    const taskId = options.wait === true ? taskOf(answer) : undefined;
-    if (taskId !== undefined) return await waitFor(taskId, { client, options }, world);
+    const rendered = followed.get(operation.name);
+    const taskId = options.wait === true || rendered !== undefined ? taskOf(answer) : undefined;
+    if (taskId !== undefined) return await waitFor(taskId, { client, options, rendered }, world);
+    if (operation.name === dnsGc.name && options.delete === true)
+      return await discardListed(answer as GcAnswer, { client, options }, world);
     world.terminal.out(render(operation.name, answer, options));
     return isUnknown(operation.name, answer) ? exitCodes.refused : exitCodes.ok;
   });
@@ -106,7 +120,11 @@ export async function reported(
 
 async function waitFor(
   taskId: string,
-  { client, options }: { client: OperationsClient; options: RunOptions },
+  {
+    client,
+    options,
+    rendered = renderOutcome,
+  }: { client: OperationsClient; options: RunOptions; rendered?: ((task: Task) => string) | undefined },
   world: World,
 ): Promise<ExitCode> {
   const { terminal } = world;
@@ -116,7 +134,7 @@ async function waitFor(
   try {
     const task = await client.follow(taskId, (now) => progress?.update(now), interrupted.signal);
     progress?.end();
-    terminal.out(outcome(task, options));
+    terminal.out(outcome(task, rendered, options));
     return task.state === 'failed' ? exitCodes.unfinished : exitCodes.ok;
   } catch (error) {
     progress?.end();
@@ -133,9 +151,13 @@ export function render(name: string, answer: unknown, { json: asJson, quiet }: G
   return quiet === true ? renderIds(name, answer) : renderText(name, answer);
 }
 
-function outcome(task: Task, { json: asJson, quiet }: GlobalOptions): string {
+function outcome(
+  task: Task,
+  rendered: (task: Task) => string,
+  { json: asJson, quiet }: GlobalOptions,
+): string {
   if (asJson === true) return json(task);
-  return quiet === true ? '' : renderOutcome(task);
+  return quiet === true ? '' : rendered(task);
 }
 
 function taskOf(answer: unknown): string | undefined {

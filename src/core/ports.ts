@@ -3,6 +3,7 @@
  * `Pick<Ports, 'acme' | 'clock'>`. Implementations reject with AgentError only.
  */
 
+import type { DnsCare } from './dns-care.ts';
 import type { AgentError, ErrorCode } from './errors.ts';
 import type { MetricLabels, MetricName } from './metrics.ts';
 import type { Secret } from './secret.ts';
@@ -885,6 +886,7 @@ export interface Ports {
   readonly deployers: Deployers;
   readonly notifiers: Notifiers;
   readonly metrics: Metrics;
+  readonly dnsCare: DnsCare;
   readonly clock: Clock;
   readonly log: Log;
 }

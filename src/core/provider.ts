@@ -1,3 +1,5 @@
+import type { Instant } from './types.ts';
+
 /** What a DNS provider is to the engine. Providers know DNS, not ACME. Names: lower-case A-labels, no trailing dot. */
 
 export interface ZoneRef {
@@ -22,6 +24,8 @@ export interface TxtRecord {
   readonly value: string;
   readonly ttl?: number | undefined;
   readonly handle?: string | undefined;
+  /** When it was last changed, where the vendor says that. */
+  readonly changedAt?: Instant | undefined;
 }
 
 /** One a change, in order. A refusal of a single change is an outcome; a failed call is a rejection with AgentError. */

@@ -6,6 +6,8 @@ import { parseServer } from './resolver.ts';
 export interface DnsAccount {
   readonly name: string;
   readonly provider: DnsProvider;
+  /** Name of its provider, for people. */
+  readonly kind?: string | undefined;
   /** Zones declared in the file: they come before what the DNS says. */
   readonly zones: readonly string[];
   /** Addresses of the authoritative servers of this account's zones, where the NS records lead elsewhere. */

@@ -32,7 +32,7 @@ export interface Authoritative {
   ): Promise<readonly View[]>;
 }
 
-interface Nameserver {
+export interface Nameserver {
   readonly server: string;
   readonly addresses: readonly DnsServer[];
 }
@@ -90,7 +90,8 @@ export function createAuthoritative({
   };
 }
 
-async function findNameservers(
+/** As the DNS names them, with their addresses. Throws `dns.query` when there are none. */
+export async function findNameservers(
   zone: string,
   resolver: RecursiveResolver,
   signal: AbortSignal,
@@ -116,7 +117,7 @@ async function addressesOf(
   signal: AbortSignal,
 ): Promise<readonly DnsServer[]> {
   try {
-    return (await resolver.addresses(host, signal)).map((address) => ({ address }));
+    return (await resolver.addresses(host, signal)).map(parseServer);
   } catch (error) {
     if (signal.aborted) throw error;
     return [];

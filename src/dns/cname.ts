@@ -3,17 +3,26 @@ import type { RecursiveResolver } from './resolver.ts';
 
 const maxHops = 10;
 
-/** The name at the end of the CNAME chain that begins at `start`; most often `start` itself. Throws `dns.cname`, `dns.query`. */
+/** The name at the end of the CNAME chain that begins at `start`; most often `start` itself. Throws as `cnameChain`. */
 export async function followCname(
   start: string,
   resolver: RecursiveResolver,
   signal: AbortSignal,
 ): Promise<string> {
+  return (await cnameChain(start, resolver, signal)).at(-1) ?? start;
+}
+
+/** All names from `start` to the end. Throws `dns.cname`, `dns.query`. */
+export async function cnameChain(
+  start: string,
+  resolver: RecursiveResolver,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const chain = [start];
   for (let name = start; ; ) {
     const { answers } = await resolver.ask({ name, type: 'CNAME' }, signal);
     const alias = answers.find((record) => record.type === 'CNAME' && record.name === name);
-    if (alias?.type !== 'CNAME') return name;
+    if (alias?.type !== 'CNAME') return chain;
     const loops = chain.includes(alias.value);
     name = alias.value;
     chain.push(name);

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { DnsCare } from '../core/dns-care.ts';
 import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Http } from '../core/http.ts';
 import type { PluginState } from '../core/plugin.ts';
@@ -11,13 +12,16 @@ import { createByHand } from './by-hand.ts';
 import { createDeadline } from './deadline.ts';
 import { createDoh, publicDohUrls } from './doh.ts';
 import { createEngine } from './engine.ts';
+import { createExamination } from './examine.ts';
 import { createLearned } from './learned.ts';
+import { createLeftovers } from './leftovers.ts';
 import { createLimits } from './limits.ts';
 import { createPropagation } from './propagation.ts';
 import { createReadiness } from './readiness.ts';
 import { createRemoval, type Recovery } from './removal.ts';
 import { createResolver } from './resolver.ts';
 import { createThrottle } from './throttle.ts';
+import { createTrials } from './trial.ts';
 import { createVendor } from './vendor.ts';
 import { createVendorWord, type Shown } from './vendor-word.ts';
 import { createZones } from './zone.ts';
@@ -45,6 +49,7 @@ export interface Dns {
   cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void>;
   /** Removes what nobody waits for any more, by exact name and value. For the start and from time to time. */
   recover(signal: AbortSignal): Promise<Recovery>;
+  readonly care: DnsCare;
   /** Credentials and declared zones of an account; throws what is wrong. */
   check(account: string, signal: AbortSignal): Promise<void>;
   /** Sends off pending removals, waits for calls under way (at most 10 s), closes the providers. */
@@ -85,6 +90,7 @@ export function createDns(config: DnsConfig, needs: DnsNeeds): Dns {
       await removal.cleanUp(ids, signal);
     },
     recover: removal.recover,
+    care: parts.care,
     check: (account, signal) => check(account, parts, signal),
     close: async () => {
       await drain(parts, needs);
@@ -116,7 +122,13 @@ function assemble(config: DnsConfig, needs: DnsNeeds, closing: AbortSignal) {
   const byHand = createByHand({ accounts, journal, authoritative, doh, clock, log });
   const readiness = createReadiness({ journal, accounts, addition, propagation, byHand, clock });
   const removal = createRemoval({ journal, engine, accounts, byHand, clock, log });
-  return { accounts, vendor, zones, engine, learned, addition, readiness, removal };
+  const shared = { ...needs, accounts, zones, resolver, authoritative, vendor, vendorWord, learned, engine };
+  const care = {
+    ...createLeftovers(shared),
+    ...createExamination(shared),
+    ...createTrials({ ...shared, addition, removal }),
+  };
+  return { accounts, vendor, zones, engine, learned, addition, readiness, removal, care };
 }
 
 async function check(

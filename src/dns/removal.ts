@@ -13,6 +13,8 @@ export interface Recovery {
 
 export interface Removal {
   cleanUp(ids: readonly string[], signal: AbortSignal): Promise<void>;
+  /** From now on nobody may take them for wanted. */
+  mark(entries: readonly JournalEntry[], signal: AbortSignal): Promise<void>;
   recover(signal: AbortSignal): Promise<Recovery>;
 }
 
@@ -75,7 +77,9 @@ export function createRemoval({
     );
   }
 
-  return { cleanUp, recover };
+  const mark: Removal['mark'] = (entries, signal) => orAborted(markRemoving(entries), signal);
+
+  return { cleanUp, mark, recover };
 }
 
 function parted<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {

@@ -6,7 +6,8 @@ export type DnsRecord = { readonly name: string; readonly ttl: number } & (
   /** The character strings of one record, joined. */
   | { readonly type: 'TXT'; readonly value: string }
   | { readonly type: 'CAA'; readonly critical: boolean; readonly tag: string; readonly value: string }
-  | { readonly type: 'SOA' }
+  | { readonly type: 'SOA'; readonly serial: number }
+  | { readonly type: 'DS' | 'DNSKEY'; readonly keyTag: number }
 );
 
 export interface DnsReply {
@@ -14,6 +15,8 @@ export interface DnsReply {
   readonly rcode: string;
   /** The server speaks for the zone. */
   readonly aa: boolean;
+  /** A resolver has checked the signatures (RFC 4035 §3.2.3). */
+  readonly ad: boolean;
   readonly answers: readonly DnsRecord[];
   readonly authorities: readonly DnsRecord[];
 }
@@ -42,6 +45,7 @@ export function readReply(message: Buffer): DnsReply {
   return {
     rcode: rcodeOf(message),
     aa: packet?.flag_aa === true,
+    ad: packet?.flag_ad === true,
     answers: readRecords(packet?.answers),
     authorities: readRecords(packet?.authorities),
   };
@@ -85,10 +89,22 @@ function readRecord(answer: Answer): DnsRecord | undefined {
       return { name, ttl: answer.ttl ?? 0, type: 'CAA', critical: issuerCritical === true, tag, value };
     }
     case 'SOA':
-      return { name, ttl: answer.ttl ?? 0, type: 'SOA' };
+      return { name, ttl: answer.ttl ?? 0, type: 'SOA', serial: answer.data.serial ?? 0 };
+    case 'DS':
+      return { name, ttl: answer.ttl ?? 0, type: 'DS', keyTag: answer.data.keyTag };
+    case 'DNSKEY':
+      return { name, ttl: answer.ttl ?? 0, type: 'DNSKEY', keyTag: keyTagOf(answer.data) };
     default:
       return undefined;
   }
+}
+
+/** RFC 4034 Appendix B: the sum of the record's data by pairs of octets. */
+function keyTagOf({ flags, algorithm, key }: { flags: number; algorithm: number; key: Buffer }): number {
+  const data = Buffer.concat([Buffer.from([flags >> 8, flags & 0xff, 3, algorithm]), key]);
+  let sum = 0;
+  for (const [index, octet] of data.entries()) sum += index % 2 === 0 ? octet << 8 : octet;
+  return (sum + (sum >> 16)) & 0xffff;
 }
 
 function joinStrings(data: string | Buffer | readonly (string | Buffer)[]): string {

@@ -5,12 +5,18 @@ import type { Resolver } from '../core/plugin.ts';
 import type { Ports } from '../core/ports.ts';
 import type { DnsReply } from './reply.ts';
 import type { DnsServer } from './socket.ts';
-import { type DnsQuestion, describeServer, query } from './wire.ts';
+import { type DnsQuestion, describeServer, type QueryOptions, query } from './wire.ts';
 
 /** Asks recursive DNS servers. Every call rejects with `dns.query` when none of them knows: that is never "no such record". */
 export interface RecursiveResolver extends Resolver {
   /** The reply of the first server that says NOERROR or NXDOMAIN. */
   ask(question: DnsQuestion, signal: AbortSignal): Promise<DnsReply>;
+  /** What each server that answers at all says, whatever it is. */
+  each(
+    question: DnsQuestion,
+    options: Required<Pick<QueryOptions, 'signatures'>>,
+    signal: AbortSignal,
+  ): Promise<readonly DnsReply[]>;
 }
 
 const timeoutMs = 2500;
@@ -64,6 +70,19 @@ export function createResolver(
     }
   }
 
+  async function each(
+    question: DnsQuestion,
+    { signatures }: Pick<QueryOptions, 'signatures'>,
+    signal: AbortSignal,
+  ): Promise<readonly DnsReply[]> {
+    const replies = servers.map((server) =>
+      query(server, question, { clock, signal, rd: true, signatures, timeoutMs }).catch(() => undefined),
+    );
+    const answered = (await Promise.all(replies)).filter((reply) => reply !== undefined);
+    signal.throwIfAborted();
+    return answered;
+  }
+
   async function addresses(host: string, signal = never): Promise<string[]> {
     const replies = await Promise.all([
       ask({ name: host, type: 'A' }, signal),
@@ -79,7 +98,7 @@ export function createResolver(
     return answers.flatMap((record) => (record.type === 'TXT' ? [record.value] : []));
   }
 
-  return { ask, addresses, txt };
+  return { ask, each, addresses, txt };
 }
 
 /** `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. Throws `config.invalid` for anything else. */

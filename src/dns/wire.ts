@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
-import { encode, RECURSION_DESIRED } from 'dns-packet';
+import { AUTHENTIC_DATA, CHECKING_DISABLED, encode, RECURSION_DESIRED } from 'dns-packet';
 import { AgentError } from '../core/errors.ts';
 import { type DnsReply, plainName, rcodeOf, readReply, tryDecode } from './reply.ts';
 import { type DnsServer, type ExchangeOptions, exchangeTcp, exchangeUdp } from './socket.ts';
 
-export type QueryType = 'A' | 'AAAA' | 'CAA' | 'CNAME' | 'NS' | 'SOA' | 'TXT';
+export type QueryType = 'A' | 'AAAA' | 'CAA' | 'CNAME' | 'DNSKEY' | 'DS' | 'NS' | 'SOA' | 'TXT';
 
 export interface DnsQuestion {
   /** Without trailing dot; the root is '.'. */
@@ -15,6 +15,8 @@ export interface DnsQuestion {
 export interface QueryOptions extends ExchangeOptions {
   /** Recursion desired; default false, which is what authoritative servers are asked with. */
   readonly rd?: boolean | undefined;
+  /** Of a resolver: tell: whether it checked signatures · ignore: it shall answer also where they are wrong. */
+  readonly signatures?: 'tell' | 'ignore' | undefined;
 }
 
 export interface SendOptions extends ExchangeOptions {
@@ -41,6 +43,8 @@ const classIn = 1;
 const classNone = 254;
 const opcodeUpdate = 5 << 11;
 
+const signatureFlags = { tell: AUTHENTIC_DATA, ignore: CHECKING_DISABLED };
+
 /** Small enough to pass every path unfragmented. */
 const udpPayloadSize = 1232;
 
@@ -54,7 +58,8 @@ export async function query(
   options: QueryOptions,
 ): Promise<DnsReply> {
   const ask = async (edns: boolean) => {
-    const { reply } = await sendMessage(server, encodeQuery(question, { rd: options.rd === true, edns }), {
+    const message = encodeQuery(question, { rd: options.rd === true, edns, signatures: options.signatures });
+    const { reply } = await sendMessage(server, message, {
       ...options,
       transport: 'auto',
       about: `the query for ${question.name} ${question.type}`,
@@ -129,12 +134,15 @@ export function describeServer(server: DnsServer): string {
 }
 
 /** `rd`: for a server that resolves on behalf of others. */
-export function encodeQuery(question: DnsQuestion, { rd, edns }: { rd: boolean; edns: boolean }): Buffer {
+export function encodeQuery(
+  question: DnsQuestion,
+  { rd, edns, signatures }: Pick<QueryOptions, 'signatures'> & { rd: boolean; edns: boolean },
+): Buffer {
   const options = { extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] };
   return encode({
     type: 'query',
     id: randomInt(0x10000),
-    flags: rd ? RECURSION_DESIRED : 0,
+    flags: (rd ? RECURSION_DESIRED : 0) | (signatures === undefined ? 0 : signatureFlags[signatures]),
     questions: [{ name: question.name, type: question.type, class: 'IN' }],
     additionals: edns ? [{ type: 'OPT', name: '.', udpPayloadSize, ...options }] : [],
   });

@@ -27,6 +27,8 @@ export interface Zones {
   place(wanted: WantedPlace, signal: AbortSignal): Promise<Place>;
   /** The zone `zone` at this account, as the vendor knows it. Throws `dns.zoneNotFound`. */
   declared(account: DnsAccount, zone: string, signal: AbortSignal): Promise<ZoneRef>;
+  /** The zone that the DNS itself delegates; undefined: none. Throws `dns.query`. */
+  delegated(name: string, signal: AbortSignal): Promise<string | undefined>;
   /** Drops what is remembered about where `name` is written: the vendor said that it is not so. */
   forget(place: Place): void;
 }
@@ -57,6 +59,7 @@ export function createZones(needs: ZonesNeeds): Zones {
   return {
     place,
     declared: (account, zone, signal) => declaredZone(account, zone, { search, signal }),
+    delegated: search.inDns,
     forget: ({ account, zone, name }) => search.forget(account, [name, zone.name]),
   };
 }

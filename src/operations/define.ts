@@ -18,6 +18,7 @@ export type OperationNeeds = ReconcileNeeds &
     | 'budget'
     | 'preflight'
     | 'journal'
+    | 'dnsCare'
     | 'accounts'
     | 'accountChanges'
     | 'log'
@@ -46,6 +47,8 @@ export interface Operation<Input, Output> {
   readonly scope: 'read' | 'operate' | 'admin';
   /** One sentence for help and documentation. */
   readonly summary: string;
+  /** Its input is nothing to be typed: on a command line another one asks for it. */
+  readonly isForPrograms?: boolean | undefined;
   readonly input: z.ZodType<Input>;
   /** Throws AgentError `command.*`. Work that takes longer than 10 s becomes a task and answers `{ taskId }`. */
   run(input: Input, needs: OperationNeeds, caller: Caller): Promise<Output>;

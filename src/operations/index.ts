@@ -9,6 +9,8 @@ import { certsPurge } from './certs-purge.ts';
 import { certsRemove } from './certs-remove.ts';
 import { certsRollback } from './certs-rollback.ts';
 import type { AnyOperation } from './define.ts';
+import { dnsDoctor } from './dns-doctor.ts';
+import { dnsDiscard, dnsGc } from './dns-gc.ts';
 import { dnsPending } from './dns-pending.ts';
 import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from './domains.ts';
 import { hostsAdd, hostsList, hostsRemove } from './hosts.ts';
@@ -52,7 +54,10 @@ export const operations: readonly AnyOperation[] = [
   accountDeactivate,
   why,
   preflight,
+  dnsDoctor,
   dnsPending,
+  dnsGc,
+  dnsDiscard,
   ack,
   taskShow,
   taskList,

@@ -46,6 +46,8 @@ export interface Session {
 export interface Script {
   /** Answer of the agent to each operation; an error is thrown. */
   readonly answer?: unknown;
+  /** By name of the operation, where several are asked for. */
+  readonly answers?: Readonly<Record<string, unknown>>;
   /** States of the task that is followed; the last one stays. */
   readonly states?: readonly Task[];
   readonly agent?: Partial<AgentFunctions>;
@@ -64,7 +66,7 @@ export async function cli(argv: readonly string[], script: Script = {}): Promise
     async run<Input, Output>(operation: { name: string }, input: Input): Promise<Output> {
       asked.push({ operation: operation.name, input });
       if (script.answer instanceof Error) throw script.answer;
-      return script.answer as Output;
+      return (script.answers?.[operation.name] ?? script.answer) as Output;
     },
     async stage(files) {
       asked.push({ operation: 'stage', input: files });

@@ -1,4 +1,5 @@
 import type { Caller, Operation, OperationNeeds } from '../../src/operations/define.ts';
+import { noDnsCare } from '../support/no-dns-care.ts';
 import type { World } from './world.ts';
 
 /** A command, as a worker carries it out. */
@@ -16,6 +17,7 @@ export function runIn<Input, Output>(
     ...world.needs,
     staging: world.gate.wrap('staging', world.store.staging),
     accountChanges,
+    dnsCare: noDnsCare(),
     issuerCertificates,
   };
   return world.run(operation.run(input, needs, caller));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentError, type ErrorCode, errorTable } from '../../src/core/errors.ts';
 import { why } from '../../src/operations/why.ts';
+import { noDnsCare } from '../support/no-dns-care.ts';
 import { failing } from './gate.ts';
 import { hour } from './given.ts';
 import { type Case, cases } from './why-cases.ts';
@@ -86,7 +87,15 @@ async function answerOf(world: WiredWorld) {
   };
   const accountChanges = { rollover: unused, deactivate: unused };
   const issuerCertificates = { fetch: unused };
-  const plain = { ...needs, ...store, accountChanges, issuerCertificates, clock, settings: () => settings };
+  const plain = {
+    ...needs,
+    ...store,
+    accountChanges,
+    issuerCertificates,
+    dnsCare: noDnsCare(),
+    clock,
+    settings: () => settings,
+  };
   return why.run({ host: 'www.example.com' }, plain, {});
 }
 

@@ -10,6 +10,7 @@ import { defineOperation } from '../../src/operations/define.ts';
 import type { Store } from '../../src/store/index.ts';
 import { settings } from '../core/given.ts';
 import { createMemoryLog } from '../support/memory.ts';
+import { noDnsCare } from '../support/no-dns-care.ts';
 import { createCalls, startShops, waiting } from './given.ts';
 
 const shops = startShops();
@@ -131,7 +132,14 @@ async function handlerOf(
   const accountChanges = { rollover: refuse, deactivate: refuse };
   const jobs = { wake: async () => {} };
   const issuerCertificates = { fetch: refuse };
-  const preflight = { look: async () => [] };
-  const ports = { ...store, budget, preflight, accountChanges, issuerCertificates, jobs };
+  const ports = {
+    ...store,
+    budget,
+    preflight: { look: async () => [] },
+    accountChanges,
+    issuerCertificates,
+    jobs,
+    dnsCare: noDnsCare(),
+  };
   return commandHandler({ ...ports, settings: () => settings, clock, log, parse });
 }

@@ -87,3 +87,22 @@ it('one that need not run at the first start is due when it says so', async () =
   await chore.schedule();
   expect(await chore.dueAt()).toBe(start + 15 * minute);
 });
+
+it('an errand comes back when it says so, and leaves the due index when it is through', async () => {
+  const { store } = await shops.open();
+  const asked: string[] = [];
+  const needs = { ...store, clock: systemClock, log: createMemoryLog() };
+  const errand = async (argument: string) => {
+    asked.push(argument);
+    return asked.length === 1 ? { again: start } : undefined;
+  };
+  const handler = upkeepHandler({}, needs, { carry: errand });
+  const id = 'carry/one/two';
+  await store.changes.commit({ due: [{ job: 'upkeep', id, at: start }] });
+  const signal = new AbortController().signal;
+  expect(await handler(id, signal)).toEqual({ again: start });
+  expect(await store.due.at('upkeep', id)).toBe(start);
+  expect(await handler(id, signal)).toBeUndefined();
+  expect(await store.due.at('upkeep', id)).toBeUndefined();
+  expect(asked).toEqual(['one/two', 'one/two']);
+});

@@ -24,6 +24,7 @@ import { generateKey } from '../../src/x509/key.ts';
 import { createScriptedPreflight, type ScriptedPreflight } from '../core/scripted-preflight.ts';
 import { type AnyRedis, anyRedis } from '../support/any-redis.ts';
 import { createMemoryLog } from '../support/memory.ts';
+import { noDnsCare } from '../support/no-dns-care.ts';
 
 export const day = 86_400_000;
 export const start = Date.UTC(2026, 10, 20, 12);
@@ -109,6 +110,7 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
     preflight: made.preflight,
     accountChanges: changesOf(store),
     issuerCertificates: { fetch: async (url) => made.published.get(url) ?? [] },
+    dnsCare: noDnsCare(),
     jobs,
     clock,
     log,
