@@ -6,6 +6,8 @@ import { runPart } from './run-folder.ts';
 import { shortestSecret } from './secret-search.ts';
 
 const registered = new Set<string>();
+/** Calls of `unregistered` under way. */
+let within = 0;
 
 /** A random password, token or key text for a test; from now on it must not be found anywhere. */
 export function canary(): string {
@@ -17,10 +19,12 @@ export function canary(): string {
 /** For what is wrapped as a secret and is none to search for: its keys are registered, or it is made up by the million. */
 export function unregistered<T>(work: () => T): T {
   watchSecrets(undefined);
+  within++;
   try {
     return work();
   } finally {
-    watchSecrets(registerSecret);
+    within--;
+    if (within === 0) watchSecrets(registerSecret);
   }
 }
 
