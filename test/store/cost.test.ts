@@ -29,7 +29,7 @@ const settings = {
   },
 } as const;
 
-const mostCalls = 25;
+const mostCalls = 27;
 const mostWaits = 3;
 /** The goal is 3; machines that run tests are busy. */
 const mostCpuMs = 5;
