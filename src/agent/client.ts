@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CommandClient } from '../../jobs/queue.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/config.ts';
+import { describeProvider } from '../config/describe.ts';
 import { readEnvironment } from '../config/load.ts';
 import { AgentError, type ErrorCode, errorTable, isAgentError } from '../core/errors.ts';
 import type { Clock, Ports } from '../core/ports.ts';
@@ -35,11 +36,13 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
   const budget = budgetOf(loaded, { buckets: store.buckets, clock, log });
   const settings = () => loaded.settings;
   const dnsCare = createCare(loaded, { store, environment, clock, log });
+  const dnsProviders = () => [...loaded.definitions.dns.values()].map(describeProvider);
   const needs = {
     ...store,
     budget,
     preflight,
     accountChanges,
+    dnsProviders,
     dnsCare,
     issuerCertificates,
     jobs,

@@ -1,7 +1,9 @@
 import type { LoadedConfig } from '../config/config.ts';
+import { describeProvider } from '../config/describe.ts';
 import type { Environment } from '../config/load.ts';
 import { fanOutId } from '../core/notice/notify.ts';
 import type { Change, Clock, Jobs, Log, Metrics, Ports } from '../core/ports.ts';
+import type { DnsProviderFacts } from '../core/provider-facts.ts';
 import type { Settings } from '../core/types.ts';
 import type { Store } from '../store/index.ts';
 import { createPki } from '../x509/index.ts';
@@ -11,6 +13,7 @@ import { type Configured, configure } from './configured.ts';
 /** All ports of a running agent. What follows from the configuration is looked up at each use, so that a reload takes effect. */
 export interface AgentPorts extends Ports {
   readonly settings: () => Settings;
+  readonly dnsProviders: () => readonly DnsProviderFacts[];
   readonly random: () => number;
   readonly configured: () => Configured;
   /** What follows from a new configuration; `use` takes it, or close it. */
@@ -80,6 +83,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       foresee: (intents) => configured.budget.foresee(intents),
     },
     settings: () => configured.loaded.settings,
+    dnsProviders: () => [...configured.loaded.definitions.dns.values()].map(describeProvider),
     acme: {
       session: (issuer, signal) => configured.acme.session(issuer, signal),
       hasSession: (issuer) => configured.acme.hasSession(issuer),

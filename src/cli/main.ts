@@ -25,6 +25,7 @@ const nouns: Readonly<Record<string, string>> = {
   certs: 'Certificates that are held',
   account: 'The accounts at the CAs',
   dns: 'TXT records, and who writes them',
+  providers: 'DNS vendors and servers that records can be written to',
   task: 'Work that goes on in the background',
 };
 

@@ -16,6 +16,7 @@ import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from 
 import { hostsAdd, hostsList, hostsRemove } from '../operations/hosts.ts';
 import { issue } from '../operations/issue.ts';
 import { preflight } from '../operations/preflight.ts';
+import { providersList, providersShow } from '../operations/providers.ts';
 import { type Requested, renew } from '../operations/renew.ts';
 import { renewAll } from '../operations/renew-all.ts';
 import { retry } from '../operations/retry.ts';
@@ -32,6 +33,7 @@ import { ownerOf, renderDomain } from './domain.ts';
 import { renderGc } from './gc.ts';
 import { openIssuers, renderPreflight } from './preflight.ts';
 import { table } from './print.ts';
+import { renderProvider } from './providers.ts';
 import { renderTask } from './task.ts';
 
 interface Rendering<Output> {
@@ -197,6 +199,18 @@ const renderings = new Map<string, Rendering<unknown>>([
     text: ({ records, asOf }) =>
       records.length === 0 ? 'no record waits for a person\n' : renderPending(records, asOf),
     ids: ({ records }) => records.map(({ record }) => record),
+  }),
+  rendering(providersList, {
+    text: ({ providers }) =>
+      table(
+        ['PROVIDER', 'WHAT IT IS'],
+        providers.map(({ name, title }) => [name, title]),
+      ),
+    ids: ({ providers }) => providers.map(({ name }) => name),
+  }),
+  rendering(providersShow, {
+    text: ({ provider }) => renderProvider(provider),
+    ids: ({ provider }) => provider.options.map(({ name }) => name),
   }),
   rendering(preflight, { text: renderPreflight, ids: openIssuers }),
   rendering(ack, {

@@ -12,6 +12,7 @@ import { discardListed, type GcOptions, gcOptions } from './gc.ts';
 import { json } from './print.ts';
 import { createProgress } from './progress.ts';
 import { isUnknown, renderIds, renderText } from './render.ts';
+import { staticNeeds } from './static-needs.ts';
 import { renderOutcome } from './task.ts';
 import type { GlobalOptions, World } from './world.ts';
 
@@ -37,6 +38,7 @@ export async function runOperation(
 ): Promise<ExitCode> {
   const parsed = checked(operation, input, world);
   if (parsed === undefined) return exitCodes.usage;
+  if (operation.runStatic !== undefined) return runStatic(operation, { input: parsed.input, options }, world);
   return withClient(options, world, async (client) => {
     const answer = await client.run(operation, parsed.input).catch((error: unknown) => {
       throw respelled(error, operation);
@@ -49,6 +51,23 @@ export async function runOperation(
     world.terminal.out(render(operation.name, answer, options));
     return isUnknown(operation.name, answer) ? exitCodes.refused : exitCodes.ok;
   });
+}
+
+/** Without an agent, and also where the configuration file is not there yet, or not right. */
+async function runStatic(
+  operation: AnyOperation,
+  { input, options }: { input: unknown; options: RunOptions },
+  world: World,
+): Promise<ExitCode> {
+  const loaded = await world.load(options.config).catch(() => undefined);
+  try {
+    const answer = await operation.runStatic?.(input, await staticNeeds(loaded));
+    world.terminal.out(render(operation.name, answer, options));
+    return exitCodes.ok;
+  } catch (error) {
+    world.terminal.err(errorText(error));
+    return exitCodeOf(toAgentError(error));
+  }
 }
 
 /** Input that cannot be right is a mistake on the command line; nothing is asked of the agent. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Ports } from '../core/ports.ts';
+import type { DnsProviderFacts } from '../core/provider-facts.ts';
 import type { HandedIn, Task } from '../core/types.ts';
 import type { ReconcileNeeds } from '../core/wishes/reconcile.ts';
 
@@ -22,7 +23,14 @@ export type OperationNeeds = ReconcileNeeds &
     | 'accounts'
     | 'accountChanges'
     | 'log'
-  >;
+  > &
+  StaticNeeds;
+
+/** What there is without a store. */
+export interface StaticNeeds {
+  /** Those that come with the agent, and those of plugins. */
+  dnsProviders(): readonly DnsProviderFacts[];
+}
 
 /** Who asked, for the audit trail; absent for local reads. */
 export interface Caller {
@@ -50,6 +58,8 @@ export interface Operation<Input, Output> {
   /** Its input is nothing to be typed: on a command line another one asks for it. */
   readonly isForPrograms?: boolean | undefined;
   readonly input: z.ZodType<Input>;
+  /** As `run`, for one that needs no more than that: it is asked for without an agent. */
+  runStatic?(input: Input, needs: StaticNeeds): Promise<Output>;
   /** Throws AgentError `command.*`. Work that takes longer than 10 s becomes a task and answers `{ taskId }`. */
   run(input: Input, needs: OperationNeeds, caller: Caller): Promise<Output>;
 }
@@ -72,6 +82,13 @@ export function defineOperation<Input, Output>(
   operation: Operation<Input, Output>,
 ): Operation<Input, Output> {
   return operation;
+}
+
+/** For what needs no store. */
+export function defineStaticOperation<Input, Output>(
+  operation: Omit<Operation<Input, Output>, 'run'> & Required<Pick<Operation<Input, Output>, 'runStatic'>>,
+): Operation<Input, Output> {
+  return { ...operation, run: operation.runStatic };
 }
 
 /**

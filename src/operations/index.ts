@@ -16,6 +16,7 @@ import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from 
 import { hostsAdd, hostsList, hostsRemove } from './hosts.ts';
 import { issue } from './issue.ts';
 import { preflight } from './preflight.ts';
+import { providersList, providersShow } from './providers.ts';
 import { renew } from './renew.ts';
 import { renewAll } from './renew-all.ts';
 import { retry } from './retry.ts';
@@ -58,6 +59,8 @@ export const operations: readonly AnyOperation[] = [
   dnsPending,
   dnsGc,
   dnsDiscard,
+  providersList,
+  providersShow,
   ack,
   taskShow,
   taskList,

@@ -90,3 +90,36 @@ test('what is for programs has no command', async () => {
   expect(stderr).toContain("unknown command 'discard'");
   expect(asked).toEqual([]);
 });
+
+describe('providers', () => {
+  test('are listed and shown without an agent, also where the configuration is not right yet', async () => {
+    for (const config of ['', 'nonsense: 1']) {
+      const { stdout, code, asked } = await cli(['providers', 'list'], { config });
+      expect(stdout).toMatch(/^PROVIDER +WHAT IT IS\n/);
+      expect(stdout).toMatch(/^rfc2136 +DNS UPDATE/m);
+      expect({ code, asked }).toEqual({ code: 0, asked: [] });
+    }
+  });
+
+  test('are shown with their options, and with the policy to paste', async () => {
+    const { stdout } = await cli(['providers', 'show', 'route53']);
+    expect(stdout).toMatch(/^secretAccessKey +secret +- +Secret of that access key\.$/m);
+    expect(stdout).toMatch(/^ttl +integer +10 +Seconds/m);
+    const policy = JSON.parse(/Least rights, to paste there:\n\n(\{.*?\n\})\n/s.exec(stdout)?.[1] ?? '');
+    expect(policy).toMatchObject({ Version: '2012-10-17' });
+    const { stdout: json } = await cli(['--json', 'providers', 'show', 'rfc2136']);
+    expect(JSON.parse(json).provider.options).toContainEqual({
+      name: 'tsig.secret',
+      value: 'secret',
+      isRequired: true,
+      summary: 'The key itself, base64.',
+    });
+    expect((await cli(['-q', 'providers', 'list'])).stdout).toContain('\nmanual\n');
+  });
+
+  test('that are not there are refused with the nearest one', async () => {
+    const { stderr, code } = await cli(['providers', 'show', 'rout53']);
+    expect(stderr).toBe('acme-agent: there is no DNS provider "rout53"; do you mean route53?\n');
+    expect(code).toBe(4);
+  });
+});

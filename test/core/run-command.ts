@@ -19,6 +19,7 @@ export function runIn<Input, Output>(
     accountChanges,
     dnsCare: noDnsCare(),
     issuerCertificates,
+    dnsProviders: () => [],
   };
   return world.run(operation.run(input, needs, caller));
 }

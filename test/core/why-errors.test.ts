@@ -93,6 +93,7 @@ async function answerOf(world: WiredWorld) {
     accountChanges,
     issuerCertificates,
     dnsCare: noDnsCare(),
+    dnsProviders: () => [],
     clock,
     settings: () => settings,
   };

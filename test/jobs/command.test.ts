@@ -140,6 +140,7 @@ async function handlerOf(
     issuerCertificates,
     jobs,
     dnsCare: noDnsCare(),
+    dnsProviders: () => [],
   };
   return commandHandler({ ...ports, settings: () => settings, clock, log, parse });
 }

@@ -111,6 +111,7 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
     accountChanges: changesOf(store),
     issuerCertificates: { fetch: async (url) => made.published.get(url) ?? [] },
     dnsCare: noDnsCare(),
+    dnsProviders: () => [],
     jobs,
     clock,
     log,
