@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const longest = [
   'e2e/notices.test.ts',
   'e2e/dns-crowd.test.ts',
+  'e2e/dns-care.test.ts',
   'e2e/kill-dns.test.ts',
   'e2e/kill-http.test.ts',
   'e2e/drafts.test.ts',
