@@ -160,14 +160,15 @@ describe.each([
   'after any history of failover, profiles, left-out names, requests and clocks, %s',
   (_, numRuns, open) => {
     it('a world that is mended ends with all names on one certificate, and then orders nothing', async () => {
-      const history = fc.array(
-        fc.record({
-          what: fc.constantFrom(...Object.keys(steps)),
-          which: fc.nat(29),
-          ms: fc.integer({ min: minute, max: day }),
-        }),
-        { minLength: 3, maxLength: 8 },
-      );
+      const event = fc.record({
+        what: fc.constantFrom(...Object.keys(steps)),
+        which: fc.nat(29),
+        ms: fc.integer({ min: minute, max: day }),
+      });
+      // With a clock that lags by more, what the CA issues is not valid yet.
+      const history = fc
+        .array(event, { minLength: 3, maxLength: 8 })
+        .filter((events) => events.filter(({ what }) => what === 'the clock is set back').length <= 2);
       await fc.assert(
         fc.asyncProperty(history, async (events) => {
           const world = await open();
