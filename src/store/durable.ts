@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { AgentError } from '../core/errors.ts';
 import { inspectRedis, isRefusal, ownerOf, type RedisFacts } from './inspect.ts';
-import { inOnePacket, type Link, type RedisClient } from './redis.ts';
+import type { Link, RedisClient } from './redis.ts';
 import { toStoreError } from './redis-error.ts';
 import { awaitReplica } from './replica.ts';
 
@@ -104,7 +104,7 @@ async function writeBatch(
 ): Promise<void> {
   const node = await ownerOf(client, key);
   const results = await onOneConnection(node, async () => {
-    const written = await Promise.allSettled(batch.map(({ write }) => write(inOnePacket(node))));
+    const written = await Promise.allSettled(batch.map(({ write }) => write(node)));
     if (written.every(({ status }) => status === 'rejected')) return written;
     if (syncs) await sync(node, address);
     if (sentinels !== undefined) await awaitReplica(node, { sentinels, address });

@@ -38,7 +38,8 @@ const longestPauseMs = 1_000;
  */
 export async function connectRedis(options: RedisOptions, needs: { log: Log; clock: Clock }): Promise<Link> {
   const address = describeAddress(options);
-  const client = createClient(options, 'fail');
+  // Commands of one moment go in one packet.
+  const client = createClient(options, 'fail', true);
   const faults = watchFaults(client, address, needs.log);
   try {
     await connectOnce(client, options, needs.clock);
@@ -52,7 +53,7 @@ export async function connectRedis(options: RedisOptions, needs: { log: Log; clo
     sentinels: sentinelsFor(options),
     run: async (work) => {
       try {
-        return await work(inOnePacket(client));
+        return await work(client);
       } catch (error) {
         throw toStoreError(isDisconnected(error) ? (faults.last() ?? error) : error, address);
       }
@@ -78,20 +79,7 @@ export async function closeClient(client: RedisClient): Promise<void> {
   client.disconnect();
 }
 
-/**
- * Commands of one moment go in one packet, which saves calls of the system here and syncs of the log there. The driver
- * can do that itself, and does so for the nodes of a cluster, but then it takes twice the time for each command.
- */
-export function inOnePacket<T extends RedisClient>(client: T): T {
-  if (!(client instanceof Redis) || client.stream === undefined || client.stream.writableCorked > 0)
-    return client;
-  const { stream } = client;
-  stream.cork();
-  setImmediate(() => stream.uncork());
-  return client;
-}
-
-function createClient(options: RedisOptions, whenAway: WhenAway): RedisClient {
+function createClient(options: RedisOptions, whenAway: WhenAway, enableAutoPipelining = false): RedisClient {
   const common = {
     ...credentials(options),
     connectTimeout: connectMs,
@@ -110,7 +98,7 @@ function createClient(options: RedisOptions, whenAway: WhenAway): RedisClient {
       redisOptions,
       lazyConnect,
       enableOfflineQueue,
-      enableAutoPipelining: whenAway === 'fail',
+      enableAutoPipelining,
       clusterRetryStrategy: pauseBefore,
       // A node answers by its address; TLS then has to check the name that the operator gave.
       dnsLookup: (name, callback) => callback(null, name),
@@ -121,6 +109,7 @@ function createClient(options: RedisOptions, whenAway: WhenAway): RedisClient {
     ...common,
     ...target(options),
     enableOfflineQueue,
+    enableAutoPipelining,
     // After a failover the old master turns into a replica: look for the new one.
     reconnectOnError: (error) => (/^(READONLY|UNBLOCKED|MASTERDOWN)/.test(error.message) ? 1 : false),
   });
