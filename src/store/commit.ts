@@ -100,7 +100,7 @@ export function createChanges(base: Base, durable: DurableWriter): Changes {
       change.durable === true || isReplicated
         ? await durable.run((client) => runScript(client, commitScript, input))
         : await link.run((client) => runScript(client, commitScript, input));
-    if (answer !== 'done') throw refusal(String(answer), change, link.address);
+    if (answer !== 'done') throw refusal(String(answer), change, link);
   }
 
   return { commit };
@@ -126,11 +126,17 @@ function encodeInput(
   return { keys: [...places.keys()], args };
 }
 
-function refusal(answer: string, change: Change, address: string): AgentError {
+function refusal(answer: string, change: Change, { address, sentinels }: Base['link']): AgentError {
   if (answer === 'fenced')
     return new AgentError(
       'store.fenced',
       `the lock "${change.fence?.lock}" is no longer held by this worker`,
+    );
+  // In a failover there may be two masters for a moment, one of them emptied to become a replica.
+  if (answer === 'lost' && sentinels !== undefined)
+    return new AgentError(
+      'store.unavailable',
+      `the master at ${address} has nothing of this store; a failover may be under way`,
     );
   if (answer === 'lost')
     return new AgentError(
