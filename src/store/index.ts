@@ -1,3 +1,4 @@
+import { isAgentError } from '../core/errors.ts';
 import type { Clock, Log, Ports } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import { createAccounts } from './accounts.ts';
@@ -30,6 +31,10 @@ import { createTasks } from './tasks.ts';
 import { createTlsAnswers } from './tls-answers.ts';
 import { createTokens } from './tokens.ts';
 import { createWishes } from './wishes.ts';
+
+/** An orderly failover is over by then. */
+const failoverMs = 10_000;
+const pauseMs = 200;
 
 export interface StoreOptions {
   readonly redis: RedisOptions;
@@ -98,12 +103,18 @@ export interface Store extends StorePorts {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const crypt = createCrypt(options.masterKeys);
-  const link = await connectRedis(options.redis, options);
-  try {
-    return await openOn(link, { ...options, crypt });
-  } catch (error) {
-    await link.close();
-    throw error;
+  const until = options.clock.now() + failoverMs;
+  for (;;) {
+    const link = await connectRedis(options.redis, options);
+    try {
+      return await openOn(link, { ...options, crypt });
+    } catch (error) {
+      await link.close();
+      // The master that we just reached may be demoted the moment after.
+      const passes = link.sentinels !== undefined && isAgentError(error, 'store.unavailable');
+      if (!passes || options.clock.now() >= until) throw error;
+    }
+    await options.clock.sleep(pauseMs);
   }
 }
 
