@@ -2,7 +2,14 @@ import type { DeployTargetDefinition } from '../plugin/define.ts';
 import { exec } from './exec.ts';
 import { files } from './files.ts';
 import { haproxy } from './haproxy.ts';
+import { kong } from './kong.ts';
 import { webhook } from './webhook.ts';
 
 /** The deploy targets that come with the agent. */
-export const deployTargets: readonly DeployTargetDefinition<unknown>[] = [files, haproxy, exec, webhook];
+export const deployTargets: readonly DeployTargetDefinition<unknown>[] = [
+  files,
+  haproxy,
+  kong,
+  exec,
+  webhook,
+];

@@ -1,0 +1,36 @@
+import { AgentError, type ErrorCode, isAgentError } from '../core/errors.ts';
+import type { PluginContext } from '../plugin/context.ts';
+import { createVendorApi, type VendorAnswer, type VendorApiOptions } from '../plugin/vendor-api.ts';
+import type { VendorRequest } from '../plugin/vendor-request.ts';
+
+/** Requests to the API by which a program takes certificates; each rejects with `deploy.target`, on abort with the signal's reason. */
+export interface AdminApi {
+  send(request: VendorRequest, signal: AbortSignal): Promise<VendorAnswer>;
+}
+
+/** What the request was refused for decides when it is tried again. */
+const blocked: readonly ErrorCode[] = ['provider.auth', 'provider.forbidden', 'provider.invalid'];
+
+export function createAdminApi(
+  options: VendorApiOptions & { readonly advice: string },
+  context: Pick<PluginContext, 'http' | 'clock'>,
+): AdminApi {
+  const remedies = { 'provider.auth': options.advice, 'provider.forbidden': options.advice };
+  const api = createVendorApi({ remedies, ...options }, context);
+  return {
+    send: (request, signal) =>
+      api.send(request, signal).catch((cause: unknown) => {
+        signal.throwIfAborted();
+        if (!isAgentError(cause)) throw cause;
+        const { message, facts, retryAt, code } = cause;
+        const retry = blocked.includes(code) ? 'blocked' : cause.retry;
+        throw new AgentError('deploy.target', message, {
+          facts,
+          retryAt,
+          retry,
+          cause,
+          advice: options.advice,
+        });
+      }),
+  };
+}
