@@ -178,6 +178,18 @@ describe.skipIf(!hasServer('haproxy'))('with a real HAProxy', () => {
     expect(await deployNow(target, { bundle: other, slot })).toBe(other.certificate.fingerprint);
   });
 
+  it('a certificate that is in memory and in no list is not served, and listed anew', async () => {
+    const server = await started();
+    const target = await createTarget(server);
+    const bundle = await makeBundle([slot.label]);
+    await deployNow(target, { bundle, slot });
+    await ask(server, `del ssl crt-list ${server.certs} ${server.certs}/example.com+www.example.com.pem`);
+    expect(await target.observe(slot, signal)).toBeUndefined();
+    expect(await shownTo(server, slot)).toBeUndefined();
+    expect(await deployNow(target, { bundle, slot })).toBe(bundle.certificate.fingerprint);
+    expect(await shownTo(server, slot)).toBeDefined();
+  });
+
   it('files are readable for nobody else, and in nobody’s way when HAProxy starts', async () => {
     const server = await started({ listed: true });
     const target = await createTarget(server);
