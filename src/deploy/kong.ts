@@ -48,7 +48,7 @@ export const kong = defineDeployTarget<Options>({
   docs: 'https://developer.konghq.com/gateway/entities/certificate/',
   options,
   notes: [
-    'Written after the documentation and sources of Kong 3; for nodes with a database (without one the Admin API takes no changes).',
+    'For Kong 3 nodes with a database: without one the Admin API takes no changes. Not tried against a real Kong.',
     'Each label is one certificate of Kong whose id never changes; an RSA certificate and an ECDSA one are its cert and cert_alt. One request replaces certificate, key and SNIs, so no name is ever without.',
     'SNIs are the DNS names in the certificate, *.example.com as it is; Kong matches a wildcard only for names of three labels and more.',
     'A name that another certificate in Kong has is refused, and nothing is changed: remove that SNI in Kong first.',
