@@ -92,13 +92,13 @@ function create(config: Options, context: PluginContext): DnsProvider {
   /** The session is named in the body. When netcup does not know it any more, a new one is opened, once. */
   async function call<T>(form: z.ZodType<T>, asked: Action, signal: AbortSignal): Promise<T> {
     const { action, doing, zone, param } = asked;
-    const startedAt = clock.now();
+    const begunAt = session.turn();
     const id = await session.get(signal);
     const json = { action, param: { ...who(), apisessionid: id.reveal(), domainname: zone, ...param } };
     try {
       return await api.read(form, { doing, path: '?JSON', json, zone, secrets: [id] }, signal);
     } catch (error) {
-      if (!isAgentError(error, 'provider.auth') || !session.drop(startedAt)) throw error;
+      if (!isAgentError(error, 'provider.auth') || !session.drop(begunAt)) throw error;
       return call(form, asked, signal);
     }
   }

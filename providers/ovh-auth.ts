@@ -52,21 +52,23 @@ export function byKeys(
 ): OvhAuth {
   const { clock } = context;
   const api = createVendorApi({ vendor: 'OVHcloud', baseUrl }, context);
-  let askedSince: Instant | undefined;
+  let isAsked = false;
   const skew = createSession(async (signal) => {
     const seconds = await api.read(serverTime, { doing: 'to tell its time', path: '/auth/time' }, signal);
     return { value: seconds * 1000 - clock.now(), goodUntil: clock.now() + 3_600_000 };
   }, clock);
   return {
     async auth(request, signal) {
-      const ahead = askedSince === undefined ? 0 : await skew.get(signal);
+      const ahead = isAsked ? await skew.get(signal) : 0;
       return signOvh(request, keys, clock.now() + ahead);
     },
     session: {
-      drop(openedBefore) {
+      // 0: begun by our own clock.
+      turn: () => (isAsked ? 1 + skew.turn() : 0),
+      drop(begunAt) {
         if (!wasLate()) return false;
-        if (askedSince !== undefined && askedSince < openedBefore) return skew.drop(openedBefore);
-        askedSince ??= clock.now();
+        if (begunAt > 0) return skew.drop(begunAt - 1);
+        isAsked = true;
         return true;
       },
     },

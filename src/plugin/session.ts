@@ -12,24 +12,28 @@ export interface Opened<T> {
 export interface Session<T> {
   /** As long as it is good the same; opened once for all who ask meanwhile. */
   get(signal: AbortSignal): Promise<T>;
+  /** To be kept from the beginning of a request, for `drop`: how often one was opened or forgotten until now. */
+  turn(): number;
   /**
-   * Forgets one that was opened before this instant, that of a request which the vendor did not take. false: another would
-   * fare no better, since the request went with a new one.
+   * Forgets the one that a request went with which the vendor did not take. false: another would fare no better, since it
+   * was opened after the request began.
    */
-  drop(openedBefore: Instant): boolean;
+  drop(begunAt: number): boolean;
 }
 
 export function createSession<T>(
   open: (signal: AbortSignal) => Promise<Opened<T>>,
   { now }: Pick<Clock, 'now'>,
 ): Session<T> {
-  let held: (Opened<T> & { readonly openedAt: Instant }) | undefined;
-  let dropped: { readonly openedAt: Instant; readonly at: Instant } | undefined;
+  // Counted, not timed: a session may be opened and used within one millisecond.
+  let turn = 0;
+  let held: (Opened<T> & { readonly openedAt: number }) | undefined;
+  let dropped: { readonly openedAt: number; readonly at: number } | undefined;
   let opening: { readonly opened: Promise<T>; readonly signal: AbortSignal } | undefined;
 
   async function openNow(signal: AbortSignal): Promise<T> {
     try {
-      held = { ...(await open(signal)), openedAt: now() };
+      held = { ...(await open(signal)), openedAt: ++turn };
       return held.value;
     } finally {
       opening = undefined;
@@ -52,14 +56,15 @@ export function createSession<T>(
 
   return {
     get,
-    drop(openedBefore) {
-      if (held !== undefined && held.openedAt < openedBefore) {
-        dropped = { openedAt: held.openedAt, at: now() };
+    turn: () => turn,
+    drop(begunAt) {
+      if (held !== undefined && held.openedAt <= begunAt) {
+        dropped = { openedAt: held.openedAt, at: ++turn };
         held = undefined;
         return true;
       }
       // Somebody else dropped the one that this request went with.
-      return dropped !== undefined && dropped.openedAt < openedBefore && dropped.at >= openedBefore;
+      return dropped !== undefined && dropped.openedAt <= begunAt && dropped.at > begunAt;
     },
   };
 }

@@ -33,7 +33,7 @@ export interface VendorApiOptions {
     signal: AbortSignal,
   ): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
   /** Where `auth` takes them from one: it is opened anew, once, when the vendor does not take it any more. */
-  readonly session?: Pick<Session<unknown>, 'drop'> | undefined;
+  readonly session?: Pick<Session<unknown>, 'turn' | 'drop'> | undefined;
   /** What must never be repeated, beside the headers above. */
   readonly secrets?: readonly Secret<string>[] | undefined;
   /** Asked about each answer that a request does not accept, and about those with a status of success. */
@@ -62,12 +62,13 @@ export function createVendorApi(
   const { vendor } = options;
 
   async function send(request: VendorRequest, signal: AbortSignal): Promise<VendorAnswer> {
-    const startedAt = clock.now();
+    const begunAt = options.session?.turn();
     try {
       return await sendOnce(request, signal);
     } catch (error) {
-      const ended = isAgentError(error, 'provider.auth') && options.session?.drop(startedAt) === true;
-      if (!ended) throw error;
+      const isEnded =
+        isAgentError(error, 'provider.auth') && begunAt !== undefined && options.session?.drop(begunAt);
+      if (isEnded !== true) throw error;
       return sendOnce(request, signal);
     }
   }

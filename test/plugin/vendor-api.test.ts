@@ -225,6 +225,21 @@ describe('a session with a vendor', () => {
     expect(opened).toBe(4);
   });
 
+  it('is opened once more also within the millisecond in which it was opened', async () => {
+    const taken = new Set(['t1', 't2']);
+    let opened = 0;
+    const session = createSession(async () => ({ value: `t${++opened}`, goodUntil: 1000 }), { now: () => 0 });
+    const { api } = await start(
+      ({ headers }) => ({ status: taken.has(String(headers.authorization)) ? 200 : 401 }),
+      { session, auth: async (_, one) => ({ authorization: await session.get(one) }) },
+      0,
+    );
+    await api.send(request, signal);
+    taken.delete('t1');
+    await Promise.all([1, 2, 3].map(() => api.send(request, signal)));
+    expect(opened).toBe(2);
+  });
+
   it('goes on for the others when the one who began to open it gives up', async () => {
     const abort = new AbortController();
     let opened = 0;
