@@ -48,17 +48,14 @@ const loopback = endpoint.refine(({ host }) => isLoopback(host), {
 });
 
 /** File names; `servername` where the server's certificate is not for the name or address it is reached by. */
-const redisTls = z
-  .strictObject({
-    ca: text.optional(),
-    cert: text.optional(),
-    key: text.optional(),
-    servername: text.optional(),
-  })
-  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
-    error: 'cert and key belong together',
-  });
+const redisTls = z.strictObject({
+  ca: text.optional(),
+  cert: text.optional(),
+  key: text.optional(),
+  servername: text.optional(),
+});
 
+/** What its keys say together is judged in `redis.ts`. */
 const redis = z
   .strictObject({
     url: shown
@@ -83,17 +80,6 @@ const redis = z
     durability: z.enum(['strict', 'relaxed']).default('strict'),
     serverPath: text.optional(),
   })
-  .refine((given) => [given.url, given.sentinels, given.cluster].filter(Boolean).length <= 1, {
-    error: 'give one of url, sentinels and cluster',
-  })
-  .refine(({ sentinels, sentinelName }) => (sentinels === undefined) === (sentinelName === undefined), {
-    error: 'sentinels and sentinelName belong together',
-  })
-  .refine(
-    ({ sentinels, sentinelUsername, sentinelPassword, sentinelTls }) =>
-      sentinels !== undefined || (sentinelUsername ?? sentinelPassword ?? sentinelTls) === undefined,
-    { error: 'sentinelUsername, sentinelPassword and sentinelTls are for the servers in sentinels' },
-  )
   .prefault({});
 
 /** What a domain and `defaults` have in common. */
