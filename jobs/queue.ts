@@ -66,10 +66,15 @@ export function createQueues({ connect, prefix, log }: QueueOptions): Queues {
   return { wake: (job, ids) => add(job, ids, true), offer, counts, close };
 }
 
+export interface CommandClientOptions extends QueueOptions {
+  /** So often a sender sees whether its command, and a worker for it, is still there. Default 2 s. */
+  readonly lookMs?: number | undefined;
+}
+
 export interface CommandClient {
   /**
-   * Resolves with the command's answer; rejects with what the worker said, or after `timeoutMs` without an answer. `data`
-   * holds an idempotency key: the command is sent anew when Redis lost it or was away.
+   * Resolves with the command's answer; rejects with what the worker said, or after `timeoutMs` without an answer, sooner
+   * where nobody is there to take it. `data` holds an idempotency key: the command is sent anew when Redis lost it or was away.
    */
   send(name: string, data: object, timeoutMs: number): Promise<unknown>;
   close(): Promise<void>;
@@ -81,13 +86,18 @@ const keptCommand: JobsOptions = {
   removeOnFail: { age: 86_400 },
 };
 
-/** So often a sender sees whether its command is still there. */
-const lookMs = 2_000;
+/** So many looks in a row must find no worker: one that lost its connection is back by then. */
+const lonelyLooks = 4;
 /** A command that failed since Redis was away is sent anew after this. */
 const awayMs = 1_000;
 
 /** For a process that sends commands and waits for the answers; the same can be done by any BullMQ client. */
-export function createCommandClient({ connect, prefix, log }: QueueOptions): CommandClient {
+export function createCommandClient({
+  connect,
+  prefix,
+  log,
+  lookMs = 2_000,
+}: CommandClientOptions): CommandClient {
   const queue = new Queue('commands', { connection: connect(), prefix });
   const events = new QueueEvents('commands', { connection: connect(), prefix });
   queue.on('error', faultsTo(log, { queue: 'commands' }));
@@ -97,23 +107,29 @@ export function createCommandClient({ connect, prefix, log }: QueueOptions): Com
   async function send(name: string, data: object, timeoutMs: number): Promise<unknown> {
     await events.waitUntilReady();
     let again: JobsOptions = { jobId: randomUUID() };
+    let lonely = 0;
     for (let waited = 0; waited < timeoutMs; waited += lookMs) {
       const job = await queue.add(name, data, { ...keptCommand, ...again });
       try {
         return await job.waitUntilFinished(events, Math.min(lookMs, timeoutMs));
       } catch (error) {
-        if (isLate(error) || (await job.getState()) !== 'failed') continue;
+        if (isLate(error) || (await job.getState()) !== 'failed') {
+          lonely = (await isServed()) ? 0 : lonely + 1;
+          if (lonely < lonelyLooks) continue;
+          throw unanswered(`no agent that works is there to take the command ${name}`);
+        }
         if (!isAway(error)) throw error;
         again = { jobId: randomUUID(), delay: awayMs };
       }
     }
-    throw new AgentError(
-      'store.notRunning',
-      `no worker has answered the command ${name} within ${timeoutMs / 1000} s; it stays in the queue`,
-      {
-        advice:
-          'Start an agent with "acme-agent start", or see in the log of the one that runs what it waits for.',
-      },
+    throw unanswered(`no worker has answered the command ${name} within ${timeoutMs / 1000} s`);
+  }
+
+  /** By the connections that Redis has; where it does not tell, as some that are rented do not, there may be a worker. */
+  function isServed(): Promise<boolean> {
+    return queue.getWorkersCount().then(
+      (count) => count > 0,
+      () => true,
     );
   }
 
@@ -122,6 +138,13 @@ export function createCommandClient({ connect, prefix, log }: QueueOptions): Com
   }
 
   return { send, close };
+}
+
+function unanswered(message: string): AgentError {
+  return new AgentError('store.notRunning', `${message}; it stays in the queue`, {
+    advice:
+      'Start an agent with "acme-agent start", or see in the log of the one that runs what it waits for.',
+  });
 }
 
 /** The wait ended, not the command: where it failed before its events were read, the next look finds the answer. */

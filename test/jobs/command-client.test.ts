@@ -13,14 +13,14 @@ beforeAll(async () => {
   return () => redis.stop();
 });
 
-function given(prefix: string) {
+function given(prefix: string, lookMs?: number) {
   const connect = () => new Redis(redis.url, { maxRetriesPerRequest: null });
   const options = () => {
     const connection = connect();
     onTestFinished(() => connection.disconnect());
     return { connection, prefix };
   };
-  const client = createCommandClient({ connect: () => options().connection, prefix, log: silentLog });
+  const client = createCommandClient({ connect: () => options().connection, prefix, log: silentLog, lookMs });
   const queue = new Queue('commands', options());
   const startWorker = (work: () => Promise<unknown>) => {
     const worker = new Worker('commands', work, options());
@@ -55,6 +55,29 @@ test('a command that failed since Redis was away is sent anew, one that was refu
     throw new Error(words.shift() ?? 'command.unknown: sent once too often');
   });
   await expect(client.send('renew', {}, 20_000)).rejects.toThrow('command.invalid: no such host');
+});
+
+test('a command for which no worker is there is given up long before its time, and stays', async () => {
+  const { client, queue } = given('{lonely}', 200);
+  const refusal = client.send('renew', {}, 600_000);
+  await expect(refusal).rejects.toMatchObject({
+    code: 'store.notRunning',
+    message: 'no agent that works is there to take the command renew; it stays in the queue',
+  });
+  expect(await queue.getWaitingCount()).toBe(1);
+});
+
+test('a command whose worker is busy is waited for', async () => {
+  const { client, startWorker } = given('{busy}', 100);
+  let finish = () => {};
+  const first = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  startWorker(() => first.then(() => 'done'));
+  const answer = client.send('renew', {}, 600_000);
+  // More looks than it takes to give up.
+  setTimeout(finish, 1_500);
+  expect(await answer).toBe('done');
 });
 
 test('a command that nobody takes is given up, and stays', async () => {
