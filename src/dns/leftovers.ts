@@ -38,7 +38,7 @@ export function createLeftovers(needs: LeftoversNeeds): Pick<DnsCare, 'leftovers
   async function leftovers(search: LeftoverSearch, signal: AbortSignal): Promise<FoundLeftovers> {
     const trouble: string[] = [];
     const targets = await targetsOf(search, { ...needs, trouble }, signal);
-    const ours = new Set((await journal.all()).map(keyOf));
+    const before = await journal.all();
     const looks = await Promise.all(
       targets.map(async ({ account, zone }) => {
         try {
@@ -51,16 +51,20 @@ export function createLeftovers(needs: LeftoversNeeds): Pick<DnsCare, 'leftovers
       }),
     );
     const found = looks.flat();
+    // What an order brought in while the vendor was asked, or took out, is ours as well.
+    const isOurs = knownTo([...before, ...(await journal.all())]);
     return {
       zones: found.map(({ searched }) => searched),
-      leftovers: found.flatMap(({ records }) => records).filter((record) => !ours.has(keyOf(record))),
+      leftovers: found.flatMap(({ records }) => records).filter((record) => !isOurs(record)),
       trouble,
     };
   }
 
   async function discard(list: readonly Leftover[], signal: AbortSignal): Promise<readonly Leftover[]> {
     for (const { account } of list) accounts.get(account);
-    const entries = list.map(entryOf);
+    const isWanted = wantedBy(await journal.all());
+    const free = list.filter((record) => !isWanted(record));
+    const entries = free.map(entryOf);
     signal.throwIfAborted();
     await journal.intend(entries);
     const gone = new Set<string>();
@@ -68,7 +72,7 @@ export function createLeftovers(needs: LeftoversNeeds): Pick<DnsCare, 'leftovers
     const removals = Promise.all(entries.map((entry) => remove(entry, gone)));
     await orAborted(removals, patience.signal).catch(() => signal.throwIfAborted());
     patience.end();
-    return list.filter((_, index) => gone.has(entries[index]?.id ?? ''));
+    return free.filter((_, index) => gone.has(entries[index]?.id ?? ''));
   }
 
   /** What fails stays in the journal. */
@@ -93,12 +97,23 @@ export function createLeftovers(needs: LeftoversNeeds): Pick<DnsCare, 'leftovers
   return { leftovers, discard };
 }
 
-function keyOf({
-  account,
-  zone,
-  name,
-  value,
-}: Pick<Leftover, 'account' | 'zone' | 'name' | 'value'>): string {
+type Recorded = Pick<Leftover, 'account' | 'zone' | 'name' | 'value'>;
+
+/** What an order waits for, whichever account it came by: two accounts may hold one zone. */
+function wantedBy(entries: readonly JournalEntry[]): (record: Recorded) => boolean {
+  const key = ({ name, value }: Pick<Leftover, 'name' | 'value'>) => `${name} ${value}`;
+  const wanted = new Set(entries.filter(({ state }) => state !== 'removing').map(key));
+  return (record) => wanted.has(key(record));
+}
+
+/** Wanted, or on its way out by the account that it came by; another account may take away what that one cannot. */
+function knownTo(entries: readonly JournalEntry[]): (record: Recorded) => boolean {
+  const isWanted = wantedBy(entries);
+  const leaving = new Set(entries.map(keyOf));
+  return (record) => isWanted(record) || leaving.has(keyOf(record));
+}
+
+function keyOf({ account, zone, name, value }: Recorded): string {
   return [account, zone, name, value].join('\0');
 }
 

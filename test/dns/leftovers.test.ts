@@ -4,7 +4,7 @@ import { AgentError } from '../../src/core/errors.ts';
 import type { DnsAccount } from '../../src/dns/index.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import type { RrSet } from '../support/zone-store.ts';
-import { apex, createStage, errorOf, never, type Stage, wish } from './stage.ts';
+import { apex, bringIn, createStage, errorOf, never, type Stage, wish } from './stage.ts';
 
 const digest = (letter: string) => letter.repeat(43);
 const changedAt = Date.UTC(2026, 0, 1);
@@ -73,6 +73,40 @@ describe('leftovers', () => {
     const again = await dns.care.leftovers({ domains: [], names: [], zone: 'example.test' }, never);
     expect(again.leftovers.map(({ value }) => value)).not.toContain(digest('b'));
     expect((await memory.journal.all()).map(({ value }) => value)).toEqual([digest('b')]);
+  });
+
+  test('are not what an order brings in while the vendor is asked', async () => {
+    const { account, agent } = await createScene();
+    const { provider } = account;
+    const listTxt: NonNullable<typeof provider>['listTxt'] = async (...search) => {
+      await bringIn(agent({ account }), [wish('example.test', digest('n'))]);
+      return (await provider?.listTxt?.(...search)) ?? [];
+    };
+    const slow = { ...account, ...(provider && { provider: { ...provider, listTxt } }) };
+    const { leftovers } = await agent({ account: slow }).care.leftovers({ domains: [], names: [] }, never);
+    expect(leftovers.map(({ value }) => value[0]).toSorted()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('are not what an order holds by another account with the same zone, until it lets go of it', async () => {
+    const { account, agent, dns, memory, zones } = await createScene();
+    const other = agent({ account: { ...account, name: 'other' } });
+    const search = { domains: [], names: [] };
+    await bringIn(dns, [wish('example.test', digest('n'))]);
+    const found = async () => (await other.care.leftovers(search, never)).leftovers;
+    expect((await found()).map(({ value }) => value[0])).not.toContain('n');
+
+    const ours = { account: 'other', zone: 'example.test', name: apex, value: digest('n') };
+    expect(await other.care.discard([ours], never)).toEqual([]);
+    expect(zones.txt(apex)).toContain(digest('n'));
+
+    // Its account has the zone no more, and cannot take it away.
+    await memory.journal.update(
+      (await memory.journal.all()).map((entry) => ({ ...entry, state: 'removing' as const })),
+    );
+    const left = (await found()).filter(({ value }) => value === digest('n'));
+    expect(await other.care.discard(left, never)).toEqual(left);
+    expect(left).toHaveLength(1);
+    expect(zones.txt(apex)).not.toContain(digest('n'));
   });
 
   test('are looked up by the names with certificates where the vendor lists none', async () => {
