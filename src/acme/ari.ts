@@ -5,7 +5,7 @@ import type { DirectorySource } from './directory.ts';
 import { instantOf, isRecord, parseJson } from './document.ts';
 import { errorOf, retryAfter } from './problem.ts';
 import { withRetries } from './retry.ts';
-import type { Answer, Transport } from './transport.ts';
+import { type Answer, readingMs, type Transport } from './transport.ts';
 
 interface AriNeeds {
   readonly issuer: string;
@@ -20,14 +20,14 @@ export async function fetchRenewalInfo(
   { issuer, directory, transport, clock }: AriNeeds,
   signal: AbortSignal,
 ): Promise<RenewalInfo | undefined> {
-  const ask = async (url: string): Promise<Answer> => {
-    const answer = await transport.send({ method: 'GET', url }, signal);
+  const ask = async (url: string, spentMs: number): Promise<Answer> => {
+    const answer = await transport.send({ method: 'GET', url, patienceMs: readingMs - spentMs }, signal);
     if (answer.status >= 400) throw errorOf(answer, issuer, clock.now());
     return answer;
   };
   const at = async (base: string) =>
     readRenewalInfo(
-      await withRetries(() => ask(`${base.replace(/\/$/, '')}/${certId}`), clock, signal),
+      await withRetries((spentMs) => ask(`${base.replace(/\/$/, '')}/${certId}`, spentMs), clock, signal),
       clock.now(),
     );
   const { renewalInfo } = (await directory.get(signal)).resources;

@@ -53,15 +53,16 @@ async function changeKey(api: AcmeApi, next: KeyObject, { issuer }: ClientNeeds)
 function hook(client: HookedClient, needs: ClientNeeds, signal: AbortSignal): AcmeApi {
   const http: AcmeHttp = Object.create(client.http);
   const api: AcmeApi = Object.create(client.api);
-  http.request = (url, method, options) => request(needs, { url, method, data: options?.data }, signal);
-  http.getNonce = () => getNonce(http, needs);
+  http.request = (url, method, options) => request(needs, { url, method, ...options }, signal);
+  http.getNonce = (patienceMs) => getNonce(http, needs, patienceMs);
   http.getDirectory = async () => (await needs.directory.get(signal)).resources;
   api.http = http;
   api.apiRequest = async (url, payload = null, _expected = [], options = {}) => {
     const { includeJwsKid: withKid = true, includeExternalAccountBinding: bound = false } = options;
     const send = (to: string) => {
-      const run = () => signedRequest(api, needs, { url: to, payload, withKid, bound });
-      if (isAdvisory(payload)) return run();
+      const run = (spentMs: number) =>
+        signedRequest(api, needs, { url: to, payload, withKid, bound, spentMs });
+      if (isAdvisory(payload)) return run(0);
       const isOrder = to === needs.directory.latest()?.resources.newOrder;
       return withRetries(isOrder ? losingOnce(run) : run, needs.clock, signal);
     };
@@ -85,12 +86,12 @@ function isAdvisory(payload: object | null): boolean {
  * Each lost answer may leave an order at the CA: after a second one the caller comes back later. What is said after a
  * try that was not refused carries the fact `mayHaveArrived`, too.
  */
-function losingOnce<T>(run: () => Promise<T>): () => Promise<T> {
+function losingOnce<T>(run: (spentMs: number) => Promise<T>): (spentMs: number) => Promise<T> {
   let lost = 0;
   let isDoubtful = false;
-  return async () => {
+  return async (spentMs) => {
     try {
-      return await run();
+      return await run(spentMs);
     } catch (cause) {
       if (!isAgentError(cause)) throw cause;
       const { code, message, advice, retryAt, facts } = cause;

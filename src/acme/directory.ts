@@ -4,7 +4,7 @@ import type { Instant } from '../core/types.ts';
 import { isRecord, parseJson } from './document.ts';
 import { errorOf } from './problem.ts';
 import { withRetries } from './retry.ts';
-import type { Answer } from './transport.ts';
+import { type Answer, readingMs } from './transport.ts';
 
 const maxAgeMs = 24 * 60 * 60 * 1000;
 /** An old one serves until the CA can be asked again. */
@@ -33,7 +33,7 @@ interface DirectoryNeeds {
   readonly issuer: string;
   readonly url: string;
   readonly clock: Clock;
-  readonly fetch: (url: string, signal: AbortSignal) => Promise<Answer>;
+  readonly fetch: (url: string, patienceMs: number, signal: AbortSignal) => Promise<Answer>;
 }
 
 export function createDirectory({ issuer, url, clock, fetch }: DirectoryNeeds): DirectorySource {
@@ -42,8 +42,8 @@ export function createDirectory({ issuer, url, clock, fetch }: DirectoryNeeds): 
 
   async function refresh(signal: AbortSignal): Promise<Directory> {
     const answer = await withRetries(
-      async () => {
-        const got = await fetch(url, signal);
+      async (spentMs) => {
+        const got = await fetch(url, readingMs - spentMs, signal);
         if (got.status >= 400) throw errorOf(got, issuer, clock.now());
         return got;
       },

@@ -30,12 +30,18 @@ export interface AcmeApi {
   completeChallenge(url: string, data: object): Promise<ApiAnswer>;
 }
 
+export interface RequestOptions {
+  readonly data?: unknown;
+  /** Ours. */
+  readonly patienceMs?: number | undefined;
+}
+
 /** acme-client 5.4.0's `client.http`: signing, and the requests that we replace. */
 export interface AcmeHttp {
   accountKey: KeyObject | Buffer;
   jwk: object | null;
-  request(url: string, method: string, options?: { readonly data?: unknown }): Promise<ApiAnswer>;
-  getNonce(): Promise<string>;
+  request(url: string, method: string, options?: RequestOptions): Promise<ApiAnswer>;
+  getNonce(patienceMs?: number): Promise<string>;
   getDirectory(): Promise<Readonly<Record<string, string>>>;
   createSignedBody(
     url: string,

@@ -4,26 +4,30 @@ import type { Clock } from '../core/ports.ts';
 const maxRetries = 4;
 const firstPauseMs = 1000;
 const longestPauseMs = 30_000;
-/** All pauses of one call together; a longer wait belongs to the caller, who can free the worker meanwhile. */
-const maxSleepMs = 10_000;
+/** All tries of one call and the pauses between them; a longer wait belongs to the caller, who can free the worker. */
+const longestMs = 10_000;
+/** What is left for the answer to the last try. */
+const leastTryMs = 2000;
 
 /**
- * Runs again after faults of the wire and of the CA's servers. What is not mended within 10 s of waiting is thrown, with
- * `retryAt` where the CA named one.
+ * Runs again after faults of the wire and of the CA's servers. What is not mended within 10 s is thrown, with `retryAt`
+ * where the CA named one. `run` is told how long the call has taken so far, and must not wait longer than what is left.
  */
-export async function withRetries<T>(run: () => Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
+export async function withRetries<T>(
+  run: (spentMs: number) => Promise<T>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<T> {
   const beganAt = clock.now();
-  let sleptMs = 0;
+  // Also when a clock is set back.
+  const spentMs = () => Math.max(0, clock.now() - beganAt);
   for (let retries = 0; ; retries++) {
     try {
-      return await run();
+      return await run(spentMs());
     } catch (error) {
-      const pauseMs = pauseBefore(error, retries, maxSleepMs - sleptMs);
-      // A CA that is silent for long holds a worker once, not five times.
-      const isSlow = clock.now() - beganAt - sleptMs > maxSleepMs;
-      if (pauseMs === undefined || isSlow) throw error;
+      const pauseMs = pauseBefore(error, retries, longestMs - leastTryMs - spentMs());
+      if (pauseMs === undefined) throw error;
       await clock.sleep(pauseMs, signal);
-      sleptMs += pauseMs;
     }
   }
 }

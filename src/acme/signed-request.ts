@@ -3,10 +3,10 @@ import type { Clock } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
 import type { DirectorySource } from './directory.ts';
 import { parseJson } from './document.ts';
-import type { AcmeApi, AcmeHttp, ApiAnswer } from './library.ts';
+import type { AcmeApi, AcmeHttp, ApiAnswer, RequestOptions } from './library.ts';
 import type { Nonces } from './nonces.ts';
 import { errorOf } from './problem.ts';
-import type { Transport } from './transport.ts';
+import { changingMs, readingMs, type Transport } from './transport.ts';
 
 /** At a CA that rejects every second nonce, one call in two million still fails. */
 const maxBadNonces = 20;
@@ -26,6 +26,8 @@ export interface SignedCall {
   /** Signed as the account; else with the bare key, as for newAccount. */
   readonly withKid: boolean;
   readonly bound: boolean;
+  /** By earlier tries. */
+  readonly spentMs: number;
 }
 
 /** Signs and sends until the CA takes the nonce (RFC 8555 §6.5); each try has a signature of its own. */
@@ -33,11 +35,14 @@ export async function signedRequest(api: AcmeApi, needs: ClientNeeds, call: Sign
   const { http } = api;
   const kid = call.withKid ? api.getAccountUrl() : null;
   const payload = call.bound ? bindExternally(http, needs, call) : call.payload;
+  const until = needs.clock.now() + patienceFor(call.payload) - call.spentMs;
+  const patienceMs = () => Math.max(1, until - needs.clock.now());
   let nonce: string | undefined;
   for (let rejected = 0; ; rejected++) {
-    nonce ??= await http.getNonce();
+    nonce ??= await http.getNonce(Math.min(patienceMs(), readingMs));
     const got = await http.request(call.url, 'post', {
       data: http.createSignedBody(call.url, payload, { nonce, kid }),
+      patienceMs: patienceMs(),
     });
     if (got.status < 400) {
       keepNonce(needs, got);
@@ -52,6 +57,11 @@ export async function signedRequest(api: AcmeApi, needs: ClientNeeds, call: Sign
   }
 }
 
+/** A POST-as-GET reads, and the answer to a challenge, which says nothing, can be given as often as one likes. */
+function patienceFor(payload: object | null): number {
+  return payload === null || Object.keys(payload).length === 0 ? readingMs : changingMs;
+}
+
 /** RFC 8555 §7.3.4. */
 function bindExternally(http: AcmeHttp, { eab }: ClientNeeds, { url, payload }: SignedCall): object | null {
   if (!eab) return payload;
@@ -61,12 +71,12 @@ function bindExternally(http: AcmeHttp, { eab }: ClientNeeds, { url, payload }: 
   return { ...payload, externalAccountBinding };
 }
 
-export async function getNonce(http: AcmeHttp, needs: ClientNeeds): Promise<string> {
+export async function getNonce(http: AcmeHttp, needs: ClientNeeds, patienceMs = readingMs): Promise<string> {
   const held = needs.nonces.take();
   if (held !== undefined) return held;
   const { newNonce = '' } = await http.getDirectory();
   // GET and not HEAD: Node's HTTP stacks close the connection after the answer to a HEAD.
-  const got = await http.request(newNonce, 'get');
+  const got = await http.request(newNonce, 'get', { patienceMs });
   if (got.status >= 400) throw errorOf(got.answer, needs.issuer, needs.clock.now());
   const nonce = nonceOf(got);
   if (nonce === undefined) throw new AgentError('acme.response', `${newNonce} answered without a nonce`);
@@ -75,13 +85,14 @@ export async function getNonce(http: AcmeHttp, needs: ClientNeeds): Promise<stri
 
 export async function request(
   { transport }: ClientNeeds,
-  call: { readonly url: string; readonly method: string; readonly data: unknown },
+  call: { readonly url: string; readonly method: string } & RequestOptions,
   signal: AbortSignal,
 ): Promise<ApiAnswer> {
+  const { url, data, patienceMs } = call;
   const answer = await transport.send(
-    call.data === undefined
-      ? { method: 'GET', url: call.url }
-      : { method: 'POST', url: call.url, body: JSON.stringify(call.data) },
+    data === undefined
+      ? { method: 'GET', url, patienceMs }
+      : { method: 'POST', url, body: JSON.stringify(data), patienceMs },
     signal,
   );
   const isJson = /json/.test(answer.headers['content-type'] ?? '');

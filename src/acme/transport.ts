@@ -7,11 +7,13 @@ import type { Clock } from '../core/ports.ts';
 /** Enough for hundreds of orders at a time, and few enough to stay a good guest at the CA. */
 const maxConnections = 16;
 const maxBytes = 1024 * 1024;
-const connectTimeoutMs = 10_000;
-/** Silence of the CA before or in an answer. */
-const silenceTimeoutMs = 30_000;
-/** For the whole exchange, so that a body that drips cannot hold a worker. */
-const deadlineMs = 60_000;
+/** For a whole exchange that only reads, connecting included: nobody may be kept waiting longer. */
+export const readingMs = 10_000;
+/**
+ * For one that makes or changes something: the CA is at it. Who hangs up on newOrder pays for an order that nobody knows
+ * of, and never gets one from a CA that always takes so long.
+ */
+export const changingMs = 30_000;
 const keepAliveMs = 15_000;
 
 export interface TransportOptions {
@@ -25,6 +27,8 @@ export interface Request {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly body?: string | undefined;
+  /** For the whole answer, so that a body that drips cannot hold a worker. Default: that of one that only reads. */
+  readonly patienceMs?: number | undefined;
 }
 
 interface RawAnswer {
@@ -62,10 +66,13 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
         );
       }
       const raw = rawRequest(request, options.userAgent);
-      const answer = await exchange({ dispatcher, clock }, raw, signal).catch((error: unknown) => {
-        if (signal.aborted) throw signal.reason;
-        throw closed ? stopping() : networkError(request.url, error);
-      });
+      const patienceMs = Math.max(1, request.patienceMs ?? readingMs);
+      const answer = await exchange({ dispatcher, clock, patienceMs }, raw, signal).catch(
+        (error: unknown) => {
+          if (signal.aborted) throw signal.reason;
+          throw closed ? stopping() : networkError(request.url, error);
+        },
+      );
       if (answer.status >= 300 && answer.status < 400) {
         throw new AgentError(
           'acme.response',
@@ -83,13 +90,13 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
 }
 
 function createDispatcher({ trustPem, proxyUrl }: TransportOptions): Dispatcher {
-  const tls = { timeout: connectTimeoutMs, ...(trustPem === undefined ? {} : { ca: trustPem }) };
+  const tls = { timeout: readingMs, ...(trustPem === undefined ? {} : { ca: trustPem }) };
   const common = {
     connections: maxConnections,
     pipelining: 1,
     keepAliveTimeout: keepAliveMs,
-    headersTimeout: silenceTimeoutMs,
-    bodyTimeout: silenceTimeoutMs,
+    headersTimeout: changingMs,
+    bodyTimeout: changingMs,
     maxResponseSize: maxBytes,
   };
   return proxyUrl === undefined
@@ -109,7 +116,11 @@ function rawRequest({ url, method, body }: Request, userAgent: string): RawReque
  * connection, which undici's own `request` does not; else with undici's error, or one of our deadline.
  */
 function exchange(
-  { dispatcher, clock }: { readonly dispatcher: Dispatcher; readonly clock: Clock },
+  {
+    dispatcher,
+    clock,
+    patienceMs,
+  }: { readonly dispatcher: Dispatcher; readonly clock: Clock; readonly patienceMs: number },
   request: RawRequest,
   signal: AbortSignal,
 ): Promise<RawAnswer> {
@@ -121,8 +132,8 @@ function exchange(
       call.abort();
     };
     const onAbort = (): void => stop(signal.reason);
-    const cancelDeadline = clock.after(deadlineMs, () =>
-      stop(new Error(`no whole answer in ${deadlineMs / 1000} s`)),
+    const cancelDeadline = clock.after(patienceMs, () =>
+      stop(new Error(`no whole answer in ${Math.ceil(patienceMs / 1000)} s`)),
     );
     // One signal may stop hundreds of requests at a time; Node takes more than ten listeners for a leak.
     setMaxListeners(0, signal);

@@ -60,13 +60,15 @@ describe('on the wire', () => {
     expect(new Set(nonces).size).toBe(3);
   });
 
-  test('a CA that stays away is an error of the network after at most 10 s of waiting', async () => {
+  test('a CA that stays away is an error of the network before 10 s are over', async () => {
     ca.fail('/order/1', ...Array.from({ length: 10 }, () => reset));
     await expect(session.order(`${ca.url}/order/1`, never)).rejects.toMatchObject({
       code: 'acme.network',
       message: expect.stringContaining('127.0.0.1'),
     });
-    expect(opened.clock.pauses).toEqual([1000, 2000, 4000, 3000]);
+    expect(opened.clock.pauses.slice(0, 3)).toEqual([1000, 2000, 4000]);
+    // Two seconds are left for the last try.
+    expect(opened.clock.pauses.reduce((sum, ms) => sum + ms)).toBeLessThanOrEqual(8000);
   });
 
   test('a new order whose answer was lost is tried again once: each may be there at the CA', async () => {
