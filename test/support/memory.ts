@@ -3,6 +3,7 @@ import { AgentError } from '../../src/core/errors.ts';
 import type { Buckets, Journal, JournalEntry, Lock, Locks, Log } from '../../src/core/ports.ts';
 import type { DnsNeeds } from '../../src/dns/index.ts';
 import { createMetrics, type MetricsRegistry } from '../../src/metrics.ts';
+import { createMemoryBuckets } from './memory-buckets.ts';
 
 export interface MemoryStore extends Pick<DnsNeeds, 'http' | 'pluginState'> {
   readonly metrics: MetricsRegistry;
@@ -17,7 +18,7 @@ export function createMemoryStore(): MemoryStore {
   return {
     journal: createJournal(),
     locks: createLocks(),
-    buckets: createBuckets(),
+    buckets: createMemoryBuckets(),
     metrics: createMetrics({ clock: systemClock, log: createMemoryLog() }),
     pluginState: (owner) => ({
       get: async (key) => states.get(`${owner} ${key}`),
@@ -106,36 +107,6 @@ function createLocks(): Locks {
         await held.get(name);
       }
     },
-  };
-}
-
-function createBuckets(): Buckets {
-  const levels = new Map<string, { readonly tokens: number; readonly at: number }>();
-  return {
-    async take(buckets, now) {
-      const after = buckets.map((bucket) => {
-        const level = levels.get(bucket.key) ?? { tokens: bucket.capacity, at: now };
-        const regained = ((now - level.at) / 1000) * bucket.perSecond;
-        return { bucket, tokens: Math.min(bucket.capacity, level.tokens + regained) - bucket.cost };
-      });
-      const waits = after.map(({ bucket, tokens }) => Math.max(0, (-tokens / bucket.perSecond) * 1000));
-      const waitMs = Math.max(0, ...waits);
-      const lacking = buckets.filter((_, index) => (waits[index] ?? 0) > 0);
-      if (waitMs > 0) return { taken: false, readyAt: now + Math.ceil(waitMs), lacking };
-      for (const { bucket, tokens } of after) levels.set(bucket.key, { tokens, at: now });
-      return { taken: true, readyAt: now, lacking };
-    },
-    // What only the ledger of the CAs' limits needs is tested on a real store.
-    giveBack: async () => {},
-    async drain(buckets, until, now) {
-      for (const { key, perSecond, capacity } of buckets) {
-        const level = levels.get(key) ?? { tokens: capacity, at: now };
-        const then = 1 - ((until - now) * perSecond) / 1000;
-        levels.set(key, { tokens: Math.min(level.tokens, then), at: now });
-      }
-    },
-    fill: async () => {},
-    levels: async (buckets, now) => buckets.map(({ capacity }) => ({ tokens: capacity, readyAt: now })),
   };
 }
 
