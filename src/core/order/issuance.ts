@@ -66,7 +66,8 @@ const nonsense: readonly ErrorCode[] = ['acme.response', 'order.certificate', 'b
 
 /**
  * The issuance under way, unless it is for another wish, without a name that is not left out any more, at another issuer,
- * of another account, or too old to go on with.
+ * of another account, or too old to go on with. One whose order is not known is begun anew: the CA may have counted that
+ * order, and will count the next one.
  */
 export async function resumable(
   { lineage, issuer, fence, open: stored, state: { leftOut } }: IssueRequest,
@@ -75,6 +76,7 @@ export async function resumable(
 ): Promise<Issuance | undefined> {
   if (stored === undefined) return undefined;
   const same =
+    stored.orderUrl !== undefined &&
     sameNames(stored.wanted.names, lineage.wanted.names) &&
     lineage.wanted.names.every((name) => stored.names.includes(name) || leftOut?.[name] !== undefined) &&
     stored.wanted.keyType === lineage.wanted.keyType &&

@@ -107,6 +107,23 @@ describe('the rate limits of a CA', () => {
     expect(refused).toEqual([]);
   });
 
+  it('count two orders where a worker was killed before it heard of the first one', async () => {
+    world.gate.once('first.newOrder', async (proceed) => {
+      const made = await proceed();
+      world.gate.dieAt(1, 'before');
+      return made;
+    });
+    await world.want({ issuers: ['first'] });
+    await world.renew().catch(() => undefined);
+    expect(world.gate.isDead).toBe(true);
+    await world.takeOver();
+    await world.renew();
+    expect(world.first.orders).toHaveLength(2);
+    const levels = await world.needs.budget.levels('first', [['www.example.com']]);
+    expect(levels.find(({ name }) => name === 'ordersPerAccount')?.left).toBe(8);
+    expect(levels.find(({ name }) => name === 'certificatesPerDomain')?.left).toBe(49);
+  });
+
   it('are no end where they were used up elsewhere: the certificate comes when the CA said', async () => {
     await world.want({ issuers: ['first'] });
     const detail = 'too many new orders (10) from this account: see https://ca.test/#new-orders-per-account';
