@@ -3,12 +3,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBudget } from '../../src/acme/budget.ts';
 import { systemClock } from '../../src/clock.ts';
-import { toAgentError } from '../../src/core/errors.ts';
+import { type AgentError, toAgentError } from '../../src/core/errors.ts';
 import type { Admission, Budget } from '../../src/core/ports.ts';
 import { secret } from '../../src/core/secret.ts';
 import type { Instant } from '../../src/core/types.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { createMemoryLog } from '../support/memory.ts';
+import { moreRuns } from '../support/more-runs.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { createRateLimitedCa, type Order, type RateLimitedCa } from './rate-limited-ca.ts';
 
@@ -45,7 +46,10 @@ afterAll(async () => {
 interface UnderWay extends Order {
   readonly admission: Admission & { readonly admitted: true };
   readonly admittedAt: Instant;
+  readonly urgent: boolean;
   isOrdered: boolean;
+  /** Its worker was killed, or the CA's answer got lost: the next run orders anew, whatever the CA has made of it. */
+  isLost: boolean;
   /** Before the CA heard of it, a probe took what was meant for it, or the CA failed one of its names. */
   isOvertaken: boolean;
 }
@@ -53,31 +57,43 @@ interface UnderWay extends Order {
 /** Three workers, each with one order at a time, on one ledger and one CA. */
 interface Model {
   now: Instant;
+  /** By how much the clock of each worker is ahead. */
+  readonly ahead: readonly number[];
   readonly ca: RateLimitedCa;
   readonly budgets: readonly Budget[];
   readonly underWay: (UnderWay | undefined)[];
   admitted: number;
   /** Orders that the CA refused and our ledger had not foreseen. */
   readonly surprises: string[];
+  /** How long the longest of them has to wait by the CA's word. */
+  surprisedByMs: number;
   probesRefused: number;
+  /** Limits of which somebody else with our account or domains took, without our ledger having heard of it. */
+  readonly unknown: Set<string>;
+  /** Refusals that taught the ledger of that. */
+  lessons: number;
 }
 
-function createModel(): Model {
+function createModel(ahead: readonly number[]): Model {
   const directoryUrl = `https://ca.test/${++runs}`;
   const model: Model = {
     now: Date.UTC(2026, 10, 20),
+    ahead,
     ca: createRateLimitedCa(limits),
-    budgets: stores.map(({ buckets }) =>
+    budgets: stores.map(({ buckets }, worker) =>
       createBudget([{ name: 'ca', directoryUrl, limits }], {
         buckets,
-        clock: { ...systemClock, now: () => model.now },
+        clock: { ...systemClock, now: () => model.now + (ahead[worker] ?? 0) },
         log: createMemoryLog(),
       }),
     ),
     underWay: [undefined, undefined, undefined],
     admitted: 0,
     surprises: [],
+    surprisedByMs: 0,
     probesRefused: 0,
+    unknown: new Set(),
+    lessons: 0,
   };
   return model;
 }
@@ -102,6 +118,7 @@ async function begin(
     admission,
     admittedAt: model.now,
     isOrdered: false,
+    isLost: false,
     isOvertaken: false,
   };
 }
@@ -118,18 +135,19 @@ async function proceed(model: Model, worker: number, succeeds: boolean): Promise
   const { ca, now } = model;
   const budget = budgetOf(model, worker);
   const { admission } = order;
+  if (order.isLost) {
+    model.underWay[worker] = undefined;
+    await budget.giveBack(admission.spent);
+    return begin(model, worker, order);
+  }
   if (!order.isOrdered) {
     try {
       ca.newOrder(order, now);
       order.isOrdered = true;
     } catch (error) {
-      const refusal = toAgentError(error);
-      if (admission.isProbe) model.probesRefused++;
-      else if (!order.isOvertaken) model.surprises.push(refusal.message);
-      model.underWay[worker] = undefined;
-      await budget.learn({ issuer: 'ca', names: order.names, isUnderWay: false }, refusal);
-      await budget.giveBack(admission.spent);
+      return refused(model, worker, { order, refusal: toAgentError(error) });
     }
+    if (admission.isProbe) await budget.endHolds('ca', order.names);
     return;
   }
   model.underWay[worker] = undefined;
@@ -138,6 +156,69 @@ async function proceed(model: Model, worker: number, succeeds: boolean): Promise
   overtake(model, ({ names }) => names.some((name) => order.names.includes(name)));
   await budget.validationFailed('ca', order.names);
   await budget.giveBack(admission.spent);
+}
+
+async function refused(
+  model: Model,
+  worker: number,
+  { order, refusal }: { readonly order: UnderWay; readonly refusal: AgentError },
+): Promise<void> {
+  const budget = budgetOf(model, worker);
+  const bucket = String(refusal.facts.bucket);
+  const isLesson = model.unknown.has(bucket);
+  if (order.admission.isProbe) model.probesRefused++;
+  else if (!order.isOvertaken && !isLesson) {
+    model.surprises.push(refusal.message);
+    model.surprisedByMs = Math.max(model.surprisedByMs, (refusal.retryAt ?? 0) - model.now);
+  }
+  model.underWay[worker] = undefined;
+  // As the renewal does it: the order is forgotten first.
+  await budget.giveBack(order.admission.spent);
+  await budget.learn({ issuer: 'ca', names: order.names, isUnderWay: false }, refusal);
+  if (!isLesson) return;
+  model.lessons++;
+  // What the others began before it was learnt could not know.
+  overtake(model, () => true);
+  if (bucket === 'closed') {
+    model.unknown.delete(bucket);
+    return;
+  }
+  const { perMs } = limits[bucket.split(' ')[0] as keyof typeof limits];
+  if ((refusal.retryAt ?? 0) - model.now <= perMs) model.unknown.delete(bucket);
+}
+
+type Lost = 'answer' | 'worker' | 'memory';
+
+/** The next run of a worker knows only what was stored before the CA was asked; killed before that, nothing. */
+function lose(model: Model, worker: number, what: Lost): void {
+  const order = model.underWay[worker];
+  if (order === undefined || order.isOrdered || order.isLost) return;
+  if (what === 'memory') model.underWay[worker] = undefined;
+  order.isLost = true;
+  if (what !== 'answer') return;
+  try {
+    model.ca.newOrder(order, model.now);
+  } catch {
+    // Nobody heard of the refusal either.
+  }
+}
+
+/** Another agent, with a store of its own, gets a certificate under our account. */
+function useElsewhere(model: Model, order: Order): void {
+  try {
+    model.ca.newOrder(order, model.now);
+  } catch {
+    return;
+  }
+  model.ca.issue(order, model.now);
+  for (const bucket of model.ca.touched(order)) model.unknown.add(bucket);
+  overtake(model, () => true);
+}
+
+/** The CA wants to be left alone, of which the first that asks hears. */
+function close(model: Model, ms: number): void {
+  model.ca.closeUntil(model.now + ms);
+  model.unknown.add('closed');
 }
 
 /** Time passes; what must have happened by then happens. */
@@ -188,15 +269,39 @@ const proceeding = fc.tuple(worker, isMostly).map(
     (model) =>
       proceed(model, who, succeeds),
 );
+const losing = fc.tuple(worker, fc.constantFrom<Lost>('answer', 'worker', 'memory')).map(
+  ([who, what]): Action =>
+    async (model) =>
+      lose(model, who, what),
+);
+const usingElsewhere = fc.record({ names, exempt: fc.constant('none' as const) }).map(
+  (order): Action =>
+    async (model) =>
+      useElsewhere(model, order),
+);
+const closing = fc.integer({ min: minute, max: 30 * hour }).map(
+  (ms): Action =>
+    async (model) =>
+      close(model, ms),
+);
 const passing = fc.tuple(fc.oneof(fc.nat({ max: 90_000 }), fc.nat({ max: 3 * hour })), isMostly).map(
   ([ms, succeeds]): Action =>
     (model) =>
       pass(model, ms, succeeds),
 );
 
-const history = (urgent: fc.Arbitrary<boolean>) =>
+/** Of what our ledger hears only from the CA. */
+interface Unforeseen {
+  readonly elsewhere?: number;
+  readonly closed?: number;
+}
+
+const history = (urgent: fc.Arbitrary<boolean>, { elsewhere = 0, closed = 0 }: Unforeseen = {}) =>
   fc.array(
     fc.oneof(
+      { arbitrary: usingElsewhere, weight: elsewhere },
+      { arbitrary: closing, weight: closed },
+      { arbitrary: losing, weight: 1 },
       { arbitrary: beginning(urgent), weight: 4 },
       { arbitrary: proceeding, weight: 5 },
       { arbitrary: passing, weight: 1 },
@@ -204,8 +309,11 @@ const history = (urgent: fc.Arbitrary<boolean>) =>
     { minLength: 20, maxLength: 80 },
   );
 
-async function play(actions: readonly Action[]): Promise<Model> {
-  const model = createModel();
+const together = [0, 0, 0];
+const skew = fc.integer({ min: -5 * minute, max: 5 * minute });
+
+async function play(actions: readonly Action[], ahead: readonly number[] = together): Promise<Model> {
+  const model = createModel(ahead);
   for (const action of actions) await action(model);
   return model;
 }
@@ -220,7 +328,7 @@ describe('three workers on one ledger, in any order of events', () => {
         expect(model.surprises).toEqual([]);
         expect(model.ca.exceeded).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: moreRuns(150) },
     );
     expect(admitted).toBeGreaterThan(500);
   });
@@ -233,14 +341,56 @@ describe('three workers on one ledger, in any order of events', () => {
         probesRefused += model.probesRefused;
         expect(model.surprises).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: moreRuns(150) },
     );
     expect(probesRefused).toBeGreaterThan(0);
   });
 
+  it('have none refused but what teaches the ledger of use from elsewhere', async () => {
+    let lessons = 0;
+    await fc.assert(
+      fc.asyncProperty(history(fc.boolean(), { elsewhere: 1 }), async (actions) => {
+        const model = await play(actions);
+        lessons += model.lessons;
+        expect(model.surprises).toEqual([]);
+      }),
+      { numRuns: moreRuns(100) },
+    );
+    expect(lessons).toBeGreaterThan(0);
+  });
+
+  it('leave a CA alone that wants to be, once one of them heard of it, but for a probe a day', async () => {
+    let lessons = 0;
+    await fc.assert(
+      fc.asyncProperty(history(fc.boolean(), { closed: 1 }), async (actions) => {
+        const model = await play(actions);
+        lessons += model.lessons;
+        expect(model.surprises).toEqual([]);
+      }),
+      { numRuns: moreRuns(80) },
+    );
+    expect(lessons).toBeGreaterThan(0);
+  });
+
+  it('whose clocks differ exceed a limit by no more than it refills in that time', async () => {
+    const ahead = fc.tuple(fc.constant(0), skew, skew);
+    let admitted = 0;
+    await fc.assert(
+      fc.asyncProperty(history(fc.constant(false)), ahead, async (actions, clocks) => {
+        const model = await play(actions, clocks);
+        admitted += model.admitted;
+        const apartMs = Math.max(...clocks) - Math.min(...clocks);
+        expect(model.surprisedByMs).toBeLessThanOrEqual(2 * apartMs + 1);
+        expect(model.ca.exceededByMs).toBeLessThanOrEqual(2 * apartMs + 1);
+      }),
+      { numRuns: moreRuns(80) },
+    );
+    expect(admitted).toBeGreaterThan(300);
+  });
+
   it('have all that the CA allows again once nothing was asked for its period', async () => {
     await fc.assert(
-      fc.asyncProperty(history(fc.boolean()), async (actions) => {
+      fc.asyncProperty(history(fc.boolean(), { elsewhere: 1 }), async (actions) => {
         const model = await play(actions);
         // Debts of probes, and what failed late, take up to another period or two.
         await pass(model, 40 * hour, true);
@@ -248,7 +398,7 @@ describe('three workers on one ledger, in any order of events', () => {
         expect(levels).not.toEqual([]);
         expect(levels.filter(({ left, count }) => left !== count)).toEqual([]);
       }),
-      { numRuns: 30 },
+      { numRuns: moreRuns(30) },
     );
   });
 });

@@ -8,13 +8,19 @@ export interface Order {
 
 /** The CA's own token buckets: limits are looked at when an order comes, certificates counted when they are issued. */
 export interface RateLimitedCa {
-  /** Throws what the CA answers to an order that exceeds a limit. */
+  /** Throws what the CA answers to an order that exceeds a limit; `facts.bucket` names it. */
   newOrder(order: Order, now: Instant): void;
+  /** It takes no order until then, whatever its limits. */
+  closeUntil(at: Instant): void;
   issue(order: Order, now: Instant): void;
   /** It could not validate these names. */
   fail(order: Order, now: Instant): void;
+  /** Limits that an order counts against. */
+  touched(order: Order): readonly string[];
   /** Certificates and orders beyond a limit. */
   readonly exceeded: readonly string[];
+  /** By how much, as the time in which the limit refills it. */
+  readonly exceededByMs: number;
 }
 
 type Numbers = Readonly<Record<LimitName, { readonly count: number; readonly perMs: number }>>;
@@ -41,6 +47,8 @@ const texts: Readonly<Record<LimitName, (about: string) => string>> = {
 export function createRateLimitedCa(numbers: Numbers): RateLimitedCa {
   const levels = new Map<string, Level>();
   const exceeded: string[] = [];
+  let exceededByMs = 0;
+  let closedUntil = 0;
 
   function level(name: LimitName, about: string, now: Instant): Level {
     const { count, perMs } = numbers[name];
@@ -66,6 +74,7 @@ export function createRateLimitedCa(numbers: Numbers): RateLimitedCa {
   }
 
   function newOrder(order: Order, now: Instant): void {
+    if (closedUntil > now) throw limited('try again later', 'closed', closedUntil);
     const refused = met(order).flatMap(([name, about]) => {
       const { tokens } = level(name, about, now);
       const { count, perMs } = numbers[name];
@@ -74,20 +83,28 @@ export function createRateLimitedCa(numbers: Numbers): RateLimitedCa {
         : [{ name, about, waitMs: Math.ceil(((1 - tokens) * perMs) / count) }];
     });
     const [last] = refused.toSorted((a, b) => b.waitMs - a.waitMs);
-    if (last !== undefined) throw limited(texts[last.name](last.about), now + last.waitMs);
+    if (last !== undefined)
+      throw limited(texts[last.name](last.about), `${last.name} ${last.about}`, now + last.waitMs);
     spend(order, 'ordersPerAccount', now);
   }
 
   function spend(order: Order, kind: LimitName, now: Instant): void {
     for (const [name, about] of met(order).filter(([one]) => one === kind)) {
       const one = level(name, about, now);
-      if (one.tokens < 1 - rounding) exceeded.push(`${name} ${about}`);
+      const { count, perMs } = numbers[name];
+      if (one.tokens < 1 - rounding) {
+        exceeded.push(`${name} ${about}`);
+        exceededByMs = Math.max(exceededByMs, ((1 - one.tokens) * perMs) / count);
+      }
       one.tokens -= 1;
     }
   }
 
   return {
     newOrder,
+    closeUntil: (at) => {
+      closedUntil = at;
+    },
     issue: (order, now) => {
       spend(order, 'certificatesPerDomain', now);
       spend(order, 'certificatesPerNames', now);
@@ -98,11 +115,15 @@ export function createRateLimitedCa(numbers: Numbers): RateLimitedCa {
         one.tokens = Math.max(0, one.tokens - 1);
       }
     },
+    touched: (order) => met(order).map((one) => one.join(' ')),
     exceeded,
+    get exceededByMs() {
+      return exceededByMs;
+    },
   };
 }
 
-function limited(detail: string, retryAt: Instant): AgentError {
+function limited(detail: string, bucket: string, retryAt: Instant): AgentError {
   const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail };
-  return new AgentError('acme.rateLimited', detail, { retryAt, facts: { status: 429, problem } });
+  return new AgentError('acme.rateLimited', detail, { retryAt, facts: { status: 429, problem, bucket } });
 }
