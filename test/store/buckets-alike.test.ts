@@ -7,6 +7,7 @@ import { secret } from '../../src/core/secret.ts';
 import type { BucketTake, Instant } from '../../src/core/types.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
+import { moreRuns } from '../support/more-runs.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 let redis: TestRedis;
@@ -91,5 +92,5 @@ it('buckets in memory, which properties stand on, answer as those in the store, 
       expect(ours).toEqual(real);
     }
   };
-  await fc.assert(fc.asyncProperty(events, run), { numRuns: 150 });
+  await fc.assert(fc.asyncProperty(events, run), { numRuns: moreRuns(150) });
 });
