@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, ProxyAgent, request as send } from 'undici';
 import { AgentError } from './core/errors.ts';
 import type { Http, HttpRequest, HttpResponse, Validator } from './core/http.ts';
 import type { Clock } from './core/ports.ts';
+import { createOwnRoots } from './http/own-roots.ts';
 import { createPrivateCheck, guardedLookup, refuseLiteral, resolveBySystem } from './http/private.ts';
 import { answered, followRedirects, parseUrl } from './http/redirect.ts';
 
@@ -36,6 +37,7 @@ export function createHttp(options: HttpOptions): HttpClient {
     options.proxyUrl === undefined
       ? new Agent({ connect: { ca } })
       : new ProxyAgent({ uri: options.proxyUrl, requestTls: { ca }, proxyTls: { ca } });
+  const ownRoots = createOwnRoots();
   const untrusted = new Agent({
     // No connection outlives its request: an address is checked when it is connected to.
     pipelining: 0,
@@ -46,7 +48,7 @@ export function createHttp(options: HttpOptions): HttpClient {
   return {
     request: (url, request = {}) =>
       withDeadline(parseUrl(url), request, clock, (target, signal) =>
-        exchange(target, request, { dispatcher: trusted, signal }),
+        exchange(target, request, { dispatcher: ownRoots.for(request.trustPem) ?? trusted, signal }),
       ),
     requestUntrusted: (url, request = {}) =>
       withDeadline(parseUrl(url), request, clock, (target, signal) =>
@@ -70,7 +72,7 @@ export function createHttp(options: HttpOptions): HttpClient {
         }
       }),
     close: async () => {
-      await Promise.all([trusted.destroy(), untrusted.destroy()]);
+      await Promise.all([trusted.destroy(), untrusted.destroy(), ownRoots.destroy()]);
     },
   };
 }

@@ -86,6 +86,28 @@ describe('a request to a configured address', () => {
     await expect(http().request(url)).rejects.toMatchObject({ code: 'net.failed' });
   });
 
+  test('trusts the roots of the request alone, past any proxy, for that request only', async () => {
+    const [one, other] = [createAuthority(), createAuthority()];
+    const { certificatePem: cert, privateKeyPem: key } = one.issue(['127.0.0.1']);
+    const server = createTlsServer({ cert, key }, (_, response) => response.end('trusted'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closing.push(() => server.close());
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = http({ trustPem: other.certificatePem, proxyUrl: 'http://127.0.0.1:1' });
+    expect((await client.request(url, { trustPem: one.certificatePem })).text()).toBe('trusted');
+    await expect(client.request(url)).rejects.toMatchObject({ code: 'net.failed' });
+    const direct = http({ trustPem: one.certificatePem });
+    await expect(direct.request(url, { trustPem: other.certificatePem })).rejects.toMatchObject({
+      code: 'net.failed',
+    });
+    // More roots than there is room for: each still counts, also while others push it out.
+    const busy = http();
+    const roots = Array.from({ length: 20 }, (_, at) => one.certificatePem + '\n'.repeat(at));
+    const answers = await Promise.all(roots.map((trustPem) => busy.request(url, { trustPem })));
+    expect(answers.map((answer) => answer.text())).toEqual(roots.map(() => 'trusted'));
+  });
+
   test('ends with the reason of the signal that aborts it', async () => {
     const { url } = await serve(() => {});
     const controller = new AbortController();

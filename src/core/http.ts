@@ -11,6 +11,12 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** To an address that the operator configured. */
+export interface TrustedRequest extends HttpRequest {
+  /** PEM of the only roots that count for this server; it is one of the operator's own, so no proxy is between. */
+  readonly trustPem?: string | undefined;
+}
+
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -39,7 +45,7 @@ export interface Validator {
 
 export interface Http {
   /** To an address that the operator configured. Redirects are not followed. Rejects with `net.failed` on transport faults; any status resolves. */
-  request(url: string, request?: HttpRequest): Promise<HttpResponse>;
+  request(url: string, request?: TrustedRequest): Promise<HttpResponse>;
   /**
    * To an address that a tenant can influence: resolved once and connected to that address, re-checked at each of at
    * most 10 redirects, private and link-local ranges refused unless the configuration allows them.

@@ -3,6 +3,7 @@ import { exec } from './exec.ts';
 import { files } from './files.ts';
 import { haproxy } from './haproxy.ts';
 import { kong } from './kong.ts';
+import { kubernetes } from './kubernetes.ts';
 import { webhook } from './webhook.ts';
 
 /** The deploy targets that come with the agent. */
@@ -10,6 +11,7 @@ export const deployTargets: readonly DeployTargetDefinition<unknown>[] = [
   files,
   haproxy,
   kong,
+  kubernetes,
   exec,
   webhook,
 ];

@@ -1,7 +1,7 @@
 /** Package export "./plugin": all that a third-party DNS provider, deploy target or notifier needs. */
 export type { ChildRequest, ChildResult, RunChild } from '../core/child.ts';
 export { AgentError } from '../core/errors.ts';
-export type { Http, HttpRequest, HttpResponse } from '../core/http.ts';
+export type { Http, HttpRequest, HttpResponse, TrustedRequest } from '../core/http.ts';
 export type { PluginState, Resolver } from '../core/plugin.ts';
 export type { Deployer, DeployRequest, Notice, Notifier } from '../core/ports.ts';
 export type {

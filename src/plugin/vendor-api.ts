@@ -27,6 +27,8 @@ export interface VendorApiOptions {
   /** As people know it: "Cloudflare". */
   readonly vendor: string;
   readonly baseUrl: string;
+  /** The only roots that count for its certificate, asked for at each request; absent: those of the agent. */
+  trustPem?(): Promise<string | undefined>;
   /** Headers that authenticate a request, made anew for each. */
   auth?(
     request: OutgoingRequest,
@@ -81,8 +83,9 @@ export function createVendorApi(
     const auth = (await options.auth?.({ method, url, body: content, headers: own }, signal)) ?? {};
     const headers = { ...own, ...auth };
     const { maxBytes } = request;
+    const trustPem = await options.trustPem?.();
     const response = await http
-      .request(url.href, { method, headers, body: content, maxBytes, signal })
+      .request(url.href, { method, headers, body: content, maxBytes, signal, trustPem })
       .catch((error: unknown) => {
         signal.throwIfAborted();
         throw unreachable(error, vendor, request);

@@ -42,7 +42,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   'acme-client': ['src/acme/'],
   'node-cron': ['jobs/tick.ts'],
   pino: ['src/log.ts'],
-  undici: ['src/http.ts', 'src/acme/transport.ts'],
+  undici: ['src/http.ts', 'src/http/own-roots.ts', 'src/acme/transport.ts'],
   fastify: ['src/admin/server.ts'],
   commander: ['src/cli/main.ts'],
   '@aws-sdk/client-route-53': ['providers/route53.ts'],

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { deferred } from '../deferred.ts';
 import { type Answer, type Incoming, match, type Route, respond } from '../vendors/server.ts';
@@ -22,12 +23,15 @@ export interface TargetServer {
 export interface TargetServerOptions {
   readonly routes: readonly Route[];
   isAuthorized?(request: Incoming): boolean;
+  /** Over HTTPS with this certificate. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
 
 /** A stateful stand-in for what certificates are deployed to over HTTP. */
 export async function startTargetServer({
   routes,
   isAuthorized = () => true,
+  tls,
 }: TargetServerOptions): Promise<TargetServer> {
   const calls: string[] = [];
   const stopping = deferred();
@@ -52,13 +56,14 @@ export async function startTargetServer({
     return fault?.kind === 'reset-after' ? 'lost' : real;
   }
 
-  const server = createServer((message, response) => {
+  const listener: RequestListener = (message, response) => {
     respond(message, response, answer).catch((error) => response.destroy(error));
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
     faultAfter(more, kind) {
       const reached = deferred();
