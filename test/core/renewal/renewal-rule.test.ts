@@ -4,20 +4,47 @@ import { takeAdvice } from '../../../src/core/renewal/advice.ts';
 import { decide } from '../../../src/core/renewal/decide.ts';
 import { nextIssue } from '../../../src/core/renewal/next-action.ts';
 import { renewalPoint } from '../../../src/core/renewal/renewal.ts';
+import { moreRuns } from '../../support/more-runs.ts';
 import { aCertificate, aLineage, aState, day, hour, t0 } from '../given.ts';
 
-const around = fc.integer({ min: -3650 * day, max: 3650 * day });
+const absurd = fc.integer({ min: -3650 * day, max: 3650 * day });
+
+/** Mostly those that live from an hour to ten days; the rule is another one from ten days on. */
+const lifetimes = fc.oneof(
+  { arbitrary: fc.integer({ min: hour, max: day }), weight: 3 },
+  { arbitrary: fc.integer({ min: day, max: 10 * day }), weight: 3 },
+  { arbitrary: fc.integer({ min: 10 * day - 1, max: 10 * day + 1 }), weight: 1 },
+  { arbitrary: fc.integer({ min: 10 * day, max: 398 * day }), weight: 2 },
+);
+
+/** Mostly within the life of the certificate, or across one of its ends. */
+const instantsOf = (lifetime: number) =>
+  fc.oneof(
+    { arbitrary: fc.integer({ min: -lifetime, max: 2 * lifetime }), weight: 4 },
+    { arbitrary: fc.integer({ min: lifetime - 1, max: lifetime + 1 }), weight: 1 },
+    { arbitrary: absurd, weight: 1 },
+  );
 
 /** A certificate of any lifetime, any advice on it, and what any clock says. */
-const worlds = fc.record({
-  lifetime: fc.integer({ min: hour, max: 398 * day }),
-  ceilingMs: fc.integer({ min: hour, max: 90 * day }),
-  window: fc.option(fc.record({ from: around, width: fc.integer({ min: 1, max: 500 * day }) })),
-  now: around,
-  hurried: fc.option(fc.oneof(around, fc.integer({ min: 0, max: day }))),
-  random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-  lineage: fc.string(),
-});
+const worlds = lifetimes.chain((lifetime) =>
+  fc.record({
+    lifetime: fc.constant(lifetime),
+    ceilingMs: fc.oneof(
+      fc.integer({ min: hour, max: 90 * day }),
+      fc.integer({ min: hour, max: 2 * lifetime }),
+    ),
+    window: fc.option(
+      fc.record({
+        from: instantsOf(lifetime),
+        width: fc.oneof(fc.integer({ min: 1, max: lifetime }), fc.integer({ min: 1, max: 500 * day })),
+      }),
+    ),
+    now: instantsOf(lifetime),
+    hurried: fc.option(instantsOf(lifetime)),
+    random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+    lineage: fc.string(),
+  }),
+);
 
 type World = typeof worlds extends fc.Arbitrary<infer T> ? T : never;
 
@@ -40,8 +67,24 @@ describe('the renewal of a certificate that lives from an hour to 398 days', () 
         const { certificate, renewAt } = renewal(world);
         expect(renewAt).toBeLessThan(certificate.notAfter);
       }),
-      { numRuns: 3000 },
+      { numRuns: moreRuns(3000) },
     );
+  });
+
+  it('lies in the window of the CA where that opens before expiry and nothing was hurried before', () => {
+    let overlapping = 0;
+    fc.assert(
+      fc.property(worlds, (world) => {
+        const { certificate, taken, renewAt } = renewal({ ...world, hurried: null });
+        const { window } = taken;
+        if (window === undefined || window.start >= certificate.notAfter) return;
+        if (window.end > certificate.notBefore) overlapping++;
+        expect(renewAt).toBeGreaterThanOrEqual(window.start);
+        expect(renewAt).toBeLessThanOrEqual(window.end);
+      }),
+      { numRuns: moreRuns(3000) },
+    );
+    expect(overlapping).toBeGreaterThan(1000);
   });
 
   it('comes no earlier than the ceiling but where the CA wants it earlier', () => {
@@ -51,7 +94,7 @@ describe('the renewal of a certificate that lives from an hour to 398 days', () 
         const end = Math.min(taken.window?.end ?? certificate.notAfter, certificate.notAfter);
         if (end > opens) expect(renewAt).toBeGreaterThanOrEqual(opens);
       }),
-      { numRuns: 3000 },
+      { numRuns: moreRuns(3000) },
     );
   });
 
@@ -66,7 +109,7 @@ describe('the renewal of a certificate that lives from an hour to 398 days', () 
         if (now >= renewAt) expect(decide(given)).toBe('due');
         else expect(at ?? 0).toBeLessThan(certificate.notAfter);
       }),
-      { numRuns: 3000 },
+      { numRuns: moreRuns(3000) },
     );
   });
 
@@ -78,7 +121,7 @@ describe('the renewal of a certificate that lives from an hour to 398 days', () 
         const pause = Math.min(12 * hour, (certificate.notAfter - t0) / 10);
         expect(renewAt).toBeGreaterThanOrEqual(hurriedAt + pause);
       }),
-      { numRuns: 3000 },
+      { numRuns: moreRuns(3000) },
     );
   });
 });
