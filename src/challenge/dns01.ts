@@ -10,7 +10,7 @@ const marginMs = 10 * 60_000;
 const shortestLeaseMs = 10 * 60_000;
 /** An authorization may be good for weeks; what a dead agent left behind should not stay as long. */
 const longestLeaseMs = 24 * 3_600_000;
-const cleanUpMs = 30_000;
+const cleanUpMs = 10_000;
 
 /**
  * Answers dns-01 (RFC 8555 §8.4): the digest of the key authorization as a TXT record at `_acme-challenge.<name>`, or

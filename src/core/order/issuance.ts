@@ -48,7 +48,7 @@ export interface IssueRequest {
 }
 
 /** Clean-up has this long, whatever happened to the job. */
-const cleanUpMs = 30_000;
+const cleanUpMs = 10_000;
 const staleMs = 7 * 86_400_000;
 /** An answer about an order that makes no sense for so long is not going to make any. */
 const nonsenseMs = 3_600_000;
