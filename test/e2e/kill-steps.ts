@@ -88,9 +88,9 @@ export async function startVictim(server: TestRedis, name: string): Promise<Vict
       const { at, isOrderUrl } = seen;
       if (at !== undefined) {
         await agent.exited;
-        await locksRunOut(parts);
+        if (!isPatient(blow)) await locksRunOut(parts);
         agent = await site.start();
-        await until(`${host} is issued after ${at}`, () => isQuiet(host, parts), 60_000);
+        await until(`${host} is issued after ${at}`, () => isQuiet(host, parts), 150_000);
       }
       return { ...blow, at, isOrderUrl, ...(await whatIsLeft(host, parts)) };
     },
@@ -162,6 +162,11 @@ async function isQuiet(host: string, { redis, prefix }: Site): Promise<boolean> 
     redis.zscore(`${prefix}:due`, `issue:${lineage}`),
   ]);
   return current !== null && open + locked === 0 && Number(due) > Date.now();
+}
+
+/** One of them all shows that what the killed agent holds runs out by itself; with each it would take minutes. */
+function isPatient({ count, when }: Blow): boolean {
+  return count === 4 && when === 'after';
 }
 
 /** As if the time had passed that a killed holder keeps its locks and its jobs. */
