@@ -1,4 +1,4 @@
-import { AgentError, toAgentError } from '../core/errors.ts';
+import { AgentError, errorTable, toAgentError } from '../core/errors.ts';
 import type { Clock, Log, Notice, Notifiers } from '../core/ports.ts';
 import { inTime } from '../core/wait.ts';
 
@@ -17,11 +17,13 @@ export interface StoreWatchNeeds {
 const everyMs = 60_000;
 /** A restart or a failover is over by then. */
 const patienceMs = 15 * 60_000;
+/** One that was emptied does not come back by itself; a restore may be half done at one look. */
+const lostPatienceMs = 60_000;
 const sendMs = 60_000;
 
 /**
  * Without the store there are no jobs, and so no mail by the usual way: after fifteen minutes the notifiers of the
- * configuration are told directly, once for each time that it is away.
+ * configuration are told directly, once for each time that it is away; sooner when Redis no longer holds it.
  */
 export function watchStore(needs: StoreWatchNeeds): StoreWatch {
   const { ping, clock, log } = needs;
@@ -37,12 +39,11 @@ export function watchStore(needs: StoreWatchNeeds): StoreWatch {
       told = false;
     } catch (error) {
       awaySince ??= clock.now();
-      if (told || clock.now() - awaySince < patienceMs) return;
+      const reason = toAgentError(error);
+      const patience = reason.code === 'store.lost' ? lostPatienceMs : patienceMs;
+      if (told || clock.now() - awaySince < patience) return;
       told = true;
-      await tellAll(
-        toNotice(needs.address, { awaySince, now: clock.now(), reason: toAgentError(error).message }),
-        needs,
-      );
+      await tellAll(toNotice(needs.address, { awaySince, now: clock.now(), reason }), needs);
     }
   }
 
@@ -65,7 +66,8 @@ async function tellAll(notice: Notice, { notifiers, clock, log }: StoreWatchNeed
     );
 }
 
-function toNotice(address: string, away: { awaySince: number; now: number; reason: string }): Notice {
+function toNotice(address: string, away: { awaySince: number; now: number; reason: AgentError }): Notice {
+  const isLost = away.reason.code === 'store.lost';
   const minutes = Math.round((away.now - away.awaySince) / 60_000);
   return {
     id: `store-${away.awaySince}`,
@@ -74,9 +76,12 @@ function toNotice(address: string, away: { awaySince: number; now: number; reaso
     domain: '',
     names: [],
     recipients: [],
-    message: `Redis at ${address} has not answered for ${minutes} minutes: ${away.reason}`,
-    advice:
-      'Until it answers no certificate is renewed or deployed. Check that Redis runs and can be reached.',
-    code: 'store.unavailable',
+    message: isLost
+      ? away.reason.message
+      : `Redis at ${address} has not answered for ${minutes} minutes: ${away.reason.message}`,
+    advice: isLost
+      ? `No certificate is renewed or deployed. ${errorTable['store.lost'].advice}`
+      : 'Until it answers no certificate is renewed or deployed. Check that Redis runs and can be reached.',
+    code: isLost ? 'store.lost' : 'store.unavailable',
   };
 }

@@ -126,22 +126,23 @@ function encodeInput(
   return { keys: [...places.keys()], args };
 }
 
-function refusal(answer: string, change: Change, { address, sentinels }: Base['link']): AgentError {
+function refusal(answer: string, change: Change, link: Base['link']): AgentError {
   if (answer === 'fenced')
     return new AgentError(
       'store.fenced',
       `the lock "${change.fence?.lock}" is no longer held by this worker`,
     );
-  // In a failover there may be two masters for a moment, one of them emptied to become a replica.
-  if (answer === 'lost' && sentinels !== undefined)
-    return new AgentError(
-      'store.unavailable',
-      `the master at ${address} has nothing of this store; a failover may be under way`,
-    );
-  if (answer === 'lost')
-    return new AgentError(
-      'store.lost',
-      `Redis at ${address} was emptied or replaced while the agent was running`,
-    );
+  if (answer === 'lost') return lostStore(link);
   return new AgentError('store.conflict', 'another writer changed the record in between');
+}
+
+/** What it means that Redis answers and does not hold the store that was opened there. */
+export function lostStore({ address, sentinels }: Base['link']): AgentError {
+  // In a failover there may be two masters for a moment, one of them emptied to become a replica.
+  return sentinels !== undefined
+    ? new AgentError(
+        'store.unavailable',
+        `the master at ${address} has nothing of this store; a failover may be under way`,
+      )
+    : new AgentError('store.lost', `Redis at ${address} was emptied or replaced while the agent was running`);
 }

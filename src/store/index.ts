@@ -10,7 +10,7 @@ import type { Base } from './base.ts';
 import { createBindings } from './bindings.ts';
 import { createBuckets } from './buckets.ts';
 import { createCertificates } from './certificates.ts';
-import { createChanges } from './commit.ts';
+import { createChanges, lostStore } from './commit.ts';
 import { createCrypt } from './crypt.ts';
 import { createTolerance } from './damage.ts';
 import { createDue } from './due.ts';
@@ -92,7 +92,7 @@ export interface Store extends StorePorts {
   readonly agreeOnConfig: Agreement['agreeOnConfig'];
   /** Writes one encrypted file with all that the store holds. Throws `store.backup` or `store.unavailable`. */
   backup(file: string): Promise<void>;
-  /** A round trip; throws `store.unavailable`. */
+  /** A round trip; throws `store.unavailable`, or `store.lost` when Redis no longer holds this store. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -168,7 +168,8 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
       await writeBackup(file, base);
     },
     ping: async () => {
-      await link.run((client) => client.ping());
+      const held = await link.run((client) => client.hget(keys.meta, 'storeId'));
+      if (held !== meta.storeId) throw lostStore(link);
     },
     close: async () => {
       await agreement.close();

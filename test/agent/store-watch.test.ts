@@ -53,6 +53,19 @@ it('tells the notifiers directly, once, when the store has been away for fifteen
   await stop();
 });
 
+it('tells at the second look that Redis no longer holds the store', async () => {
+  const sent: Notice[] = [];
+  const notifier = notifierTo(async (notices) => void sent.push(...notices));
+  const { minutes, stop } = watchWith([notifier], async () => {
+    throw new AgentError('store.lost', 'Redis at redis://127.0.0.1:1 was emptied');
+  });
+  await minutes(1);
+  expect(sent).toEqual([]);
+  await minutes(5);
+  expect(sent).toMatchObject([{ code: 'store.lost', message: 'Redis at redis://127.0.0.1:1 was emptied' }]);
+  await stop();
+});
+
 it('a notifier that hangs keeps neither the others nor the next look waiting', async () => {
   const sent: Notice[] = [];
   const hanging = notifierTo(() => new Promise(() => {}));

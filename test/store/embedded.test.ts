@@ -150,6 +150,7 @@ test('an emptied store behind a known data directory is refused, unless that is 
   await expect(store.changes.commit({ putDomains: [domain('x.test')] })).rejects.toMatchObject({
     code: 'store.lost',
   });
+  await expect(store.ping()).rejects.toMatchObject({ code: 'store.lost' });
   await store.close();
   await expect(open(server, dataDir)).rejects.toMatchObject({ code: 'store.lost' });
 
