@@ -23,6 +23,7 @@ describeVendor({
   front,
   options: { username: 'a user', password },
   wrongOptions: undefined,
+  slow: true,
   notApplicable: {
     listTxt: 'its protocol cannot list',
     findZone: 'its protocol knows no zones',
