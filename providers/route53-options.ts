@@ -1,19 +1,12 @@
 import { z } from 'zod';
 import type { ProviderTraits } from '../src/core/provider.ts';
-import { secretText } from '../src/plugin/fields.ts';
+import { awsFields, keysTogether } from '../src/plugin/aws-client.ts';
 import { quoteTxt } from '../src/plugin/quoting.ts';
 import { maxCharacters, maxRecords } from './route53-sets.ts';
 
 export const options = z
   .strictObject({
-    accessKeyId: z.string().min(1).optional().describe('Access key id; absent: the AWS credential chain.'),
-    secretAccessKey: secretText().optional().describe('Secret of that access key.'),
-    sessionToken: secretText().optional().describe('Session token of temporary credentials.'),
-    profile: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('Profile of the AWS configuration files; it may name a role_arn to assume.'),
+    ...awsFields,
     hostedZoneId: z
       .string()
       .regex(/^Z[A-Z0-9]+$/, 'must be a hosted zone id such as Z0123456789ABC')
@@ -24,7 +17,6 @@ export const options = z
       .min(1)
       .default('us-east-1')
       .describe('Region of the API; other in AWS China and GovCloud.'),
-    endpoint: z.url().optional().describe('Another URL of the API.'),
     ttl: z
       .int()
       .min(1)
@@ -32,10 +24,7 @@ export const options = z
       .default(10)
       .describe('Seconds; of record sets made, not of those changed.'),
   })
-  .refine(
-    ({ accessKeyId, secretAccessKey }) => (accessKeyId === undefined) === (secretAccessKey === undefined),
-    'accessKeyId and secretAccessKey belong together',
-  );
+  .refine(...keysTogether);
 
 export type Route53Options = z.infer<typeof options>;
 

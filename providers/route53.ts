@@ -1,13 +1,12 @@
-import type { ResourceRecordSet, Route53Client, Route53ClientConfig, RRType } from '@aws-sdk/client-route-53';
+import type { ResourceRecordSet, Route53Client, RRType } from '@aws-sdk/client-route-53';
 import { AgentError, isAgentError } from '../src/core/errors.ts';
-import type { Http } from '../src/core/http.ts';
 import { isUnder } from '../src/core/names.ts';
 import type { DnsProvider, TxtRecord, ZoneRef } from '../src/core/provider.ts';
+import { awsClientConfig, awsNotes } from '../src/plugin/aws-client.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { unquoteTxt } from '../src/plugin/quoting.ts';
 import { toProviderError } from './route53-errors.ts';
-import { createRequestHandler } from './route53-http.ts';
 import { options, policy, type Route53Options, traits } from './route53-options.ts';
 import { type ReadPage, readAllSets, readSets } from './route53-pages.ts';
 import { nameFromRoute53, planChanges, refuseTooLarge, type SetChange, type TxtSet } from './route53-sets.ts';
@@ -32,8 +31,7 @@ export const route53 = defineDnsProvider<Route53Options>({
   traits,
   leastPrivilege: JSON.stringify(policy, undefined, 2),
   notes: [
-    'Without keys the AWS credential chain is used: environment, shared files, SSO, web identity, container and instance roles.',
-    'To assume a role, name it as role_arn in a profile of the AWS configuration file.',
+    ...awsNotes,
     'A change is taken as live when AWS reports INSYNC, usually within a minute.',
     'Private zones are never used. A name with TXT records under a routing policy cannot be used.',
   ],
@@ -99,7 +97,8 @@ function createConnection(config: Route53Options, { clock, http }: PluginContext
 
   async function open(): Promise<Pick<Call, 'sdk' | 'client'>> {
     const sdk = await import('@aws-sdk/client-route-53');
-    return { sdk, client: new sdk.Route53Client(clientConfig(config, http)) };
+    // The engine keeps to the vendor's limits; this is the net below it for what other users of the account take.
+    return { sdk, client: new sdk.Route53Client(awsClientConfig(config, { http, maxAttempts: 5 })) };
   }
 
   return async (signal: AbortSignal): Promise<Call> => {
@@ -113,27 +112,6 @@ function createConnection(config: Route53Options, { clock, http }: PluginContext
         throw toProviderError(error, { doing, now: clock.now() });
       });
     return { ...(await opened), send };
-  };
-}
-
-function clientConfig(config: Route53Options, http: Http): Route53ClientConfig {
-  const { region, endpoint, profile, accessKeyId, secretAccessKey, sessionToken } = config;
-  return {
-    region,
-    // The engine keeps to the vendor's limits; this is the net below it for what other users of the account take.
-    retryMode: 'standard',
-    maxAttempts: 5,
-    requestHandler: createRequestHandler(http),
-    ...(endpoint !== undefined && { endpoint }),
-    ...(profile !== undefined && { profile }),
-    ...(accessKeyId !== undefined &&
-      secretAccessKey !== undefined && {
-        credentials: {
-          accessKeyId,
-          secretAccessKey: secretAccessKey.reveal(),
-          ...(sessionToken !== undefined && { sessionToken: sessionToken.reveal() }),
-        },
-      }),
   };
 }
 

@@ -108,6 +108,7 @@ const violations: readonly (readonly [rule: string, path: string, source: string
   ['fastify is for the server', 'src/admin/auth.ts', "import fastify from 'fastify';"],
   ['commander is for the command line', 'src/agent.ts', "import { Command } from 'commander';"],
   ['the AWS SDK is for one provider', 'src/dns/a.ts', "await import('@aws-sdk/client-route-53');"],
+  ['the AWS SDK of a target is for that target', 'src/deploy/a.ts', "await import('@aws-sdk/client-acm');"],
   ['the AWS SDK is lazy', 'providers/route53.ts', "import { X } from '@aws-sdk/client-route-53';"],
   ['an unknown package has no place', 'src/x509/a.ts', "import x from 'left-pad';"],
   ['a file inside a package is of the package', 'src/x509/a.ts', "import x from 'left-pad/lib/x.js';"],

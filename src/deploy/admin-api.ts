@@ -21,16 +21,15 @@ export function createAdminApi(
     send: (request, signal) =>
       api.send(request, signal).catch((cause: unknown) => {
         signal.throwIfAborted();
-        if (!isAgentError(cause)) throw cause;
-        const { message, facts, retryAt, code } = cause;
-        const retry = blocked.includes(code) ? 'blocked' : cause.retry;
-        throw new AgentError('deploy.target', message, {
-          facts,
-          retryAt,
-          retry,
-          cause,
-          advice: options.advice,
-        });
+        throw toTargetError(cause, options.advice);
       }),
   };
+}
+
+/** A refusal `provider.*` as one of a target. */
+export function toTargetError(cause: unknown, advice: string): unknown {
+  if (!isAgentError(cause)) return cause;
+  const { message, facts, retryAt, code } = cause;
+  const retry = blocked.includes(code) ? 'blocked' : cause.retry;
+  return new AgentError('deploy.target', message, { facts, retryAt, retry, cause, advice });
 }

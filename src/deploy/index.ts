@@ -1,4 +1,5 @@
 import type { DeployTargetDefinition } from '../plugin/define.ts';
+import { awsAcm } from './aws-acm.ts';
 import { exec } from './exec.ts';
 import { files } from './files.ts';
 import { haproxy } from './haproxy.ts';
@@ -12,6 +13,7 @@ export const deployTargets: readonly DeployTargetDefinition<unknown>[] = [
   haproxy,
   kong,
   kubernetes,
+  awsAcm,
   exec,
   webhook,
 ];

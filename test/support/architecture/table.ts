@@ -46,6 +46,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   fastify: ['src/admin/server.ts'],
   commander: ['src/cli/main.ts'],
   '@aws-sdk/client-route-53': ['providers/route53.ts'],
+  '@aws-sdk/client-acm': ['src/deploy/aws-acm-api.ts'],
   zod: ['src/config/', 'src/plugin/', 'src/operations/', 'src/deploy/', 'src/notify/', 'providers/'],
   yaml: ['src/config/'],
   nodemailer: ['src/notify/'],
@@ -54,7 +55,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Loaded when first needed: nobody else pays for them. */
-export const lazyPackages: readonly string[] = ['@aws-sdk/client-route-53'];
+export const lazyPackages: readonly string[] = ['@aws-sdk/client-route-53', '@aws-sdk/client-acm'];
 
 /** The core does no I/O. */
 export const coreBuiltins: readonly string[] = ['node:crypto', 'node:url'];

@@ -1,7 +1,7 @@
-import type { Http } from '../src/core/http.ts';
+import type { Http } from '../core/http.ts';
 
 /** What the AWS SDK hands to the transport; its `query` is not encoded yet. */
-interface SdkRequest {
+export interface SdkRequest {
   readonly method: string;
   readonly protocol: string;
   readonly hostname: string;
@@ -12,7 +12,7 @@ interface SdkRequest {
   readonly body?: unknown;
 }
 
-interface SdkResponse {
+export interface SdkResponse {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array;
