@@ -6,6 +6,7 @@
 import type { CheckItem } from './agent/check-item.ts';
 import type { Downloaded, DownloadOptions } from './agent/download.ts';
 import type { ImportOptions } from './agent/import.ts';
+import type { SniResolver, SniResolverOptions } from './agent/sni.ts';
 import type { RunningAgent, StartOptions } from './agent/start.ts';
 import type { LoadedConfig } from './config/config.ts';
 import type { ImportItem } from './import/report.ts';
@@ -19,6 +20,8 @@ export type {
   ImportOptions,
   LoadedConfig,
   RunningAgent,
+  SniResolver,
+  SniResolverOptions,
   StartOptions,
 };
 
@@ -33,6 +36,12 @@ export async function createAgent(
 ): Promise<RunningAgent> {
   const { loadConfig, readEnvironment } = await import('./config/load.ts');
   return startAgent(await loadConfig(options.configFile, readEnvironment().variables), options);
+}
+
+/** Certificates of the store for a Node server, by server name. */
+export async function createSniResolver(options: SniResolverOptions): Promise<SniResolver> {
+  const part = await import('./agent/sni.ts');
+  return part.createSniResolver(options);
 }
 
 export async function openClient(loaded: LoadedConfig): Promise<OperationsClient> {

@@ -96,6 +96,20 @@ export interface Bindings {
   of(lineage: LineageId): Promise<readonly Binding[]>;
 }
 
+/** Something that may change what clients are shown: a lineage, what is bound to a name or pattern, a domain. */
+export interface ServedChange {
+  readonly kind: 'lineage' | 'binding' | 'domain';
+  readonly name: string;
+}
+
+/** Numbers of the changes of what is shown, for those who keep it in memory. Written with each change. */
+export interface ServedChanges {
+  /** The newest number, and all that changed after the one known; all: nothing is known, too much, or the numbers went back. */
+  since(known: number | undefined): Promise<{ number: number; changed: readonly ServedChange[] | 'all' }>;
+  /** Soon after most changes; now and then one is lost. Returns the function that stops it. */
+  hear(heard: () => void): () => void;
+}
+
 /** What was handed in for a command that names it: sealed, so that no job carries a key; gone after a quarter of an hour. */
 export interface Staging {
   /** Resolves with the id under which a command names it. */
@@ -858,6 +872,7 @@ export interface Ports {
   readonly wishes: Wishes;
   readonly certificates: Certificates;
   readonly bindings: Bindings;
+  readonly served: ServedChanges;
   readonly staging: Staging;
   readonly issuerCertificates: IssuerCertificates;
   readonly issuances: Issuances;

@@ -35,6 +35,34 @@ export const newerCommands: readonly string[] = ['waitaof', 'client|setinfo'];
  */
 export const aclRules: string = aclRulesFor(defaultPrefix);
 
+/** What `openReader` uses: reading alone, and only of what is shown to clients. */
+const readerCommands = `
+  hget hmget hgetall hexists smembers zrevrange zrangebyscore eval evalsha subscribe unsubscribe
+  hello auth ping quit select info client|setname client|setinfo
+  cluster|slots cluster|info cluster|nodes cluster|keyslot cluster|shards asking role`;
+
+const readerKeys =
+  'meta domains hosts:* groups:* lineages lineages:* uploads:* lineage:* chains bindings renewals served';
+
+/** The least rights of a process that shows certificates; without accounts, orders and whatever else is secret. */
+export const readerAclRules: string = readerAclRulesFor(defaultPrefix);
+
+export function readerAclRulesFor(prefix: string, without: readonly string[] = []): string {
+  const allowed = readerCommands
+    .trim()
+    .split(/\s+/)
+    .filter((command) => !without.includes(command));
+  return [
+    'on',
+    'resetkeys',
+    ...readerKeys.split(' ').map((key) => `~${prefix}:${key}`),
+    'resetchannels',
+    `&${prefix}:served-changed`,
+    '-@all',
+    ...allowed.map((command) => `+${command}`),
+  ].join(' ');
+}
+
 /** For another prefix, and without some of the commands. */
 export function aclRulesFor(prefix: string, without: readonly string[] = []): string {
   const commands = [storeCommands, queueCommands, connectionCommands].flatMap((list) =>

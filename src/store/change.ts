@@ -16,6 +16,7 @@ import { decodeMaybe, encode, encodeGeneration, encodeIssuance, encodeVersioned 
 import { dueMember } from './due.ts';
 import type { Keys } from './keys.ts';
 import type { Argument } from './script.ts';
+import { servedWrites } from './served.ts';
 import { stagingLifeMs, usedFor } from './staging.ts';
 import { encodeTask, taskLifeMs } from './tasks.ts';
 
@@ -74,6 +75,7 @@ export async function writesOf(change: Change, base: Base): Promise<readonly Wri
       : [write('HSET', keys.lineage(change.point.lineage), 'c', change.point.generation)]),
     ...stagingWrites(change, keys),
     ...bindingWrites(change, keys),
+    ...servedWrites(change, keys),
     ...hashWrites(keys.renewals, (change.putRenewals ?? []).map(renewalField)),
     ...(change.putIssuance === undefined
       ? []

@@ -7,9 +7,10 @@ import { type Argument, defineScript, runScript, type ScriptInput } from './scri
 
 /**
  * Runs checks, then writes. Arguments: store id; number of checks, each `kind key a b`; then writes, each
- * `command key count argument…`. `key` is a position in KEYS, of which the first is meta. Three writes are ours:
- * `generation` (flips the pointer and forgets all but the last three), `forget` (a lineage with all it holds) and
- * `put-off` (member, score it had or nothing, new score).
+ * `command key count argument…`. `key` is a position in KEYS, of which the first is meta. Four writes are ours:
+ * `generation` (flips the pointer and forgets all but the last three), `forget` (a lineage with all it holds), `put-off`
+ * (member, score it had or nothing, new score) and `served` (channel, members): numbers them with the time, so that the
+ * numbers of a store that was restored do not begin again.
  */
 const commitScript = defineScript(`
 local at = 0
@@ -57,6 +58,13 @@ own['put-off'] = function(due, args)
   else
     redis.call('ZADD', due, 'LT', args[3], args[1])
   end
+end
+own['served'] = function(served, args)
+  local last, now = redis.call('ZREVRANGE', served, 0, 0, 'WITHSCORES'), redis.call('TIME')
+  local number = math.max((tonumber(last[2]) or 0) + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+  for i = 2, #args do redis.call('ZADD', served, string.format('%.0f', number), args[i]) end
+  redis.call('ZREMRANGEBYRANK', served, 0, -100001)
+  redis.call('PUBLISH', args[1], '')
 end
 
 -- A master that was just demoted is emptied before it copies its successor: then the write fails, and nothing is lost.

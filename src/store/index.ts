@@ -26,6 +26,7 @@ import { createPluginStates, type PluginStates } from './plugin-state.ts';
 import { createHints } from './pubsub.ts';
 import { connectRedis, createClientFor, type Link, type RedisClient, type WhenAway } from './redis.ts';
 import { createDeployments, createIssuances, createIssuerHealth, createRenewals } from './renewals.ts';
+import { createServedChanges } from './served.ts';
 import { createStaging } from './staging.ts';
 import { createTasks } from './tasks.ts';
 import { createTlsAnswers } from './tls-answers.ts';
@@ -73,6 +74,7 @@ export type StorePorts = Pick<
   | 'events'
   | 'outbox'
   | 'answers'
+  | 'served'
 >;
 
 export type { RedisOptions } from './address.ts';
@@ -157,6 +159,7 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
     outbox: createOutbox(base),
     pluginStates: createPluginStates(base),
     answers: createAnswers(base, durable),
+    served: createServedChanges(base, hints),
     meta,
     facts,
     durableMode,

@@ -71,6 +71,10 @@ export interface Keys {
   token(token: string): string;
   /** List of one server name: tls-alpn-01 answers in turn; expires. Of the kind of tokens, so in no backup. */
   tlsAnswers(serverName: string): string;
+  /** Sorted set: `lineage:`, `binding:` or `domain:` and its name, by the number of the last change of what is shown. */
+  readonly served: string;
+  /** Channel: something that is shown has changed. */
+  readonly servedChannel: string;
   /** Channel: the CA has seen the answer with a token. */
   readonly fetchedChannel: string;
   /** Channel: a lock was released. */
@@ -122,6 +126,8 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     bucket: of('bucket'),
     token: of('token'),
     tlsAnswers: of('token:tls'),
+    served: `${root}served`,
+    servedChannel: `${root}served-changed`,
     fetchedChannel: `${root}fetched`,
     releasedChannel: `${root}released`,
   };

@@ -111,10 +111,11 @@ function isOf(domain: string, id: LineageId, uploads: ReadonlySet<LineageId>): s
   return id.startsWith(`${domain}/`) || uploads.has(id) ? domain : undefined;
 }
 
-async function readHeld(
+/** Of these lineages those that have a certificate. `domainOf`: for which domain it counts as its own. */
+export async function readHeld(
   ids: readonly LineageId[],
   domainOf: (id: LineageId) => string | undefined,
-  { certificates, renewals }: Needs,
+  { certificates, renewals }: Pick<Needs, 'certificates' | 'renewals'>,
 ): Promise<Map<LineageId, Showable>> {
   const [currents, states] = await Promise.all([certificates.currents(ids), renewals.many(ids)]);
   const found = new Map<LineageId, Showable>();
