@@ -62,7 +62,7 @@ export interface DnsExamination {
         readonly isByHand: boolean;
       }
     | undefined;
-  /** Those that are to show a record that is written. */
+  /** Those that are to show a record that is written; what answers nothing now is a finding, and not waited for. */
   readonly servers: readonly string[];
 }
 

@@ -13,13 +13,19 @@ export interface DelegationNeeds {
 
 const timeoutMs = 2000;
 
+export interface CheckedServers {
+  readonly findings: readonly DnsFinding[];
+  /** Those that answer for the zone at some address; of the others nobody need wait for a record. */
+  readonly answering: readonly string[];
+}
+
 /** What each nameserver says of the zone itself: dead, lame (RFC 9499), behind the others, or well. */
 export async function checkServers(
   zone: string,
   servers: readonly Nameserver[],
   { clock }: DelegationNeeds,
   signal: AbortSignal,
-): Promise<readonly DnsFinding[]> {
+): Promise<CheckedServers> {
   const seen = await Promise.all(
     servers.map(async ({ server, addresses }) => {
       const replies = addresses.map(async (address) => {
@@ -34,7 +40,14 @@ export async function checkServers(
   );
   const serials = seen.flatMap(({ looks }) => looks.flatMap(({ reply }) => serialOf(reply) ?? []));
   const newest = newestOf(serials);
-  return seen.map(({ server, looks }) => ({ about: `nameserver ${server}`, ...judge(zone, looks, newest) }));
+  const isAnswering = (looks: readonly Look[]) => looks.some(({ reply }) => serialOf(reply) !== undefined);
+  return {
+    findings: seen.map(({ server, looks }) => ({
+      about: `nameserver ${server}`,
+      ...judge(zone, looks, newest),
+    })),
+    answering: seen.filter(({ looks }) => isAnswering(looks)).map(({ server }) => server),
+  };
 }
 
 interface Look {

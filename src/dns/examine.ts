@@ -72,7 +72,7 @@ export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'>
     return {
       findings,
       place: { account: written, zone: zone.name, name: place.name, isByHand: isByHand(holder) },
-      servers: servers.list.map(({ server }) => server),
+      servers: servers.toShow,
     };
   }
 
@@ -119,17 +119,17 @@ export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'>
     { zone }: Place,
     { nameservers: override = [] }: DnsAccount,
     signal: AbortSignal,
-  ): Promise<{ readonly list: readonly Nameserver[]; readonly findings: readonly DnsFinding[] }> {
+  ): Promise<{ readonly toShow: readonly string[]; readonly findings: readonly DnsFinding[] }> {
     const findings: DnsFinding[] = [];
-    const list =
+    const list: readonly Nameserver[] | undefined =
       override.length > 0
         ? override.map((text) => ({ server: text, addresses: [parseServer(text)] }))
         : await look('nameservers', findings, {
             signal,
             work: async (within) => (await findNameservers(zone.name, needs.resolver, within)).value,
           });
-    if (list === undefined) return { list: [], findings };
-    const parts = await Promise.all([
+    if (list === undefined) return { toShow: [], findings };
+    const [checked, ...parts] = await Promise.all([
       look('nameservers', findings, {
         signal,
         work: (within) => checkServers(zone.name, list, needs, within),
@@ -148,7 +148,10 @@ export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'>
         ],
       }),
     ]);
-    return { list, findings: [...findings, ...parts.flatMap((part) => part ?? [])] };
+    return {
+      toShow: checked?.answering ?? list.map(({ server }) => server),
+      findings: [...findings, ...(checked?.findings ?? []), ...parts.flatMap((part) => part ?? [])],
+    };
   }
 
   return { examine };

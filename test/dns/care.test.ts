@@ -42,6 +42,15 @@ describe('an examination', () => {
     expect(found.servers).toEqual([address]);
   });
 
+  test('waits for no nameserver that answers nothing', async () => {
+    const { agent, front } = await createStage();
+    const address = `${front.address}:${front.port}`;
+    const dns = agent({ account: { nameservers: [address, '127.0.0.1:9'] } });
+    const found = await dns.care.examine({ name: 'example.test' }, never);
+    expect(of(found, 'nameserver 127.0.0.1:9')).toMatchObject({ level: 'amiss' });
+    expect(found.servers).toEqual([address]);
+  });
+
   test('ends where the chain is a loop, or the zone is nobody’s, and says so', async () => {
     const loop = [{ name: apex, type: 'CNAME' as const, ttl: 60, values: [apex] }];
     const { agent } = await createStage({ zones: { 'example.test': loop } });

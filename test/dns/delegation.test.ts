@@ -34,7 +34,7 @@ const at = (server: string, ...addresses: readonly string[]) => ({
 describe('nameservers of a zone', () => {
   test('that answer with authority and have the same serial are fine', async () => {
     const [one, two] = await Promise.all([nameserver(7), nameserver(7)]);
-    const found = await checkServers(zone, [at('ns1.test', one), at('ns2.test', two)], needs, never);
+    const { findings: found } = await checkServers(zone, [at('ns1.test', one), at('ns2.test', two)], needs, never);
     expect(found).toEqual([
       { about: 'nameserver ns1.test', level: 'fine', message: `answers at ${one}` },
       { about: 'nameserver ns2.test', level: 'fine', message: `answers at ${two}` },
@@ -53,7 +53,7 @@ describe('nameservers of a zone', () => {
       at('behind.test', behind),
       at('nowhere.test'),
     ];
-    const found = await checkServers(zone, servers, needs, never);
+    const { findings: found, answering } = await checkServers(zone, servers, needs, never);
     expect(found.map(({ level }) => level)).toEqual(['fine', 'amiss', 'amiss', 'amiss', 'amiss']);
     const words = found.map(({ message }) => message);
     expect(words[1]).toContain('no answer from 127.0.0.1:9. Mend it, or remove it from the NS records');
@@ -61,6 +61,7 @@ describe('nameservers of a zone', () => {
     // Serial numbers go round: 1 is newer (RFC 1982).
     expect(words[3]).toContain(`${behind} is behind: serial 4294967295, not 1`);
     expect(words[4]).toContain('Its name has no address');
+    expect(answering).toEqual(['well.test', 'behind.test']);
   });
 });
 
