@@ -18,6 +18,9 @@ export interface Removal {
   recover(signal: AbortSignal): Promise<Recovery>;
 }
 
+/** So long it is tried to take away what nobody can reach, its account or its zone having left us. */
+const keptMs = 30 * 86_400_000;
+
 /** Takes out of the zones what was brought in, marking it in the journal first, so that a removal that fails is not lost. */
 export function createRemoval({
   journal,
@@ -64,9 +67,19 @@ export function createRemoval({
       await engine.remove(entry, { urgent: true });
       return true;
     } catch (error) {
+      if (clock.now() - entry.leaseUntil > keptMs && isOutOfReach(error)) return giveUp(entry);
       lament(entry, error);
       return false;
     }
+  }
+
+  async function giveUp({ id, account, zone, name, value }: JournalEntry): Promise<boolean> {
+    await journal.forget([id]);
+    log.warn(
+      { account, zone, name, value },
+      'TXT record forgotten: for a month no account of ours has its zone. Take it away there if it still stands',
+    );
+    return true;
   }
 
   function lament({ account, zone, name }: JournalEntry, cause: unknown): void {
@@ -80,6 +93,11 @@ export function createRemoval({
   const mark: Removal['mark'] = (entries, signal) => orAborted(markRemoving(entries), signal);
 
   return { cleanUp, mark, recover };
+}
+
+function isOutOfReach(error: unknown): boolean {
+  const { code } = toAgentError(error);
+  return code === 'config.invalid' || code === 'dns.zoneNotFound';
 }
 
 function parted<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {

@@ -111,6 +111,19 @@ describe('recovery', () => {
     expect(await memory.journal.all()).toHaveLength(1);
   });
 
+  test('an entry that nobody can reach for a month is forgotten, and told with its value', async () => {
+    const { agent, memory, log } = await createStage();
+    const month = 30 * 86_400_000;
+    await memory.journal.intend([
+      entry({ account: 'gone', leaseUntil: Date.now() - month - 1000 }),
+      entry({ id: 'younger', account: 'gone', leaseUntil: Date.now() - month + 60_000 }),
+    ]);
+
+    await agent().recover(never);
+    expect((await memory.journal.all()).map(({ id }) => id)).toEqual(['younger']);
+    expect(log.lines.filter((line) => line.includes('TXT record forgotten'))).toHaveLength(1);
+  });
+
   test('what was removed is never ready again', async () => {
     const { agent, memory } = await createStage();
     await memory.journal.intend([entry({})]);
