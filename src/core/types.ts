@@ -370,6 +370,8 @@ export interface RenewalState {
   readonly hurriedAt?: Instant | undefined;
   /** When to ask the CA for its advice again; absent: the CA gives none, or nothing is held. */
   readonly ariCheckAt?: Instant | undefined;
+  /** How often in a row the CA would give no advice now and said when to ask again. */
+  readonly ariPutOff?: number | undefined;
   /** Attempts failed since the last success. */
   readonly failures: number;
   /** First failure since the last success. */

@@ -13,6 +13,9 @@ const longestMs = 12 * hour;
 /** What the CA said of a certificate; 'none': it gives no advice at all. */
 export type Advice = RenewalInfo | Unusable | 'none';
 
+/** Pauses between questions that a CA puts off, whatever less it asks for: each is made of several requests. */
+const putOffSteps = [minute, 10 * minute, 100 * minute];
+
 /** It could not be asked, said what is no advice, or said when it can be asked again. */
 export type Unusable = Pick<RenewalInfo, 'retryAfterMs'> & { readonly start?: undefined };
 
@@ -31,17 +34,31 @@ export interface Draw {
 
 /** What is remembered of the CA's advice, and when it is asked again (RFC 9773 §4.3.2). */
 export function takeAdvice(
-  { window: held, hurriedAt }: Pick<RenewalState, 'window' | 'hurriedAt'>,
+  { window: held, hurriedAt, ariPutOff = 0 }: Pick<RenewalState, 'window' | 'hurriedAt' | 'ariPutOff'>,
   advice: Advice,
   draw: Draw,
-): Pick<RenewalState, 'window' | 'ariCheckAt'> {
-  if (advice === 'none') return { window: undefined, ariCheckAt: draw.now + longTermMs };
-  const ariCheckAt = draw.now + pauseMs(advice.retryAfterMs);
-  if (advice.start === undefined) return { window: held, ariCheckAt };
+): Pick<RenewalState, 'window' | 'ariCheckAt' | 'ariPutOff'> {
+  if (advice === 'none') return answered(undefined, longTermMs, draw);
+  const { retryAfterMs } = advice;
+  if (advice.start === undefined) {
+    if (retryAfterMs === undefined) return answered(held, longTermMs, draw);
+    const least = putOffSteps[ariPutOff] ?? longTermMs;
+    const ariCheckAt = draw.now + pauseMs(Math.max(retryAfterMs, least));
+    return { window: held, ariCheckAt, ariPutOff: ariPutOff + 1 };
+  }
   const { start, end, explanationUrl } = advice;
   const isSame = held?.start === start && held.end === end;
   const chosenAt = isSame ? held.chosenAt : unhurried(choose({ start, end }, draw), hurriedAt, draw);
-  return { window: { start, end, explanationUrl, chosenAt }, ariCheckAt };
+  return answered({ start, end, explanationUrl, chosenAt }, pauseMs(retryAfterMs), draw);
+}
+
+/** By advice, or by what is none for long: the CA puts nothing off any more. */
+function answered(
+  window: RenewalWindow | undefined,
+  pause: number,
+  { now }: Draw,
+): Pick<RenewalState, 'window' | 'ariCheckAt' | 'ariPutOff'> {
+  return { window, ariCheckAt: now + pause, ariPutOff: undefined };
 }
 
 /** Whether replacing it now, on advice, is what a CA with wrong dates would bring about for ever. */

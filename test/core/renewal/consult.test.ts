@@ -157,6 +157,33 @@ describe('renewal information', () => {
     },
   );
 
+  it.each([429, 503])(
+    'that a CA puts off with %i and a Retry-After of nothing or of the past is asked for less and less, until it answers',
+    async (status) => {
+      const window = { start: t0 + 65 * day, end: t0 + 66 * day, retryAfterMs: 6 * hour };
+      await world.want();
+      const asked: number[] = [];
+      let isBusy = true;
+      world.gate.always('acme.renewalInfo', async () => {
+        const now = world.clock.now();
+        asked.push(now);
+        if (!isBusy) return window;
+        const retryAt = asked.length % 2 === 0 ? now : now - day;
+        throw new AgentError('acme.server', 'busy', { retryAt, facts: { status } });
+      });
+      await world.live(day);
+      const pauses = () => asked.slice(1).map((at, index) => Math.round((at - (asked[index] ?? 0)) / minute));
+      expect(pauses().map((pause) => Math.floor(pause / 10) * 10)).toEqual([0, 10, 100, 360, 360, 360]);
+      isBusy = false;
+      await world.live(7 * hour);
+      expect((await world.store.renewals.get(www)).window).toMatchObject({ start: window.start });
+      isBusy = true;
+      asked.length = 0;
+      await world.live(6 * hour + 15 * minute);
+      expect(pauses()[0]).toBeLessThan(3);
+    },
+  );
+
   it('is not asked for after expiry', async () => {
     world.first.ways.lifetimeMs = 6 * day;
     advise({ start: t0 + 3 * day, end: t0 + 3 * day + 3 * hour });

@@ -37,6 +37,7 @@ const quiet: { readonly [K in keyof Required<RenewalState>]: fc.Arbitrary<Renewa
   ),
   hurriedAt: maybe(past),
   ariCheckAt: maybe(fc.integer({ min: t0 + 1, max: t0 + day })),
+  ariPutOff: maybe(count),
   failures: count,
   failingSince: maybe(past),
   issuerFailures: fc.dictionary(issuer, count),
