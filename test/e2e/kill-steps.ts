@@ -24,12 +24,22 @@ export interface Ending extends Blow {
   readonly at: string | undefined;
   /** Only this write says where the order is. */
   readonly isOrderUrl: boolean;
+  /** Opened at the CA by the issuer that this order is the first at. */
+  readonly accounts: number;
   readonly orders: number;
   readonly finalizes: number;
   readonly certificates: number;
   readonly tokens: number;
   readonly journal: number;
   readonly records: number;
+}
+
+/** What a blow is struck at: a certificate of a domain of its own, the first one ordered at an issuer. */
+interface Target {
+  readonly domain: string;
+  readonly host: string;
+  readonly lineage: string;
+  readonly issuer: string;
 }
 
 /** An agent with a Redis prefix, a CA and a data directory of its own, which is killed again and again. */
@@ -48,7 +58,27 @@ interface Site {
   readonly site: AgentSite;
 }
 
-const domains: Readonly<Record<Way, string>> = { 'http-01': 'hosts.test', 'dns-01': 'zone.test' };
+const mostSteps = 40;
+
+/** Blows one after the other, at each step before and after it. */
+export function* allBlows(way: Way): Generator<Blow> {
+  for (let count = 1; count < mostSteps; count++)
+    for (const when of ['before', 'after'] as const) yield { way, count, when };
+}
+
+function targetOf({ way, count, when }: Blow): Target {
+  const domain = `d${count}${when}.${way === 'dns-01' ? 'zone' : 'hosts'}.test`;
+  const host = `h.${domain}`;
+  return { domain, host, lineage: `${domain}/${host}/ec`, issuer: `ca${count}${when}` };
+}
+
+/** One for each blow: an agent that runs keeps the accounts that it has opened. */
+function issuersAt(pebble: TestPebble, proxy: TestProxy): object {
+  const names = [...allBlows('http-01')].map((blow) => targetOf(blow).issuer);
+  return Object.fromEntries(
+    names.map((name) => [name, { ...issuerAt(pebble, proxy), email: `${name}@example.test` }]),
+  );
+}
 
 export async function startVictim(server: TestRedis, name: string): Promise<Victim> {
   const prefix = `{${name}}`;
@@ -63,25 +93,26 @@ export async function startVictim(server: TestRedis, name: string): Promise<Vict
   site.configure({
     redis: { url: tap.url, prefix },
     http01: { port: pebble.httpPort, address: '127.0.0.1' },
-    issuers: { pebble: issuerAt(pebble, proxy) },
+    issuers: issuersAt(pebble, proxy),
     dnsAccounts: { zones: { provider: 'challtestsrv', zones: ['zone.test'], url, dns } },
     resolvers: [dns],
     defaults: { mode: 'individual' },
   });
   const parts: Site = { prefix, redis, commands, tap, pebble, proxy, site };
   let agent = await site.start();
-  await send(parts, 'domains.add', { name: domains['http-01'], challenge: 'http-01' });
-  await send(parts, 'domains.add', { name: domains['dns-01'], challenge: 'dns-01', dnsAccount: 'zones' });
-  await until('both domains are there', async () => (await redis.hlen(`${prefix}:domains`)) === 2);
 
   return {
     async strike(blow) {
-      const host = `h${blow.count}${blow.when}.${domains[blow.way]}`;
-      const seen = lieInWait(blow, host, { parts, agent });
+      const target = targetOf(blow);
+      const { host, domain: name, issuer } = target;
+      const solver = blow.way === 'dns-01' ? { dnsAccount: 'zones' } : {};
+      await send(parts, 'domains.add', { name, issuers: [issuer], challenge: blow.way, ...solver });
+      await until(`${name} is there`, async () => (await redis.hexists(`${prefix}:domains`, name)) === 1);
+      const seen = lieInWait(blow, target, { parts, agent });
       await send(parts, 'hosts.add', { names: [host] });
       await until(
         `${host} is issued, or its agent struck`,
-        async () => seen.at !== undefined || (await isQuiet(host, parts)),
+        async () => seen.at !== undefined || (await isQuiet(target, parts)),
         60_000,
       );
       parts.tap.watch(() => 'pass');
@@ -90,9 +121,9 @@ export async function startVictim(server: TestRedis, name: string): Promise<Vict
         await agent.exited;
         if (!isPatient(blow)) await locksRunOut(parts);
         agent = await site.start();
-        await until(`${host} is issued after ${at}`, () => isQuiet(host, parts), 150_000);
+        await until(`${host} is issued after ${at}`, () => isQuiet(target, parts), 150_000);
       }
-      return { ...blow, at, isOrderUrl, ...(await whatIsLeft(host, parts)) };
+      return { ...blow, at, isOrderUrl, ...(await whatIsLeft(target, parts)) };
     },
     async stop() {
       await agent.stop();
@@ -112,15 +143,14 @@ async function send({ commands }: Site, name: string, input: object): Promise<vo
 /** Kills the agent at a write that concerns the certificate of this host, from the first time its lock is taken. */
 function lieInWait(
   { count, when }: Blow,
-  host: string,
+  target: Target,
   { parts, agent }: { readonly parts: Site; readonly agent: ServerProcess },
 ): { readonly at: string | undefined; readonly isOrderUrl: boolean } {
-  const lineage = `${host.slice(host.indexOf('.') + 1)}/${host}/ec`;
   const seen: { at: string | undefined; isOrderUrl: boolean } = { at: undefined, isOrderUrl: false };
   let writes = 0;
   let urls = 0;
   parts.tap.watch((command): Verdict => {
-    const step = stepOf(command, lineage, parts.prefix);
+    const step = stepOf(command, target, parts.prefix);
     if (step === undefined || (writes === 0 && !step.includes('lock'))) return 'pass';
     const namesOrder = command.some((part) => part.includes('/my-order/'));
     if (namesOrder) urls++;
@@ -133,8 +163,8 @@ function lieInWait(
   return seen;
 }
 
-/** What a command writes of a certificate under way, by the kinds of its keys; undefined: it is none of those. */
-function stepOf(command: readonly Buffer[], lineage: string, prefix: string): string | undefined {
+/** What a command writes of a certificate under way, or of its account, by the kinds of its keys; undefined: none of those. */
+function stepOf(command: readonly Buffer[], { lineage, issuer }: Target, prefix: string): string | undefined {
   const [name = '', ...args] = command.map((part) => part.toString('latin1'));
   const verb = name.toLowerCase();
   const isScript = verb === 'evalsha' || verb === 'eval';
@@ -147,14 +177,14 @@ function stepOf(command: readonly Buffer[], lineage: string, prefix: string): st
   );
   // A value or a token is that of the only order there is.
   if (kinds.has('token') || kinds.has('journal')) return [verb, ...kinds].join(' ');
+  if (kinds.has('accounts')) return args.includes(issuer) ? [verb, ...kinds].join(' ') : undefined;
   const isOwnLock = keys.some((key) => key.startsWith(`${prefix}:lock:issue:`) && key.endsWith(lineage));
   const isCommit = kinds.has('meta') && ['issuances', 'renewals', 'lineage'].some((kind) => kinds.has(kind));
   const isAbout = args.some((one) => one.includes(lineage));
   return (isOwnLock && !kinds.has('meta')) || (isCommit && isAbout) ? [verb, ...kinds].join(' ') : undefined;
 }
 
-async function isQuiet(host: string, { redis, prefix }: Site): Promise<boolean> {
-  const lineage = `${host.slice(host.indexOf('.') + 1)}/${host}/ec`;
+async function isQuiet({ lineage }: Target, { redis, prefix }: Site): Promise<boolean> {
   const [current, open, locked, due] = await Promise.all([
     redis.hget(`${prefix}:lineage:${lineage}`, 'c'),
     redis.hexists(`${prefix}:issuances`, lineage),
@@ -183,10 +213,9 @@ async function locksRunOut({ redis, prefix }: Site): Promise<void> {
 }
 
 async function whatIsLeft(
-  host: string,
+  { host, lineage, issuer }: Target,
   { redis, prefix, proxy, pebble }: Site,
 ): Promise<Omit<Ending, keyof Blow | 'at' | 'isOrderUrl'>> {
-  const lineage = `${host.slice(host.indexOf('.') + 1)}/${host}/ec`;
   const journal = async () => redis.hlen(`${prefix}:journal`);
   const tokens = async () => (await redis.keys(`${prefix}:token:*`)).length;
   await until('the clean-up is over', async () => (await journal()) + (await tokens()) === 0, 30_000).catch(
@@ -194,7 +223,12 @@ async function whatIsLeft(
   );
   const taken = proxy.calls.filter(({ status }) => status === undefined || status < 300);
   const isFor = (payload: unknown) => JSON.stringify(payload).includes(`"${host}"`);
+  const isBy = (payload: unknown) => JSON.stringify(payload).includes(`mailto:${issuer}@`);
   return {
+    // A key that the CA knows already is answered with 200.
+    accounts: taken.filter(
+      ({ kind, status, payload }) => kind === 'newAccount' && status === 201 && isBy(payload),
+    ).length,
     orders: taken.filter(({ kind, payload }) => kind === 'newOrder' && isFor(payload)).length,
     finalizes: taken.filter(({ kind, payload }) => kind === 'finalize' && isFor(namesOf(payload))).length,
     certificates: Number(await redis.hget(`${prefix}:lineage:${lineage}`, 'c')),
