@@ -140,6 +140,8 @@ export interface Renewals {
 export interface Deployments {
   get(target: string, lineage: LineageId): Promise<Deployment | undefined>;
   of(lineage: LineageId): Promise<readonly Deployment[]>;
+  /** Those with `leaving`: what purged lineages left at their targets. */
+  leaving(): Promise<readonly Deployment[]>;
 }
 
 export interface Tasks {

@@ -1,4 +1,5 @@
 import type { Change, PutOff } from '../core/ports.ts';
+import { deploymentId } from '../core/records.ts';
 import type {
   Binding,
   Bundle,
@@ -86,10 +87,11 @@ export async function writesOf(change: Change, base: Base): Promise<readonly Wri
     ...(change.wellIssuer === undefined
       ? []
       : [keys.issuerFaults, keys.issuerBreakers].map((key) => write('HDEL', key, change.wellIssuer ?? ''))),
-    ...(change.putDeployments ?? []).map((deployment) => putDeployment(deployment, keys)),
-    ...(change.removeDeployments ?? []).map(({ lineage, target }) =>
+    ...(change.putDeployments ?? []).flatMap((deployment) => putDeployment(deployment, keys)),
+    ...(change.removeDeployments ?? []).flatMap(({ lineage, target }) => [
       write('HDEL', keys.deployments(lineage), target),
-    ),
+      write('SREM', keys.leaving, deploymentId(target, lineage)),
+    ]),
     ...(change.putTasks ?? []).flatMap((task) => putTask(task, base)),
     ...dueWrites(change.due ?? [], keys),
     ...(change.putOff === undefined ? [] : [putOff(change.putOff, keys)]),
@@ -137,7 +139,8 @@ async function removeLineage(id: LineageId, { link, keys, tolerate }: Base): Pro
   );
   const record = tolerate(() => decodeMaybe<Lineage>(text, `the lineage ${id}`), undefined);
   const due = ['issue' as const, 'remind' as const].map((job) => dueMember(job, id));
-  const deploys = targets.map((target) => dueMember('deploy', `${target}|${id}`));
+  const deployments = targets.map((target) => deploymentId(target, id));
+  const deploys = deployments.map((one) => dueMember('deploy', one));
   return [
     ...[keys.lineagesOf, keys.uploadsOf].map((index) =>
       write('SREM', index(record?.domain ?? placeOf(id)), id),
@@ -147,6 +150,7 @@ async function removeLineage(id: LineageId, { link, keys, tolerate }: Base): Pro
     write('HDEL', keys.renewals, id),
     write('HDEL', keys.issuances, id),
     write('DEL', keys.deployments(id)),
+    ...deployments.map((one) => write('SREM', keys.leaving, one)),
     write('ZREM', keys.due, ...due, ...deploys),
   ];
 }
@@ -191,8 +195,12 @@ function renewalField(state: RenewalState): readonly [string, string] {
   return [state.lineage, encodeVersioned(state)];
 }
 
-function putDeployment(deployment: Deployment, keys: Keys): Write {
-  return write('HSET', keys.deployments(deployment.lineage), deployment.target, encodeVersioned(deployment));
+function putDeployment(deployment: Deployment, keys: Keys): readonly Write[] {
+  const { target, lineage, leaving } = deployment;
+  return [
+    write('HSET', keys.deployments(lineage), target, encodeVersioned(deployment)),
+    write(leaving === undefined ? 'SREM' : 'SADD', keys.leaving, deploymentId(target, lineage)),
+  ];
 }
 
 function putTask(task: Task, { keys, clock }: Base): readonly Write[] {

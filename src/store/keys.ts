@@ -34,6 +34,8 @@ export interface Keys {
   readonly issuances: string;
   /** Hash of one lineage: target → `version:deployment`. */
   deployments(lineage: string): string;
+  /** Set of `target|lineage`: deployments of lineages that were purged. */
+  readonly leaving: string;
   /** Sorted set: id by time of creation. */
   readonly tasks: string;
   /** Hash of one task: its facts, counters, and one field an item. */
@@ -107,6 +109,7 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     renewals: `${root}renewals`,
     issuances: `${root}issuances`,
     deployments: of('deployments'),
+    leaving: `${root}leaving`,
     tasks: `${root}tasks`,
     task: of('task'),
     due: `${root}due`,

@@ -1,5 +1,5 @@
 import type { Deployments, Issuances, IssuerHealth, Renewals } from '../core/ports.ts';
-import { freshDeployment, freshRenewal } from '../core/records.ts';
+import { freshDeployment, freshRenewal, parseDeploymentId } from '../core/records.ts';
 import { patience } from '../core/renewal/failover.ts';
 import type { Deployment, LineageId, RenewalState } from '../core/types.ts';
 import type { Base } from './base.ts';
@@ -44,14 +44,23 @@ export function createDeployments({ link, keys, tolerate }: Base): Deployments {
     return tolerate(() => decodeVersioned<Deployment>(text, `the deployment ${target}|${lineage}`), fresh);
   }
 
+  async function get(target: string, lineage: LineageId): Promise<Deployment | undefined> {
+    const text = await link.run((client) => client.hget(keys.deployments(lineage), target));
+    return text === null ? undefined : read(text, target, lineage);
+  }
+
   return {
-    get: async (target, lineage) => {
-      const text = await link.run((client) => client.hget(keys.deployments(lineage), target));
-      return text === null ? undefined : read(text, target, lineage);
-    },
+    get,
     of: async (lineage) => {
       const found = await link.run((client) => client.hgetall(keys.deployments(lineage)));
       return Object.entries(found).map(([target, text]) => read(text, target, lineage));
+    },
+    leaving: async () => {
+      const ids = await link.run((client) => client.smembers(keys.leaving));
+      const found = await Promise.all(
+        ids.map(parseDeploymentId).map(({ target, lineage }) => get(target, lineage)),
+      );
+      return found.flatMap((one) => (one?.leaving === undefined ? [] : [one]));
     },
   };
 }

@@ -143,6 +143,7 @@ function work(
     deployments: {
       get: async (target, lineage) => deployments.get(`${target}|${lineage}`),
       of: async (lineage) => [...deployments.values()].filter((one) => one.lineage === lineage),
+      leaving: async () => [...deployments.values()].filter(({ leaving }) => leaving !== undefined),
     },
     tasks: {
       get: async (id) => tasks.get(id),

@@ -174,6 +174,21 @@ export function suiteHeld(agents: Agents): void {
     expect(await agents.other.deployments.get('web', 'dep.test/www/ec')).toBeUndefined();
   });
 
+  test('deployments of purged lineages are found without their lineages, until they are removed', async () => {
+    const lineage = 'left.test/www/ec';
+    const leaving = { domain: 'left.test', label: 'www', keyClass: 'ec' as const };
+    const web = { version: 0, target: 'web', lineage, failures: 0, leaving };
+    const own = async () =>
+      (await agents.other.deployments.leaving()).filter((one) => one.lineage === lineage);
+    await agents.store.changes.commit({ removeLineages: [lineage], putDeployments: [web] });
+    expect(await own()).toEqual([{ ...web, version: 1 }]);
+    await agents.store.changes.commit({ putDeployments: [{ ...web, version: 1, leaving: undefined }] });
+    expect(await own()).toEqual([]);
+    await agents.store.changes.commit({ putDeployments: [{ ...web, version: 2 }] });
+    await agents.store.changes.commit({ removeDeployments: [{ ...web, version: 3 }] });
+    expect(await own()).toEqual([]);
+  });
+
   test('an issuance comes back with its key, and can be dropped', async () => {
     const begun: Issuance = {
       ...issuance('iss.test/www/ec'),

@@ -38,14 +38,31 @@ export async function refreshDue(needs: RefreshNeeds): Promise<number> {
   const orders = new Set(underWay);
   let mended = 0;
   // Also of domains that are there no more: something may be left to end.
-  for (const [name, own] of byDomain(lineages)) {
-    const entries = await entriesOf(own, { domain: byName.get(name), bindings, orders }, needs);
-    const known = await Promise.all(entries.map(({ job, id }) => needs.due.at(job, id)));
-    const late = entries.filter(({ at }, index) => at < (known[index] ?? Number.POSITIVE_INFINITY));
-    if (late.length > 0) await needs.changes.commit({ due: late });
-    mended += late.length;
-  }
-  return mended;
+  for (const [name, own] of byDomain(lineages))
+    mended += await mend(await entriesOf(own, { domain: byName.get(name), bindings, orders }, needs), needs);
+  return mended + (await mend(await clearsOf(lineages, needs), needs));
+}
+
+async function mend(
+  entries: readonly DueEntry[],
+  { due, changes }: Pick<RefreshNeeds, 'due' | 'changes'>,
+): Promise<number> {
+  const known = await Promise.all(entries.map(({ job, id }) => due.at(job, id)));
+  const late = entries.filter(({ at }, index) => at < (known[index] ?? Number.POSITIVE_INFINITY));
+  if (late.length > 0) await changes.commit({ due: late });
+  return late.length;
+}
+
+/** Of purged lineages, which no list has any more: what they left at their targets. */
+async function clearsOf(
+  lineages: readonly Lineage[],
+  { deployments, clock }: RefreshNeeds,
+): Promise<readonly DueEntry[]> {
+  const there = new Set(lineages.map(({ id }) => id));
+  const left = (await deployments.leaving()).filter(({ lineage }) => !there.has(lineage));
+  return left.map(({ target, lineage, retryAt = clock.now() }) => ({
+    ...{ job: 'deploy', id: deploymentId(target, lineage), at: retryAt },
+  }));
 }
 
 function byDomain(lineages: readonly Lineage[]): ReadonlyMap<string, readonly Lineage[]> {

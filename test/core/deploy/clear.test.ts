@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
+import { refreshDue } from '../../../src/core/renewal/due-index.ts';
 import { purge } from '../../../src/core/wishes/purge.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { failing } from '../gate.ts';
@@ -105,6 +106,39 @@ describe('what a purged certificate left at its target', () => {
     await world.live(minute);
     expect(await world.store.certificates.lineage(www)).toBeUndefined();
     expect([world.web.shows(www), await recordOf()]).toEqual([undefined, undefined]);
+  });
+
+  it('is taken away though the due index was lost, which puts off no further attempt', async () => {
+    await world.run(purgeIt());
+    const lose = () => world.store.changes.commit({ due: [{ job: 'deploy', id, at: undefined }] });
+    await lose();
+    await world.run(refreshDue(world.needs));
+    expect(await dueAt()).toBe(world.clock.now());
+    world.gate.always('web.remove', failing(new AgentError('deploy.target', 'the disk is read-only')));
+    await world.work();
+    const retryAt = (await recordOf())?.retryAt;
+    await lose();
+    await world.run(refreshDue(world.needs));
+    expect([await dueAt(), (retryAt ?? 0) > world.clock.now()]).toEqual([retryAt, true]);
+    world.gate.always('web.remove', undefined);
+    await world.live(hour);
+    expect([world.web.shows(www), await recordOf(), await dueAt()]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(await world.store.deployments.leaving()).toEqual([]);
+    expect(await world.run(refreshDue(world.needs))).toBe(0);
+  });
+
+  it('is no more owed, by the due index computed anew, once its host is back', async () => {
+    await world.run(purgeIt());
+    await world.run(comeBack());
+    await world.live(minute);
+    const before = await dueAt();
+    await world.store.changes.commit({ due: [{ job: 'deploy', id, at: undefined }] });
+    await world.run(refreshDue(world.needs));
+    expect([await dueAt(), (before ?? 0) > world.clock.now()]).toEqual([before, true]);
   });
 
   it('is forgotten where the file does not define the target any more', async () => {
