@@ -31,7 +31,11 @@ const http = createPluginContext('plugin', scaled(systemClock)).http;
 
 /** Every code of the table: how a host meets it, or why none can. */
 export const cases: Readonly<Record<ErrorCode, Case | string>> = {
-  'config.invalid': { wish: byDns, provoke: dns.missingAccount, says: 'there is no DNS account "gone"' },
+  'config.invalid': {
+    wish: { ...byDns, dnsAccount: 'gone' },
+    provoke: dns.atCloudflare(),
+    says: 'there is no DNS account "gone"',
+  },
   'config.unreadable':
     'files and programs that the file names; providers and targets have codes of their own',
   'config.unwritable': 'folders of the agent, at start and for backups',
@@ -122,21 +126,23 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
     says: 'the CA has not finished validating after',
   },
 
-  'dns.zoneNotFound': {
-    wish: byDns,
-    provoke: dns.strangeZone,
-    says: 'nobody can write _acme-challenge.stranger.test',
-  },
-  'dns.cname': { wish: byDns, provoke: dns.cnameLoop, says: '_acme-challenge.example.test' },
-  'dns.propagation': { wish: byDns, provoke: dns.slowServers, says: 'does not show its TXT record' },
-  'dns.query': { wish: byDns, provoke: dns.deadResolver, says: 'DNS' },
+  'dns.zoneNotFound': solved(dns.strangeZone, '_acme-challenge.www.example.com'),
+  'dns.cname': solved(dns.cnameLoop, '_acme-challenge.www.example.com'),
+  'dns.propagation': solved(dns.atCloudflare({ publishDelayMs: 3_600_000 }), 'does not show its TXT record'),
+  'dns.query': solved(dns.deadResolver, 'DNS'),
 
-  'provider.auth': { wish: byDns, provoke: dns.route53(403, 'InvalidClientTokenId'), says: 'Route 53' },
-  'provider.forbidden': { wish: byDns, provoke: dns.route53(403, 'AccessDenied'), says: 'Route 53' },
-  'provider.throttled': { wish: byDns, provoke: dns.vendor('provider.throttled'), says: 'not that often' },
-  'provider.conflict': { wish: byDns, provoke: dns.vendor('provider.conflict'), says: 'not that often' },
-  'provider.invalid': { wish: byDns, provoke: dns.route53(400, 'InvalidInput'), says: 'Route 53' },
-  'provider.unavailable': { wish: byDns, provoke: dns.route53(503, 'ServiceUnavailable'), says: 'Route 53' },
+  'provider.auth': solved(dns.atCloudflare({}, { apiToken: 'another-token' }), 'Invalid access token [9109]'),
+  'provider.forbidden': solved(
+    dns.atCloudflare({}, { spoil: (vendor) => vendor.deny(true) }),
+    'Authentication error [10000]',
+  ),
+  'provider.throttled': solved(
+    dns.atCloudflare({ limit: { perSecond: 0.001, burst: 1 } }),
+    'Please wait and consider throttling',
+  ),
+  'provider.conflict': solved(dns.busyZone, 'another writer was faster'),
+  'provider.invalid': solved(dns.atCloudflare({ minTtl: 3600 }), 'the TTL 60 is below 3600 [9005]'),
+  'provider.unavailable': solved(dns.atCloudflare({}, { spoil: (vendor) => vendor.shake(1) }), '502'),
 
   'net.failed': deployment(async () => {
     const answer = await http.request('http://127.0.0.1:1/certificates');
@@ -185,7 +191,15 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
     next: 'seconds)',
     isDeployment: true,
   },
-  'deploy.mismatch': deployment(async () => ({ observed: 'somebody else' }), 'web shows another certificate'),
+  'deploy.mismatch': {
+    provoke: (world) => {
+      const path = testFolder('why');
+      return useFiles(world, { path, reload: ['rm', '-f', join(path, 'example.com', 'www.example.com')] });
+    },
+    says: 'what was just written there is gone',
+    next: 'seconds)',
+    isDeployment: true,
+  },
 
   'notify.failed': 'of a notifier; the log and "check" tell',
   'notify.rejected': 'of a notifier; the log and "check" tell',
@@ -221,6 +235,10 @@ function judged(type: string, detail: string): Case {
     },
     says: `at first: www.example.com: ${detail}`,
   };
+}
+
+function solved(provoke: Case['provoke'], says: string): Case {
+  return { wish: byDns, provoke, says };
 }
 
 function deployment(deploy: () => Promise<{ readonly observed: string }>, says: string): Case {

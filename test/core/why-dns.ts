@@ -1,120 +1,107 @@
-import { route53 as definition } from '../../providers/route53.ts';
+import { onTestFinished } from 'vitest';
+import { cloudflare } from '../../providers/cloudflare.ts';
+import { pluginStateOf } from '../../src/agent/care.ts';
 import { createDns01Solver } from '../../src/challenge/dns01.ts';
 import { systemClock } from '../../src/clock.ts';
-import { AgentError, type ErrorCode } from '../../src/core/errors.ts';
+import { AgentError } from '../../src/core/errors.ts';
 import type { Clock, Solver } from '../../src/core/ports.ts';
-import { createDns, type Dns } from '../../src/dns/index.ts';
-import { createStage, never } from '../dns/stage.ts';
+import type { DnsProvider } from '../../src/core/provider.ts';
+import { createDns } from '../../src/dns/index.ts';
+import { providerAt } from '../contract/vendor.ts';
+import { createMemoryStore } from '../support/memory.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import { freePort } from '../support/ports.ts';
-import { startRoute53 } from '../support/route53.ts';
+import { cloudflareFront, token } from '../support/vendors/cloudflare.ts';
+import { startVendor, type VendorOptions, type VendorServer } from '../support/vendors/server.ts';
 import type { WiredWorld } from './wired-world.ts';
-
-/** What the DNS engine waits takes a hundredth of the time. */
-const fast: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) };
-const owner = '_acme-challenge.example.test';
 
 type Provoke = (world: WiredWorld) => Promise<void>;
 
-export const missingAccount: Provoke = async (world) => {
-  const stage = await createStage();
-  meets(world, await outcome(stage.agent({ clock: fast }), { dnsAccount: 'gone' }));
-};
+const speed = 100;
+const zone = 'example.com';
+const owner = `_acme-challenge.www.${zone}`;
 
+interface Ways {
+  readonly spoil?: ((vendor: VendorServer) => void) | undefined;
+  readonly apiToken?: string | undefined;
+  /** Default: the server of the vendor's zones. */
+  readonly resolver?: string | undefined;
+}
+
+/** The account `zone` is at Cloudflare, whose stand-in has these ways. */
+export function atCloudflare(options: VendorOptions = {}, ways: Ways = {}): Provoke {
+  return async (world) => {
+    const vendor = await startVendor(cloudflareFront, { zones: [zone], ...options });
+    onTestFinished(() => vendor.stop());
+    ways.spoil?.(vendor);
+    const clock = engineClock(world);
+    const context = createPluginContext('zone', clock);
+    const account = { definition: cloudflare, options: { apiToken: ways.apiToken ?? token } };
+    const provider = await providerAt(account, vendor, context);
+    solveBy(world, { provider, clock, resolver: ways.resolver ?? `127.0.0.1:${vendor.dns.port}` });
+  };
+}
+
+/** The zone is in the DNS, but the account does not have it. */
 export const strangeZone: Provoke = async (world) => {
-  const stage = await createStage({ zones: { test: [] } });
-  meets(world, await outcome(stage.agent({ clock: fast }), { name: 'stranger.test' }));
+  const other = await startVendor(cloudflareFront, { zones: [zone] });
+  onTestFinished(() => other.stop());
+  await atCloudflare({ zones: ['other.test'] }, { resolver: `127.0.0.1:${other.dns.port}` })(world);
 };
 
-export const cnameLoop: Provoke = async (world) => {
-  const loop = { name: owner, type: 'CNAME', ttl: 60, values: [owner] } as const;
-  const stage = await createStage({ zones: { 'example.test': [loop] } });
-  meets(world, await outcome(stage.agent({ clock: fast })));
+/** The servers of the zone have another name for the challenge, which is that one itself. */
+export const cnameLoop: Provoke = (world) =>
+  atCloudflare({ records: [{ name: owner, type: 'CNAME', ttl: 60, values: [owner] }] })(world);
+
+/** Nobody answers where the resolver should be. */
+export const deadResolver: Provoke = async (world) =>
+  atCloudflare({}, { resolver: `127.0.0.1:${await freePort()}` })(world);
+
+/** A vendor whose zone somebody else changes each time that we do; no stand-in is as busy as that. */
+export const busyZone: Provoke = async (world) => {
+  const vendor = await startVendor(cloudflareFront, { zones: [zone] });
+  onTestFinished(() => vendor.stop());
+  const clock = engineClock(world);
+  const context = createPluginContext('zone', clock);
+  const real = await providerAt({ definition: cloudflare, options: { apiToken: token } }, vendor, context);
+  const apply = () => Promise.reject(new AgentError('provider.conflict', 'another writer was faster'));
+  const provider = { ...real, apply };
+  solveBy(world, { provider, clock, resolver: `127.0.0.1:${vendor.dns.port}` });
 };
 
-export const slowServers: Provoke = async (world) => {
-  const propagation = { signal: 'authoritative', typicalMs: 10, timeoutMs: 100 } as const;
-  const stage = await createStage({ publishDelayMs: 60_000, traits: { propagation } });
-  meets(world, await outcome(stage.agent({ clock: fast })));
-};
+interface Parts {
+  readonly provider: DnsProvider;
+  readonly clock: Clock;
+  readonly resolver: string;
+}
 
-export const deadResolver: Provoke = async (world) => {
-  const stage = await createStage();
-  const accounts = [{ name: 'main', provider: stage.vendor.provider, zones: [], nameservers: [] }];
-  const resolvers = [`127.0.0.1:${await freePort()}`];
-  const dns = createDns({ accounts, resolvers, doh: [] }, { ...stage.memory, clock: fast, log: stage.log });
-  meets(world, await outcome(dns));
-  await dns.close();
-};
-
-/** Route 53 answers every call so. */
-export function route53(status: number, code: string): Provoke {
-  return async (world) => {
-    const emulator = await startRoute53({ zones: [{ name: 'example.test' }] });
-    for (const operation of ['list', 'change'] as const)
-      emulator.inject({ operation, status, code, message: `about ${code}`, times: 1000 });
-    const options = definition.options.parse({
-      endpoint: emulator.endpoint,
-      accessKeyId: emulator.accessKeyId,
-      secretAccessKey: 'a secret access key',
-    });
-    const provider = await definition.create(options, createPluginContext('aws', fast));
-    const stage = await createStage();
-    const dns = stage.agent({ clock: fast, account: { provider } });
-    meets(world, await outcome(dns));
-    await dns.close();
-    await emulator.stop();
+/** The world's records are brought in by the DNS engine from now on, put together as the agent does it. */
+function solveBy(world: WiredWorld, { provider, clock, resolver }: Parts): void {
+  const { log } = world.needs;
+  const accounts = [{ name: 'zone', provider, zones: [], nameservers: [resolver] }];
+  const { journal, locks, buckets } = world.store;
+  const pluginState = pluginStateOf(world.store);
+  const { metrics, http } = createMemoryStore();
+  const needs = { journal, locks, buckets, pluginState, metrics, http, clock, log };
+  const dns = createDns({ accounts, resolvers: [resolver], doh: [] }, needs);
+  const solver = createDns01Solver(dns, { clock });
+  const ready: Solver['ready'] = async (id, signal) => {
+    const shown = await solver.ready(id, signal);
+    if (shown === true || 'byHand' in shown) return shown;
+    // What the core waits takes no time at all, what the engine waits some.
+    await clock.sleep(Math.max(0, shown.checkAgainAt - clock.now()), signal);
+    return { checkAgainAt: world.clock.now() };
   };
+  Object.assign(world.zone.solver, { ...solver, ready });
+  onTestFinished(() => dns.close());
 }
 
-/** A vendor that takes no change, however often it is asked. */
-export function vendor(code: ErrorCode): Provoke {
-  return async (world) => {
-    const stage = await createStage();
-    for (let call = 0; call < 20; call++) stage.vendor.faults.push(new AgentError(code, 'not that often'));
-    meets(world, await outcome(stage.agent({ clock: fast })));
+/** Begins with the world's time, and runs by itself, so much faster than ours. Deadlines are met on a busy machine, too. */
+function engineClock({ clock }: WiredWorld): Clock {
+  const [since, begun] = [systemClock.now(), clock.now()];
+  return {
+    now: () => begun + (systemClock.now() - since) * speed,
+    sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+    after: systemClock.after,
   };
-}
-
-interface Asked {
-  readonly name?: string | undefined;
-  readonly dnsAccount?: string | undefined;
-}
-
-/** What the solver of dns-01 says in the end. */
-async function outcome(
-  dns: Dns,
-  { name = 'example.test', dnsAccount = 'main' }: Asked = {},
-): Promise<unknown> {
-  const solver = createDns01Solver(dns, { clock: fast });
-  const challenge = {
-    lineage: 'example.test/example.test/ec',
-    domain: 'example.test',
-    identifier: { type: 'dns', value: name },
-    wildcard: false,
-    token: 'token',
-    keyAuthorization: 'token.thumbprint',
-    accountUrl: 'https://ca.test/account/1',
-    dnsAccount,
-    expiresAt: Date.now() + 3_600_000,
-  } as const;
-  try {
-    const [id = ''] = await solver.present([challenge], never);
-    for (;;) {
-      const ready = await solver.ready(id, never);
-      if (ready === true) break;
-      await fast.sleep(Math.max(0, ready.checkAgainAt - Date.now()));
-    }
-  } catch (error) {
-    return error;
-  }
-  throw new Error('the DNS engine had no trouble');
-}
-
-/** The world's own zone has the same trouble from now on. */
-function meets({ zone }: WiredWorld, error: unknown): void {
-  const present: Solver['present'] = async () => {
-    throw error;
-  };
-  Object.assign(zone.solver, { present });
 }
