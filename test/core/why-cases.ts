@@ -29,6 +29,16 @@ const always = Number.POSITIVE_INFINITY;
 const byDns: Partial<Domain> = { challenge: 'dns-01', dnsAccount: 'zone' };
 const http = createPluginContext('plugin', scaled(systemClock)).http;
 
+/** Those that a port is made to throw, or a target made for it, and why no real part does it here. */
+export const replaced: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'provider.conflict':
+    'the provider is one that always comes too late; a stand-in refuses one change and takes the next',
+  'net.failed': "a plugin's target, by the HTTP that plugins get; our own targets tell of their server",
+  'net.refused': "a plugin's target, by the HTTP that plugins get; our own go where the operator says",
+  'store.conflict': 'every writer reads again and tries again before it gives up',
+  bug: 'nobody knows of one',
+};
+
 /** Every code of the table: how a host meets it, or why none can. */
 export const cases: Readonly<Record<ErrorCode, Case | string>> = {
   'config.invalid': {

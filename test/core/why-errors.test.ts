@@ -4,7 +4,7 @@ import { why } from '../../src/operations/why.ts';
 import { noDnsCare } from '../support/no-dns-care.ts';
 import { failing } from './gate.ts';
 import { hour } from './given.ts';
-import { type Case, cases } from './why-cases.ts';
+import { type Case, cases, replaced } from './why-cases.ts';
 import { startWiredWorlds, type WiredWorld, type WiredWorlds } from './wired-world.ts';
 
 let worlds: WiredWorlds;
@@ -24,6 +24,7 @@ test('every error of the table is met by some host below, or said to concern non
       met.filter((code) => code.startsWith(`${family}.`)),
     );
   expect(families.size).toBeGreaterThan(6);
+  expect(met).toEqual(expect.arrayContaining(Object.keys(replaced)));
 });
 
 describe('why says of a host that meets', () => {
