@@ -187,7 +187,7 @@ describe('accounts, targets and notifiers', () => {
     ],
     [
       'deployTargets: { a: { target: ftp, path: /x } }',
-      'deployTargets.a.target: there is no deploy target "ftp" (known: exec, files',
+      'deployTargets.a.target: there is no deploy target "ftp" (known: aws-acm, exec, files',
     ],
     ['deployTargets: { a: { path: /x } }', 'deployTargets.a.target: is missing: write text'],
     [

@@ -240,8 +240,8 @@ describe('a refused order', () => {
     );
     const beganAt = world.clock.now();
     await world.renew();
-    expect(world.clock.now() - beganAt).toBeGreaterThanOrEqual(30_000);
-    expect(world.clock.now() - beganAt).toBeLessThan(45_000);
+    expect(world.clock.now() - beganAt).toBeGreaterThanOrEqual(10_000);
+    expect(world.clock.now() - beganAt).toBeLessThan(25_000);
     expect(await world.store.issuances.all()).toEqual([]);
     expect(world.log.filter((line) => line.includes('clean-up after validation failed'))).toHaveLength(1);
   });

@@ -34,7 +34,12 @@ const at = (server: string, ...addresses: readonly string[]) => ({
 describe('nameservers of a zone', () => {
   test('that answer with authority and have the same serial are fine', async () => {
     const [one, two] = await Promise.all([nameserver(7), nameserver(7)]);
-    const { findings: found } = await checkServers(zone, [at('ns1.test', one), at('ns2.test', two)], needs, never);
+    const { findings: found } = await checkServers(
+      zone,
+      [at('ns1.test', one), at('ns2.test', two)],
+      needs,
+      never,
+    );
     expect(found).toEqual([
       { about: 'nameserver ns1.test', level: 'fine', message: `answers at ${one}` },
       { about: 'nameserver ns2.test', level: 'fine', message: `answers at ${two}` },
