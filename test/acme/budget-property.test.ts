@@ -51,40 +51,37 @@ const exempt = fc.constantFrom<Order['exempt']>('none', 'none', 'none', 'renewal
 const worker = fc.nat({ max: 2 });
 const isMostly = fc.constantFrom(true, true, true, false);
 
-type Action = (model: Model) => Promise<void>;
+type Action = (model: Model) => Promise<void> | void;
+
+/** With its name and arguments in a counterexample. */
+function told<T>(name: string, act: (given: T, model: Model) => Promise<void> | void): (given: T) => Action {
+  return (given) => {
+    const action: Action = (model) => act(given, model);
+    return Object.assign(action, { [fc.toStringMethod]: () => `${name} ${JSON.stringify(given)}` });
+  };
+}
 
 const beginning = (urgent: fc.Arbitrary<boolean>) =>
-  fc.tuple(worker, fc.record({ names, exempt, urgent })).map(
-    ([who, order]): Action =>
-      async (model) => {
-        if (model.underWay[who] === undefined) await begin(model, who, order);
-      },
+  fc.record({ who: worker, order: fc.record({ names, exempt, urgent }) }).map(
+    told('begin', async ({ who, order }, model) => {
+      if (model.underWay[who] === undefined) await begin(model, who, order);
+    }),
   );
-const proceeding = fc.tuple(worker, isMostly).map(
-  ([who, succeeds]): Action =>
-    (model) =>
-      proceed(model, who, succeeds),
-);
-const losing = fc.tuple(worker, fc.constantFrom<Lost>('answer', 'worker', 'memory')).map(
-  ([who, what]): Action =>
-    async (model) =>
-      lose(model, who, what),
-);
-const usingElsewhere = fc.record({ names, exempt: fc.constant('none' as const) }).map(
-  (order): Action =>
-    async (model) =>
-      useElsewhere(model, order),
-);
-const closing = fc.integer({ min: minute, max: 30 * hour }).map(
-  (ms): Action =>
-    async (model) =>
-      close(model, ms),
-);
-const passing = fc.tuple(fc.oneof(fc.nat({ max: 90_000 }), fc.nat({ max: 3 * hour })), isMostly).map(
-  ([ms, succeeds]): Action =>
-    (model) =>
-      pass(model, ms, succeeds),
-);
+const proceeding = fc
+  .record({ who: worker, succeeds: isMostly })
+  .map(told('proceed', ({ who, succeeds }, model) => proceed(model, who, succeeds)));
+const losing = fc
+  .record({ who: worker, what: fc.constantFrom<Lost>('answer', 'worker', 'memory') })
+  .map(told('lose', ({ who, what }, model) => lose(model, who, what)));
+const usingElsewhere = fc
+  .record({ names, exempt: fc.constant('none' as const) })
+  .map(told('use elsewhere', (order, model) => useElsewhere(model, order)));
+const closing = fc
+  .integer({ min: minute, max: 30 * hour })
+  .map(told('close', (ms, model) => close(model, ms)));
+const passing = fc
+  .record({ ms: fc.oneof(fc.nat({ max: 90_000 }), fc.nat({ max: 3 * hour })), succeeds: isMostly })
+  .map(told('pass', ({ ms, succeeds }, model) => pass(model, ms, succeeds)));
 
 /** Of what our ledger hears only from the CA. */
 interface Unforeseen {
