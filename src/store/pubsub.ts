@@ -16,20 +16,25 @@ export function createHints(connect: () => RedisClient, log: Log): Hints {
   function subscriber(): RedisClient {
     if (client !== undefined) return client;
     client = connect();
+    // Also after each reconnection.
+    client.on('ready', () => subscribe([...listeners.keys()]));
     client.on('message', (channel: string, message: string) => {
       for (const heard of listeners.get(channel) ?? []) heard(message);
     });
     return client;
   }
 
+  function subscribe(channels: readonly string[]): void {
+    client
+      ?.subscribe(...channels)
+      .catch((err: unknown) => log.warn({ channels, err }, 'hints from other agents are not heard'));
+  }
+
   function listen(channel: string, heard: (message: string) => void): () => void {
     const known = listeners.get(channel);
     const all = known ?? new Set();
     listeners.set(channel, all.add(heard));
-    if (known === undefined)
-      subscriber()
-        .subscribe(channel)
-        .catch((err: unknown) => log.warn({ channel, err }, 'hints from other agents are not heard'));
+    if (known === undefined && subscriber().status === 'ready') subscribe([channel]);
     return () => all.delete(heard);
   }
 

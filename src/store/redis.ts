@@ -87,6 +87,8 @@ function createClient(options: RedisOptions, whenAway: WhenAway, enableAutoPipel
     tls: tlsOptions(options),
     // A command may have been carried out although its answer was lost: only its caller knows whether to repeat it.
     autoResendUnfulfilledCommands: whenAway === 'wait',
+    // The driver lets a refusal of that end the process; see pubsub.ts.
+    autoResubscribe: false,
     maxRetriesPerRequest: whenAway === 'wait' ? null : 0,
     ...(whenAway === 'fail' && { commandTimeout: commandMs }),
     retryStrategy: pauseBefore,
