@@ -7,7 +7,8 @@ import { defineScript, runScript } from './script.ts';
  * KEYS: one a bucket. ARGV: what to do, now, then of each bucket capacity, tokens a second, cost, least, settling time,
  * 1 if it may owe, and an instant. A bucket is `tokens instant young old turn`; absent: full. What was taken and may not
  * have been counted yet by the other side is `young` if taken since `turn`, else `old`; it leaves `tokens` when the last
- * of it has settled. The same bucket may come twice. Instants over an hour ahead are of a clock that was wrong.
+ * of it has settled. What a drain says stands for all that was taken before it: giving that back changes nothing more. The
+ * same bucket may come twice. Instants over an hour ahead are of a clock that was wrong.
  */
 const script = defineScript(`
 local what, now, buckets = ARGV[1], tonumber(ARGV[2]), {}
@@ -69,8 +70,8 @@ for i, key in ipairs(KEYS) do
     elseif instant >= b.turn - b.settle then b.old = math.max(0, b.old - cost) end
     b.kept = true
   elseif what == 'drain' then
-    b.tokens = math.min(b.tokens, b.young + b.old + 1 - (instant - now) * b.rate / 1000)
-    b.kept = true
+    b.tokens = math.min(b.tokens - b.young - b.old, 1 - (instant - now) * b.rate / 1000)
+    b.young, b.old, b.turn, b.kept = 0, 0, now, true
   elseif what == 'fill' then
     b.tokens, b.young, b.old, b.kept = b.capacity, 0, 0, true
   else

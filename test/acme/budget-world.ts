@@ -25,8 +25,6 @@ interface UnderWay extends Order {
   readonly admission: Admission & { readonly admitted: true };
   readonly admittedAt: Instant;
   readonly urgent: boolean;
-  /** Of the model, when it was admitted. */
-  readonly lessonsBefore: number;
   isOrdered: boolean;
   /** Its worker was killed, or the CA's answer got lost: the next run orders anew, whatever the CA has made of it. */
   isLost: boolean;
@@ -97,7 +95,6 @@ export async function begin(
     ...order,
     admission,
     admittedAt: model.now,
-    lessonsBefore: model.lessons,
     isOrdered: false,
     isLost: false,
     isOvertaken: false,
@@ -118,7 +115,7 @@ export async function proceed(model: Model, worker: number, succeeds: boolean): 
   const { admission } = order;
   if (order.isLost) {
     model.underWay[worker] = undefined;
-    await giveBack(model, worker, order);
+    await budget.giveBack(order.admission.spent);
     return begin(model, worker, order);
   }
   if (!order.isOrdered) {
@@ -136,14 +133,7 @@ export async function proceed(model: Model, worker: number, succeeds: boolean): 
   ca.fail(order, now);
   overtake(model, ({ names }) => names.some((name) => order.names.includes(name)));
   await budget.validationFailed('ca', order.names);
-  await giveBack(model, worker, order);
-}
-
-/** What was taken before a lesson, the lesson has wiped out: given back after it, the ledger knows less again. */
-async function giveBack(model: Model, worker: number, order: UnderWay): Promise<void> {
-  await budgetOf(model, worker).giveBack(order.admission.spent);
-  if (model.lessons === order.lessonsBefore) return;
-  for (const bucket of model.ca.touched(order)) model.unknown.add(bucket);
+  await budget.giveBack(order.admission.spent);
 }
 
 async function refused(
@@ -161,7 +151,7 @@ async function refused(
   }
   model.underWay[worker] = undefined;
   // As the renewal does it: the order is forgotten first.
-  await giveBack(model, worker, order);
+  await budget.giveBack(order.admission.spent);
   await budget.learn({ issuer: 'ca', names: order.names, isUnderWay: false }, refusal);
   if (!isLesson) return;
   model.lessons++;
@@ -171,7 +161,7 @@ async function refused(
     model.unknown.delete(bucket);
     return;
   }
-  // Nor will the CA have counted those under way, whose places in the ledger the lesson wiped out.
+  // Those under way the CA has yet to count, beyond what it said; then it is known only until they end.
   if (model.underWay.some((other) => other !== undefined)) return;
   const { perMs } = limits[bucket.split(' ')[0] as keyof typeof limits];
   if ((refusal.retryAt ?? 0) - model.now <= perMs) model.unknown.delete(bucket);

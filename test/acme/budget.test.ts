@@ -199,6 +199,17 @@ describe('what the CA answers', () => {
     expect(await budget.admit(order({ names: ['b.example.com'] }))).toMatchObject({ admitted: false });
   });
 
+  it('holds also when an order is given back that was admitted before it', async () => {
+    const before = await budget.admit(order());
+    now += minute;
+    await budget.learn(asked, refusal(tooMany, now + 3 * hour));
+    await budget.giveBack(spentOf(before));
+    expect(await budget.admit(order({ names: ['b.example.com'] }))).toMatchObject({
+      admitted: false,
+      readyAt: now + 3 * hour,
+    });
+  });
+
   it('is believed no longer than the limit takes to refill', async () => {
     await budget.learn(asked, refusal('too many new orders (300) from this account', start + 400 * day));
     expect(await budget.admit(order())).toMatchObject({ admitted: false, readyAt: start + 3 * hour });

@@ -85,8 +85,9 @@ export function createMemoryBuckets(): Buckets {
     },
     async drain(takes, until, now) {
       const { keep } = each(takes, now, (bucket) => {
-        const then = pending(bucket) + 1 - ((until - now) * bucket.perSecond) / 1000;
-        bucket.tokens = Math.min(bucket.tokens, then);
+        const then = 1 - ((until - now) * bucket.perSecond) / 1000;
+        const tokens = Math.min(bucket.tokens - pending(bucket), then);
+        Object.assign(bucket, { tokens, young: 0, old: 0, turn: now });
       });
       keep(() => true);
     },
