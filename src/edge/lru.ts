@@ -7,8 +7,6 @@ export interface LruLimits {
 /** Keeps what was used last. */
 export interface Lru<V> {
   get(key: string): V | undefined;
-  /** Without counting as a use. */
-  peek(key: string): V | undefined;
   set(key: string, value: V, weight: number): void;
   delete(key: string): void;
   entries(): Iterable<readonly [key: string, value: V]>;
@@ -34,7 +32,6 @@ export function createLru<V>({ most, mostWeight }: LruLimits): Lru<V> {
       held.set(key, found);
       return found.value;
     },
-    peek: (key) => held.get(key)?.value,
     set: (key, value, own) => {
       remove(key);
       held.set(key, { value, weight: own });

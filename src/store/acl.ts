@@ -41,8 +41,7 @@ const readerCommands = `
   hello auth ping quit select info client|setname client|setinfo
   cluster|slots cluster|info cluster|nodes cluster|keyslot cluster|shards asking role`;
 
-const readerKeys =
-  'meta domains hosts:* groups:* lineages lineages:* uploads:* lineage:* chains bindings renewals served';
+const readerKeys = 'meta domains groups:* uploads:* lineage:* chains bindings renewals served';
 
 /** The least rights of a process that shows certificates; without accounts, orders and whatever else is secret. */
 export const readerAclRules: string = readerAclRulesFor(defaultPrefix);

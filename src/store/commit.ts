@@ -3,6 +3,7 @@ import type { Change, Changes } from '../core/ports.ts';
 import type { Base } from './base.ts';
 import { type Check, checksOf, type Write, writesOf } from './change.ts';
 import type { DurableWriter } from './durable.ts';
+import { lostStore } from './lost.ts';
 import { type Argument, defineScript, runScript, type ScriptInput } from './script.ts';
 
 /**
@@ -142,15 +143,4 @@ function refusal(answer: string, change: Change, link: Base['link']): AgentError
     );
   if (answer === 'lost') return lostStore(link);
   return new AgentError('store.conflict', 'another writer changed the record in between');
-}
-
-/** What it means that Redis answers and does not hold the store that was opened there. */
-export function lostStore({ address, sentinels }: Base['link']): AgentError {
-  // In a failover there may be two masters for a moment, one of them emptied to become a replica.
-  return sentinels !== undefined
-    ? new AgentError(
-        'store.unavailable',
-        `the master at ${address} has nothing of this store; a failover may be under way`,
-      )
-    : new AgentError('store.lost', `Redis at ${address} was emptied or replaced while the agent was running`);
 }

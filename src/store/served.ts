@@ -1,8 +1,8 @@
-import { AgentError } from '../core/errors.ts';
 import type { Change, ServedChange, ServedChanges } from '../core/ports.ts';
 import type { Base } from './base.ts';
 import type { Write } from './change.ts';
 import type { Keys } from './keys.ts';
+import { lostStore } from './lost.ts';
 import type { Hints } from './pubsub.ts';
 
 /** More at once are not told one by one. */
@@ -41,8 +41,7 @@ export function createServedChanges({ link, keys, storeId }: Base, hints: Hints)
         client.zrangebyscore(keys.served, `(${known ?? '+inf'}`, '+inf', 'LIMIT', 0, mostTold + 1),
       ]),
     );
-    if (owner !== storeId)
-      throw new AgentError('store.lost', `Redis at ${link.address} does not hold the store ${storeId} now`);
+    if (owner !== storeId) throw lostStore(link);
     const number = Number(newest[1] ?? 0);
     // Numbers go back where the store was restored, or a failover lost the last writes.
     const isTold = number === known || (known !== undefined && known > 0 && number > known);
