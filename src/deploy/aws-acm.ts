@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import type { Deployer, DeployRequest } from '../core/ports.ts';
@@ -6,6 +6,7 @@ import { awsFields, awsNotes, keysTogether } from '../plugin/aws-client.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
 import { type AcmCertificate, createAcmApi } from './aws-acm-api.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { pemFiles } from './pem-files.ts';
 import { createTurns } from './turns.ts';
 
@@ -112,12 +113,12 @@ function createAcmTarget({ tags, ...aws }: Options, context: PluginContext): Dep
         if (found === undefined)
           throw new AgentError('deploy.mismatch', `ACM does not have ${arn} that it just took`);
         log.info({ target: name, lineage: slot.lineage, arn }, 'ACM has the certificate');
-        return { observed: fingerprintOf(found) };
+        return { observed: observedIn(found) };
       });
     },
     async observe(slot, signal) {
       const found = await held(slot, signal);
-      return found && fingerprintOf(found);
+      return found && observedIn(found);
     },
     async remove(slot, signal) {
       signal.throwIfAborted();
@@ -152,9 +153,9 @@ function plain(pem: string): string {
   return pem.replace(/\s/g, '');
 }
 
-function fingerprintOf({ arn, cert }: AcmCertificate): string {
+function observedIn({ arn, cert }: AcmCertificate): string {
   try {
-    return new X509Certificate(cert).fingerprint256.replaceAll(':', '').toLowerCase();
+    return fingerprintOf(cert);
   } catch (cause) {
     throw new AgentError('deploy.mismatch', `${arn} of ACM is no certificate`, { cause });
   }

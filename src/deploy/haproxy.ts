@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
@@ -9,6 +8,7 @@ import { defineDeployTarget } from '../plugin/define.ts';
 import { type Access, ensureRoot, resolveAccess, tryRoot } from './access.ts';
 import { accessFields } from './access-fields.ts';
 import { guarded, readIfThere } from './fault.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { createRuntime, sha1Of, unknownList } from './haproxy-runtime.ts';
 import { createTalk, type RuntimeAddress } from './haproxy-socket.ts';
 import { deployedIn } from './observed.ts';
@@ -74,7 +74,7 @@ function createHaproxyTarget(given: Options, context: PluginContext): Deployer {
     const loaded = await runtime.loaded(file, signal);
     if (loaded?.sha1 === undefined || loaded.status !== 'Used') return undefined;
     const pem = await readIfThere(file);
-    if (pem !== undefined && sha1Of(pem) === loaded.sha1) return sha256Of(pem);
+    if (pem !== undefined && sha1Of(pem) === loaded.sha1) return fingerprintOf(pem);
     throw new AgentError('deploy.mismatch', `HAProxy serves another certificate for ${file} than lies there`);
   };
 
@@ -145,10 +145,6 @@ function createHaproxyTarget(given: Options, context: PluginContext): Deployer {
       if (!(await runtime.lists(signal)).includes(list)) throw unknownList(list);
     },
   };
-}
-
-function sha256Of(pem: string): string {
-  return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
 function addressOf(text: string): RuntimeAddress | undefined {

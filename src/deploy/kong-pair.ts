@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import type { DeployRequest } from '../core/ports.ts';
+import type { PemPair } from './pem-files.ts';
 
 /** A certificate of Kong, as far as it matters here: one, or an RSA and an EC one for the same names. */
 export const kongCertificate = z.object({
@@ -10,15 +11,9 @@ export const kongCertificate = z.object({
   key_alt: z.string().nullish(),
   snis: z.array(z.string()).nullish(),
 });
-export type KongCertificate = z.infer<typeof kongCertificate>;
+type KongCertificate = z.infer<typeof kongCertificate>;
 
-/** Certificate with its chain, and key. */
-export interface KongPart {
-  readonly cert: string;
-  readonly key: string;
-}
-
-export type KongParts = Readonly<Partial<Record<'ec' | 'rsa', KongPart>>>;
+export type KongParts = Readonly<Partial<Record<'ec' | 'rsa', PemPair>>>;
 
 /** Both key classes of a label are one certificate of Kong, always of the same id: so a change is one request. */
 export function kongId({ domain, label }: DeployRequest['slot']): string {
@@ -49,10 +44,6 @@ export function certificateOf(parts: KongParts, tags: readonly string[]) {
 export function namesIn(pem: string): readonly string[] {
   const entries = new X509Certificate(pem).subjectAltName?.split(', ') ?? [];
   return entries.flatMap((entry) => (entry.startsWith('DNS:') ? [entry.slice(4).toLowerCase()] : []));
-}
-
-export function fingerprintOf(pem: string): string {
-  return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
 function keyClassOf(pem: string): 'ec' | 'rsa' {

@@ -6,17 +6,10 @@ import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
 import { secretText } from '../plugin/fields.ts';
 import { createAdminApi } from './admin-api.ts';
-import {
-  certificateOf,
-  fingerprintOf,
-  type KongParts,
-  kongCertificate,
-  kongId,
-  namesIn,
-  partsOf,
-} from './kong-pair.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { certificateOf, type KongParts, kongCertificate, kongId, namesIn, partsOf } from './kong-pair.ts';
 import { deployedIn } from './observed.ts';
-import { pemFiles } from './pem-files.ts';
+import { pemPair } from './pem-files.ts';
 import { createTurns } from './turns.ts';
 
 const options = z.strictObject({
@@ -74,17 +67,7 @@ function createKongTarget({ url, headers, tags }: Options, context: PluginContex
   async function held(slot: DeployRequest['slot'], signal: AbortSignal) {
     const path = `/certificates/${kongId(slot)}`;
     const doing = `for the certificate of ${slot.label}`;
-    const answer = await api.send({ doing, path, accept: [404] }, signal);
-    if (answer.status === 404) return undefined;
-    const parsed = kongCertificate.safeParse(answer.body);
-    if (parsed.success) return parsed.data;
-    throw new AgentError(
-      'deploy.target',
-      `Kong was asked ${doing} and answers in a form that is not understood`,
-      {
-        advice,
-      },
-    );
+    return api.find(kongCertificate, { doing, path }, signal);
   }
 
   async function write(slot: DeployRequest['slot'], parts: KongParts, signal: AbortSignal): Promise<void> {
@@ -131,9 +114,7 @@ function createKongTarget({ url, headers, tags }: Options, context: PluginContex
     name,
     async deploy({ bundle, slot }, signal) {
       signal.throwIfAborted();
-      const pem = pemFiles(bundle);
-      const part = { cert: pem['fullchain.pem'], key: pem['privkey.pem'] };
-      await change(slot, (parts) => ({ ...parts, [slot.keyClass]: part }), signal);
+      await change(slot, (parts) => ({ ...parts, [slot.keyClass]: pemPair(bundle) }), signal);
       const observed = await observe(slot, signal);
       if (observed === undefined)
         throw new AgentError(

@@ -1,6 +1,7 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { DeployRequest } from '../core/ports.ts';
+import type { PemPair } from './pem-files.ts';
 
 const texts = z.record(z.string(), z.string()).nullish();
 
@@ -16,12 +17,6 @@ export const kubernetesSecret = z.object({
   data: texts,
 });
 export type KubernetesSecret = z.infer<typeof kubernetesSecret>;
-
-/** Certificate with its chain, and key. */
-export interface TlsPair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 export const tlsType = 'kubernetes.io/tls';
 const manager = 'app.kubernetes.io/managed-by';
@@ -58,7 +53,7 @@ export function slotIn({ metadata }: KubernetesSecret): string | undefined {
 export function secretOf(
   slot: DeployRequest['slot'],
   given: {
-    readonly pair: TlsPair;
+    readonly pair: PemPair;
     readonly labels: Readonly<Record<string, string>>;
     readonly before: KubernetesSecret | undefined;
   },
@@ -78,19 +73,8 @@ export function secretOf(
   };
 }
 
-export function pairIn({ data }: KubernetesSecret): TlsPair {
+export function pairIn({ data }: KubernetesSecret): PemPair {
   return { cert: decode(data?.['tls.crt']), key: decode(data?.['tls.key']) };
-}
-
-/** Of the leaf (SHA-256 of its DER, lower-case hex); undefined: that is no certificate, or not with its key. */
-export function fingerprintOf({ cert, key }: TlsPair): string | undefined {
-  try {
-    const leaf = new X509Certificate(cert);
-    if (!leaf.checkPrivateKey(createPrivateKey(key))) return undefined;
-    return leaf.fingerprint256.replaceAll(':', '').toLowerCase();
-  } catch {
-    return undefined;
-  }
 }
 
 function isManaged({ metadata }: Pick<KubernetesSecret, 'metadata'>): boolean {

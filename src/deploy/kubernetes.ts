@@ -4,9 +4,9 @@ import type { Deployer, DeployRequest } from '../core/ports.ts';
 import { secret } from '../core/secret.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
+import { pairFingerprint } from './fingerprint.ts';
 import { accessFields, advice, createKubernetesApi } from './kubernetes-api.ts';
 import {
-  fingerprintOf,
   isOf,
   type KubernetesSecret,
   kubernetesSecret,
@@ -14,11 +14,10 @@ import {
   secretName,
   secretOf,
   slotIn,
-  type TlsPair,
   tlsType,
 } from './kubernetes-secret.ts';
 import { deployedIn } from './observed.ts';
-import { pemFiles } from './pem-files.ts';
+import { type PemPair, pemPair } from './pem-files.ts';
 
 const options = z.strictObject({
   ...accessFields,
@@ -56,18 +55,17 @@ function createKubernetesTarget({ labels, adopt, ...access }: Options, context: 
   const { name, log } = context;
   const api = createKubernetesApi(access, context);
 
+  async function secrets(): Promise<string> {
+    return `/api/v1/namespaces/${await api.namespace()}/secrets`;
+  }
+
   async function pathOf(slot: Slot): Promise<string> {
-    return `/api/v1/namespaces/${await api.namespace()}/secrets/${secretName(slot)}`;
+    return `${await secrets()}/${secretName(slot)}`;
   }
 
   async function held(slot: Slot, signal: AbortSignal): Promise<KubernetesSecret | undefined> {
     const doing = `for the secret ${secretName(slot)}`;
-    const answer = await api.send({ doing, path: await pathOf(slot), accept: [404] }, signal);
-    if (answer.status === 404) return undefined;
-    const parsed = kubernetesSecret.safeParse(answer.body);
-    if (parsed.success) return parsed.data;
-    const what = `Kubernetes was asked ${doing} and answers in a form that is not understood`;
-    throw new AgentError('deploy.target', what, { advice });
+    return api.find(kubernetesSecret, { doing, path: await pathOf(slot) }, signal);
   }
 
   /** Reads and writes until nobody came in between. */
@@ -86,17 +84,15 @@ function createKubernetesTarget({ labels, adopt, ...access }: Options, context: 
     }
   }
 
-  async function put(slot: Slot, pair: TlsPair, signal: AbortSignal): Promise<void> {
-    const path = await pathOf(slot);
-    const doing = `to take the secret ${secretName(slot)}`;
-    const secrets = [secret(pair.key)];
+  async function put(slot: Slot, pair: PemPair, signal: AbortSignal): Promise<void> {
+    const sent = { doing: `to take the secret ${secretName(slot)}`, secrets: [secret(pair.key)] };
     const write = async (before: KubernetesSecret | undefined) => {
       if (before !== undefined && !isOf(slot, before)) refuseForeign(slot, before);
       if (before !== undefined && isOf(slot, before) && isSame(pairIn(before), pair)) return;
       const json = secretOf(slot, { pair, labels, before });
       await (before === undefined
-        ? api.send({ doing, path: path.replace(/\/[^/]+$/, ''), method: 'POST', json, secrets }, signal)
-        : api.send({ doing, path, method: 'PUT', json, secrets }, signal));
+        ? api.send({ ...sent, path: await secrets(), method: 'POST', json }, signal)
+        : api.send({ ...sent, path: await pathOf(slot), method: 'PUT', json }, signal));
     };
     await change(slot, write, signal);
   }
@@ -121,7 +117,7 @@ function createKubernetesTarget({ labels, adopt, ...access }: Options, context: 
   const observe: Deployer['observe'] = async (slot, signal) => {
     const found = await held(slot, signal);
     if (found === undefined || !isOf(slot, found)) return undefined;
-    const fingerprint = fingerprintOf(pairIn(found));
+    const fingerprint = pairFingerprint(pairIn(found));
     if (fingerprint !== undefined) return fingerprint;
     const what = `the secret ${secretName(slot)} of Kubernetes holds no certificate with its key`;
     throw new AgentError('deploy.mismatch', what);
@@ -130,8 +126,7 @@ function createKubernetesTarget({ labels, adopt, ...access }: Options, context: 
   return {
     name,
     async deploy({ bundle, slot }, signal) {
-      const pem = pemFiles(bundle);
-      await put(slot, { cert: pem['fullchain.pem'], key: pem['privkey.pem'] }, signal);
+      await put(slot, pemPair(bundle), signal);
       const observed = await observe(slot, signal);
       if (observed === undefined)
         throw new AgentError(
@@ -183,7 +178,7 @@ function createKubernetesTarget({ labels, adopt, ...access }: Options, context: 
   }
 }
 
-function isSame(a: TlsPair, b: TlsPair): boolean {
+function isSame(a: PemPair, b: PemPair): boolean {
   return a.cert === b.cert && a.key === b.key;
 }
 

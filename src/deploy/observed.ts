@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../core/errors.ts';
@@ -6,6 +6,7 @@ import type { DeployedPem } from '../core/ports.ts';
 import { secret } from '../core/secret.ts';
 import { type Access, isGiven } from './access.ts';
 import { readIfThere } from './fault.ts';
+import { pairFingerprint } from './fingerprint.ts';
 import { currentGeneration, directoryOf } from './generations.ts';
 import type { SlotPath } from './slot-path.ts';
 
@@ -20,7 +21,7 @@ export async function readObserved(path: SlotPath): Promise<string | undefined> 
   const fullchain = await readIfThere(join(directory, 'fullchain.pem'));
   const combined = await readIfThere(join(directory, 'combined.pem'));
   if (fullchain === undefined && combined === undefined) return undefined;
-  return fingerprintOf(path, fullchain ?? '', combined ?? '');
+  return seenIn(path, fullchain ?? '', combined ?? '');
 }
 
 /** Certificate, chain and key as a reader of the link gets them now; undefined: nothing is there. */
@@ -54,19 +55,9 @@ export async function holds(
   return true;
 }
 
-function fingerprintOf(path: SlotPath, fullchain: string, combined: string): string {
-  try {
-    const leaf = new X509Certificate(fullchain);
-    const same = new X509Certificate(combined).fingerprint256 === leaf.fingerprint256;
-    if (!same || !leaf.checkPrivateKey(createPrivateKey(combined))) throw mismatch(path);
-    return leaf.fingerprint256.replaceAll(':', '').toLowerCase();
-  } catch (error) {
-    if (error instanceof AgentError) throw error;
-    throw mismatch(path, error);
-  }
-}
-
-function mismatch(path: SlotPath, cause?: unknown): AgentError {
+function seenIn(path: SlotPath, fullchain: string, combined: string): string {
+  const [plain, withKey] = [fullchain, combined].map((cert) => pairFingerprint({ cert, key: combined }));
+  if (plain !== undefined && plain === withKey) return plain;
   const message = `${path.link}: the certificate and key there do not belong together or cannot be read`;
-  return new AgentError('deploy.mismatch', message, { facts: { path: path.link }, cause });
+  throw new AgentError('deploy.mismatch', message, { facts: { path: path.link } });
 }

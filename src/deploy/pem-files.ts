@@ -11,6 +11,17 @@ export interface PemFiles {
   readonly 'combined.pem': string;
 }
 
+/** A certificate with its chain, and its key. */
+export interface PemPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export function pemPair(bundle: Bundle): PemPair {
+  const pem = pemFiles(bundle);
+  return { cert: pem['fullchain.pem'], key: pem['privkey.pem'] };
+}
+
 export function pemFiles(bundle: Bundle): PemFiles {
   const cert = writePem(bundle.leafDer);
   const chain = bundle.chainDer.map((der) => writePem(der)).join('');

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Deployer, DeployRequest } from '../../src/core/ports.ts';
 import type { Bundle } from '../../src/core/types.ts';
@@ -13,6 +14,13 @@ export interface FaultySetup {
   served(slot: DeployRequest['slot']): string | undefined | Promise<string | undefined>;
   /** All that the server holds, in words; what is left over of a replaced certificate would be among it. */
   held(): readonly string[] | Promise<readonly string[]>;
+}
+
+/** Fingerprint of the leaf, after a look that the key is its own. */
+export function fingerprintOfPair(cert: string, key: string): string {
+  const leaf = new X509Certificate(cert);
+  expect(leaf.checkPrivateKey(createPrivateKey(key))).toBe(true);
+  return leaf.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
 const slot = slotOf('www.example.com');
