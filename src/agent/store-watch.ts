@@ -1,5 +1,6 @@
 import { AgentError, errorTable, toAgentError } from '../core/errors.ts';
 import type { Clock, Log, Notice, Notifiers } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
 import { inTime } from '../core/wait.ts';
 
 export interface StoreWatch {
@@ -66,9 +67,13 @@ async function tellAll(notice: Notice, { notifiers, clock, log }: StoreWatchNeed
     );
 }
 
-function toNotice(address: string, away: { awaySince: number; now: number; reason: AgentError }): Notice {
-  const isLost = away.reason.code === 'store.lost';
-  const minutes = Math.round((away.now - away.awaySince) / 60_000);
+interface Away {
+  readonly awaySince: Instant;
+  readonly now: Instant;
+  readonly reason: AgentError;
+}
+
+function toNotice(address: string, away: Away): Notice {
   return {
     id: `store-${away.awaySince}`,
     kind: 'store',
@@ -76,12 +81,25 @@ function toNotice(address: string, away: { awaySince: number; now: number; reaso
     domain: '',
     names: [],
     recipients: [],
-    message: isLost
-      ? away.reason.message
-      : `Redis at ${address} has not answered for ${minutes} minutes: ${away.reason.message}`,
-    advice: isLost
-      ? `No certificate is renewed or deployed. ${errorTable['store.lost'].advice}`
-      : 'Until it answers no certificate is renewed or deployed. Check that Redis runs and can be reached.',
-    code: isLost ? 'store.lost' : 'store.unavailable',
+    ...wordsOf(address, away),
+  };
+}
+
+function wordsOf(
+  address: string,
+  { awaySince, now, reason }: Away,
+): Pick<Notice, 'code' | 'message' | 'advice'> {
+  const nothing = 'no certificate is renewed or deployed.';
+  if (reason.code === 'store.lost')
+    return {
+      code: 'store.lost',
+      message: reason.message,
+      advice: `Now ${nothing} ${errorTable['store.lost'].advice}`,
+    };
+  const minutes = Math.round((now - awaySince) / 60_000);
+  return {
+    code: 'store.unavailable',
+    message: `Redis at ${address} has not answered for ${minutes} minutes: ${reason.message}`,
+    advice: `Until it answers ${nothing} Check that Redis runs and can be reached.`,
   };
 }

@@ -23,7 +23,8 @@ export interface ByHandNeeds extends Pick<Ports, 'journal' | 'clock' | 'log'> {
 
 const shortestPauseMs = 15_000;
 const longestPauseMs = 600_000;
-const keptMs = 30 * 86_400_000;
+/** So long an entry is kept whose record nobody takes away. */
+export const keptMs = 30 * 86_400_000;
 
 export function isByHand({ provider }: DnsAccount): boolean {
   return provider.traits.propagation.signal === 'person';

@@ -2,10 +2,11 @@ import { toAgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import { orAborted } from '../core/wait.ts';
 import type { DnsAccounts } from './account.ts';
-import { type ByHand, isByHand } from './by-hand.ts';
+import { type ByHand, isByHand, keptMs } from './by-hand.ts';
 import type { Engine } from './engine.ts';
 
 export interface Recovery {
+  /** Out of the journal: taken out of its zone, or given up after a month out of reach. */
   readonly removed: number;
   /** Entries that could not be removed now; the next recovery tries again. */
   readonly left: number;
@@ -17,9 +18,6 @@ export interface Removal {
   mark(entries: readonly JournalEntry[], signal: AbortSignal): Promise<void>;
   recover(signal: AbortSignal): Promise<Recovery>;
 }
-
-/** So long it is tried to take away what nobody can reach, its account or its zone having left us. */
-const keptMs = 30 * 86_400_000;
 
 /** Takes out of the zones what was brought in, marking it in the journal first, so that a removal that fails is not lost. */
 export function createRemoval({
