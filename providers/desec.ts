@@ -55,6 +55,7 @@ export const desec = defineDnsProvider<Options>({
   ].join('\n'),
   notes: [
     'A domain takes 2 writes a second, 15 a minute, 100 an hour and 300 a day: what comes together goes in one.',
+    'What a user may write a day over all domains is not known for certain; deSEC then says when to come back.',
     'The least TTL is that of the domain (its minimum_ttl, usually 3600); a domain that allows less is told by "ttl".',
   ],
   create,

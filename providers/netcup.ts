@@ -50,6 +50,7 @@ export const netcup = defineDnsProvider<Options>({
     'Records have no TTL of their own: they have that of their zone, which is 86400 unless it is changed in the panel.',
     'Only what changes is sent; other records of the zone are never written.',
     'Zones of the newer CloudDNS are not reachable by this API.',
+    'That a request with several changes is taken or refused as a whole is not documented.',
     'Values over 255 octets are written as quoted strings; that this is right is not documented.',
   ],
   create,
