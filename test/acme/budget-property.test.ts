@@ -1,12 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
-import { secret } from '../../src/core/secret.ts';
-import { openStore, type Store } from '../../src/store/index.ts';
-import { createMemoryLog } from '../support/memory.ts';
+import type { Store } from '../../src/store/index.ts';
 import { moreRuns } from '../support/more-runs.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startStore, type TestStore } from '../support/store.ts';
 import {
   begin,
   budgetOf,
@@ -24,21 +20,14 @@ import type { Order } from './rate-limited-ca.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 
-let redis: TestRedis;
-let stores: Store[];
+let held: TestStore;
+let stores: readonly Store[];
 
 beforeAll(async () => {
-  redis = await startRedis();
-  const clock = systemClock;
-  const masterKeys = [secret<Uint8Array>(randomBytes(32))];
-  stores = [];
-  for (let worker = 0; worker < 3; worker++)
-    stores.push(await openStore({ redis: { url: redis.url }, masterKeys, clock, log: createMemoryLog() }));
+  held = await startStore();
+  stores = [held.store, await held.again(), await held.again()];
 });
-afterAll(async () => {
-  await Promise.all((stores ?? []).map((store) => store.close()));
-  await redis?.stop();
-});
+afterAll(() => held?.stop());
 
 const names = fc.constantFrom(
   ['a.one.test'],

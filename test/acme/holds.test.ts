@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBudget } from '../../src/acme/budget.ts';
 import { limitsOf } from '../../src/acme/limits.ts';
@@ -6,34 +5,21 @@ import { systemClock } from '../../src/clock.ts';
 import { presets } from '../../src/config/presets.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import type { Budget, OrderIntent } from '../../src/core/ports.ts';
-import { secret } from '../../src/core/secret.ts';
-import { openStore, type Store } from '../../src/store/index.ts';
 import { createMemoryLog } from '../support/memory.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startStore, type TestStore } from '../support/store.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
 const start = Date.UTC(2026, 10, 20);
 
-let redis: TestRedis;
-let store: Store;
+let held: TestStore;
 let now: number;
 let budget: Budget;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  const masterKeys = [secret<Uint8Array>(randomBytes(32))];
-  store = await openStore({
-    redis: { url: redis.url },
-    masterKeys,
-    clock: systemClock,
-    log: createMemoryLog(),
-  });
+  held = await startStore();
 });
-afterAll(async () => {
-  await store?.close();
-  await redis?.stop();
-});
+afterAll(() => held?.stop());
 beforeEach(({ task }) => {
   now = start;
   const { directoryUrl } = presets.letsencrypt;
@@ -46,7 +32,7 @@ beforeEach(({ task }) => {
       { name: 'other', directoryUrl: at(directoryUrl), limits },
       { name: 'unknown', directoryUrl: at('https://ca.example/directory'), limits: {} },
     ],
-    { buckets: store.buckets, clock: { ...systemClock, now: () => now }, log: createMemoryLog() },
+    { buckets: held.store.buckets, clock: { ...systemClock, now: () => now }, log: createMemoryLog() },
   );
 });
 

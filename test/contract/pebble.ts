@@ -15,7 +15,7 @@ const orders = 20;
 /** Point 27: apex, wildcard and a name that a CNAME delegates, in 20 orders at once, at a strict CA that rejects nonces. */
 export function describePebble({ subject, point }: Suite): void {
   if (!hasServer('pebble')) {
-    it.skip(`27 ${points[27]}`);
+    it.skip(`27 ${points[27]} (needs Pebble)`);
     return;
   }
   point(

@@ -32,7 +32,7 @@ const http = createPluginContext('plugin', scaled(systemClock)).http;
 /** Those that a port is made to throw, or a target made for it, and why no real part does it here. */
 export const replaced: Readonly<Partial<Record<ErrorCode, string>>> = {
   'provider.conflict':
-    'the provider is one that always comes too late; a stand-in refuses one change and takes the next',
+    'the provider is one that always comes too late; over a whole stand-in every layer would first try again for minutes',
   'net.failed': "a plugin's target, by the HTTP that plugins get; our own targets tell of their server",
   'net.refused': "a plugin's target, by the HTTP that plugins get; our own go where the operator says",
   'store.conflict': 'every writer reads again and tries again before it gives up',

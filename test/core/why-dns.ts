@@ -57,7 +57,7 @@ export const cnameLoop: Provoke = (world) =>
 export const deadResolver: Provoke = async (world) =>
   atCloudflare({}, { resolver: `127.0.0.1:${await freePort()}` })(world);
 
-/** A vendor whose zone somebody else changes each time that we do; no stand-in is as busy as that. */
+/** A vendor whose zone somebody else changes each time that we do; over a stand-in every layer would try again for minutes. */
 export const busyZone: Provoke = async (world) => {
   const vendor = await startVendor(cloudflareFront, { zones: [zone] });
   onTestFinished(() => vendor.stop());

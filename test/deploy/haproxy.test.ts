@@ -48,7 +48,7 @@ async function shownTo(server: TestHaproxy, { label, keyClass }: DeployRequest['
   return shown?.subjectAltName?.split(', ').includes(`DNS:${label}`) ? shown : undefined;
 }
 
-describe.skipIf(!hasServer('haproxy'))('with a real HAProxy', () => {
+describe.skipIf(!hasServer('haproxy'))('with a real HAProxy (needs haproxy)', () => {
   describe.each([{ listed: false }, { listed: true }])(
     'whose certificates are in a file: $listed',
     (options) => {

@@ -78,44 +78,50 @@ function tell(
 }
 
 describe('20 replacements under constant load', () => {
-  it.skipIf(!hasServer('haproxy'))('fail no handshake of HAProxy, and need no reload', async () => {
-    const server = await startHaproxy();
-    try {
-      const options = haproxy.options.parse({ socket: server.socket, path: server.certs });
-      const target = await haproxy.create(options, createPluginContext('edge'));
-      const talk = createTalk({ path: server.socket }, systemClock);
-      const pid = async () => /^Pid: (\d+)/m.exec(await talk('show info', signal))?.[1];
-      const before = await pid();
-      const result = await replaceUnderLoad(target, server);
-      tell('HAProxy', result);
-      expect(result.failures).toEqual([]);
-      expect(await pid()).toBe(before);
-      expect(before).toBe(String(server.process.pid));
-    } finally {
-      await server.stop();
-    }
-  });
+  it.skipIf(!hasServer('haproxy'))(
+    'fail no handshake of HAProxy, and need no reload (needs haproxy)',
+    async () => {
+      const server = await startHaproxy();
+      try {
+        const options = haproxy.options.parse({ socket: server.socket, path: server.certs });
+        const target = await haproxy.create(options, createPluginContext('edge'));
+        const talk = createTalk({ path: server.socket }, systemClock);
+        const pid = async () => /^Pid: (\d+)/m.exec(await talk('show info', signal))?.[1];
+        const before = await pid();
+        const result = await replaceUnderLoad(target, server);
+        tell('HAProxy', result);
+        expect(result.failures).toEqual([]);
+        expect(await pid()).toBe(before);
+        expect(before).toBe(String(server.process.pid));
+      } finally {
+        await server.stop();
+      }
+    },
+  );
 
-  it.skipIf(!hasServer('nginx'))('fail no handshake of nginx, which reloads after each', async () => {
-    const folder = testFolder('nginx');
-    const path = join(folder, 'certs');
-    const clock = createManualClock();
-    const reload = nginxReload(folder);
-    const waiting = await createFilesTarget({ path, layout: 'nginx' }, { clock });
-    await deployNow(waiting, { bundle: await makeBundle([slot.label]), slot });
-    const server = await startNginx(folder, linkOf(path));
-    try {
-      const target = await createFilesTarget({ path, layout: 'nginx', reload }, { clock });
-      const result = await replaceUnderLoad(target, { port: server.port, clock });
-      tell('nginx', result);
-      expect(result.failures).toEqual([]);
-    } finally {
-      await server.stop();
-    }
-  });
+  it.skipIf(!hasServer('nginx'))(
+    'fail no handshake of nginx, which reloads after each (needs nginx)',
+    async () => {
+      const folder = testFolder('nginx');
+      const path = join(folder, 'certs');
+      const clock = createManualClock();
+      const reload = nginxReload(folder);
+      const waiting = await createFilesTarget({ path, layout: 'nginx' }, { clock });
+      await deployNow(waiting, { bundle: await makeBundle([slot.label]), slot });
+      const server = await startNginx(folder, linkOf(path));
+      try {
+        const target = await createFilesTarget({ path, layout: 'nginx', reload }, { clock });
+        const result = await replaceUnderLoad(target, { port: server.port, clock });
+        tell('nginx', result);
+        expect(result.failures).toEqual([]);
+      } finally {
+        await server.stop();
+      }
+    },
+  );
 
   it.skipIf(!hasServer('haproxy'))(
-    'fail no handshake of HAProxy that reads a crt-list and is reloaded',
+    'fail no handshake of HAProxy that reads a crt-list and is reloaded (needs haproxy)',
     async () => {
       const path = testFolder('files');
       const clock = createManualClock();

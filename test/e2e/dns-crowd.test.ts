@@ -15,7 +15,7 @@ const keep = keepUntilEnd();
 
 const zone = 'crowd.test';
 
-describe.skipIf(!hasPowerdns())('two agents on one zone of PowerDNS', () => {
+describe.skipIf(!hasPowerdns())('two agents on one zone of PowerDNS (needs pdns_server)', () => {
   it('prove fifty wildcards, half of them at one name, and lose no value; then the zone is as it was', async () => {
     const names = Array.from({ length: 50 }, (_, index) => `t${index}.${zone}`);
     const shared = names.filter((_, index) => index % 2 === 0);

@@ -93,7 +93,7 @@ describe('an apex and its wildcard in one order', () => {
   });
 
   it.skipIf(!hasServer('nsupdate'))(
-    'by a dnsapi script that removes all values of a name leave the zone as it was',
+    'by a dnsapi script that removes all values of a name leave the zone as it was (needs nsupdate)',
     async () => {
       const bind = keep(await startBind({ zones: ['zone.test'] }));
       const pebble = keep(await startPebble({ dnsServer: bind.address }));

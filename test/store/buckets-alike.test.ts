@@ -1,33 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
 import type { Buckets } from '../../src/core/ports.ts';
-import { secret } from '../../src/core/secret.ts';
 import type { BucketTake, Instant } from '../../src/core/types.ts';
-import { openStore, type Store } from '../../src/store/index.ts';
-import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
+import { createMemoryStore } from '../support/memory.ts';
 import { moreRuns } from '../support/more-runs.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startStore, type TestStore } from '../support/store.ts';
 
-let redis: TestRedis;
-let store: Store;
+let held: TestStore;
 let runs = 0;
 
 beforeAll(async () => {
-  redis = await startRedis();
-  const masterKeys = [secret<Uint8Array>(randomBytes(32))];
-  store = await openStore({
-    redis: { url: redis.url },
-    masterKeys,
-    clock: systemClock,
-    log: createMemoryLog(),
-  });
+  held = await startStore();
 });
-afterAll(async () => {
-  await store?.close();
-  await redis?.stop();
-});
+afterAll(() => held?.stop());
 
 const minute = 60_000;
 const shapes = [
@@ -87,7 +72,7 @@ it('buckets in memory, which properties stand on, answer as those in the store, 
     for (const event of history) {
       now += event.ms;
       const [real, ours] = await Promise.all(
-        [store.buckets, memory].map((buckets) => carryOut(buckets, event, now, runs)),
+        [held.store.buckets, memory].map((buckets) => carryOut(buckets, event, now, runs)),
       );
       expect(ours).toEqual(real);
     }
