@@ -117,6 +117,8 @@ function ecJwk(algorithm: DerNode, key: DerNode): JsonWebKey | undefined {
   const parameters = children(algorithm)[1];
   const curve = parameters && curves[readOid(parameters.body)];
   const [, d, ...rest] = children(key);
+  // Read by OpenSSL all the same, after which Node ends the process as soon as it is asked about the key.
+  if (curve && d && d.body.length > curve.size) throw new RangeError('longer than the numbers of its curve');
   const point = publicPoint(rest);
   if (!curve || !d || !point) return undefined;
   return {

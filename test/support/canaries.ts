@@ -51,9 +51,10 @@ function bytesOf(value: unknown): Buffer[] {
   if (!(value instanceof Uint8Array)) return [];
   const whole = Buffer.from(value);
   try {
-    const { d, p, q } = createPrivateKey({ key: whole, format: 'der', type: 'pkcs8' }).export({
-      format: 'jwk',
-    });
+    const key = createPrivateKey({ key: whole, format: 'der', type: 'pkcs8' });
+    // What cannot be written is a damaged key, whose numbers Node does not survive being asked for.
+    key.export({ format: 'der', type: 'pkcs8' });
+    const { d, p, q } = key.export({ format: 'jwk' });
     const numbers = [d, p, q].flatMap((part) => (part === undefined ? [] : Buffer.from(part, 'base64url')));
     return [whole, ...numbers];
   } catch {

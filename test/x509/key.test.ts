@@ -4,8 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { secret } from '../../src/core/secret.ts';
 import type { KeyType } from '../../src/core/types.ts';
+import { readForeignKey } from '../../src/x509/foreign-key.ts';
 import { createPki } from '../../src/x509/index.ts';
 import { loadKey, publicKeyOf } from '../../src/x509/key.ts';
+import { writePem } from '../../src/x509/pem.ts';
 import { openssl } from './openssl.ts';
 
 const pki = createPki();
@@ -57,6 +59,17 @@ describe('keys', () => {
       expect(inspect(error, { depth: 5 })).not.toContain('hunter2');
     }
   });
+});
+
+test('a key whose number is longer than its curve allows is refused, and does not end the process', async () => {
+  const damaged = Buffer.from((await pki.generateKey('p256')).reveal());
+  expect(damaged.subarray(34, 36)).toEqual(Buffer.from([0x04, 0x20]));
+  damaged[35] = 0x66;
+  expect(() => loadKey(secret<Uint8Array>(damaged))).toThrow(
+    expect.objectContaining({ code: 'command.invalid' }),
+  );
+  const pem = writePem(damaged, 'PRIVATE KEY');
+  expect(() => readForeignKey(pem)).toThrow(expect.objectContaining({ code: 'command.invalid' }));
 });
 
 test('a key with any byte changed is read or refused with an error of ours', async () => {

@@ -60,6 +60,11 @@ export function malformedParts(): readonly Malformed[] {
       'the key is not that of the certificate: the certificate has ECDSA on prime256v1, the key is ECDSA on prime256v1; it is that of Test CA',
     ],
     [
+      'a key longer than its curve, which OpenSSL reads and Node does not survive',
+      handIn(leaf.pem + chain, { key: block('PRIVATE KEY', tooLong(key)) }),
+      'the key file holds a private key that cannot be read: it is damaged or of an unknown kind',
+    ],
+    [
       'a damaged key',
       withChain({ ...leafWith({ key: rsa }), key: damaged(rsa) }),
       'the private key is damaged: what it signs does not verify',
@@ -85,6 +90,13 @@ export function malformedParts(): readonly Malformed[] {
       "it holds 26 certificates; give the server's own and those between it and the root",
     ],
   ]);
+}
+
+/** PKCS #8 of a P-256 key whose number takes in what follows it. */
+function tooLong(pem: string): Buffer {
+  const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
+  der.writeUInt8(0x66, 35);
+  return der;
 }
 
 /** The public part is right, the private one is not. */
