@@ -21,7 +21,7 @@ export function createDnsPersist01Solver(
     const wishes = challenges.map((challenge) => {
       const { lineage, dnsAccount: account } = challenge;
       const name = `_validation-persist.${provenName(challenge, 'dns-persist-01')}`;
-      return { name, value: permission(challenge, challenges, end), lineage, account, leaseUntil: forever };
+      return { name, value: permission(challenge, end), lineage, account, leaseUntil: forever };
     });
     const named = new Map(wishes.map((wish) => [`${wish.name} ${wish.value}`, wish]));
     const ids = await records.present([...named.values()], signal);
@@ -38,17 +38,12 @@ export function createDnsPersist01Solver(
 }
 
 /** One record for a name and its wildcard. Written as RFC 8659 §4.2 writes the value of `issue`. */
-function permission(
-  challenge: ChallengeToSolve,
-  all: readonly ChallengeToSolve[],
-  end: Instant | undefined,
-): string {
-  const { identifier, accountUrl, issuerDomains = [] } = challenge;
+function permission(challenge: ChallengeToSolve, end: Instant | undefined): string {
+  const { identifier, names, accountUrl, issuerDomains = [] } = challenge;
   const [issuerDomain] = issuerDomains;
   if (issuerDomain === undefined)
     throw new AgentError('acme.response', `the dns-persist-01 challenge for ${identifier.value} names no CA`);
-  const isWide = all.some((other) => other.identifier.value === identifier.value && other.wildcard);
-  const policy = isWide ? ['policy=wildcard'] : [];
+  const policy = names.includes(`*.${identifier.value}`) ? ['policy=wildcard'] : [];
   const until = end === undefined ? [] : [`persistUntil=${end / 1000}`];
   return [issuerDomain, `accounturi=${accountUrl}`, ...policy, ...until].join('; ');
 }

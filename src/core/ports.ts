@@ -775,6 +775,8 @@ export interface ChallengeToSolve {
   readonly identifier: Identifier;
   /** It is for `*.` and the identifier. */
   readonly wildcard: boolean;
+  /** Of the whole order, also those that the CA holds for proven. */
+  readonly names: readonly string[];
   /** As in AcmeChallenge; so is the key authorization. */
   readonly token: string;
   readonly keyAuthorization: string;

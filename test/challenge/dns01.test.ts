@@ -11,6 +11,7 @@ function challenge(name: string, token: string, more: Partial<ChallengeToSolve> 
     domain: 'example.test',
     identifier: { type: 'dns', value: name },
     wildcard: false,
+    names: ['example.test'],
     token,
     keyAuthorization: `${token}.thumbprint`,
     accountUrl: 'https://ca.test/account/1',

@@ -18,6 +18,7 @@ function challenge(more: Partial<ChallengeToSolve> = {}): ChallengeToSolve {
     domain: 'example.test',
     identifier: { type: 'dns', value: 'example.test' },
     wildcard: false,
+    names: ['example.test'],
     token: 'token',
     keyAuthorization: 'token.thumbprint',
     accountUrl: 'https://example.com/acme/acct/ExampleAccount',
@@ -66,7 +67,8 @@ describe('dns-persist-01', () => {
     const stage = await createStage();
     const dns = stage.agent();
     const solver = createDnsPersist01Solver(dns, { clock: systemClock });
-    const both = [challenge(persist), challenge({ ...persist, wildcard: true })];
+    const names = ['example.test', '*.example.test'];
+    const both = [challenge({ ...persist, names }), challenge({ ...persist, names, wildcard: true })];
     const ids = await solver.present(both, never);
     expect(ids[0]).toBe(ids[1]);
     await untilReady(dns, ids);
@@ -79,6 +81,18 @@ describe('dns-persist-01', () => {
     await untilReady(dns, ids);
     expect(stage.zones.txt(owner)).toEqual([value]);
     expect(await stage.memory.journal.all()).toMatchObject([{ state: 'added', leaseUntil: forever }]);
+  });
+
+  test('is the same where the CA holds the wildcard for proven, and asks for the name alone', async () => {
+    const stage = await createStage();
+    const dns = stage.agent();
+    const solver = createDnsPersist01Solver(dns, { clock: systemClock });
+    const names = ['example.test', '*.example.test'];
+    await untilReady(dns, await solver.present([challenge({ ...persist, names, wildcard: true })], never));
+    await untilReady(dns, await solver.present([challenge({ ...persist, names })], never));
+    expect(stage.zones.txt(owner)).toEqual([
+      'ca.test; accounturi=https://ca.test/account/7; policy=wildcard',
+    ]);
   });
 
   test('without a wildcard does not allow one; another CA has a record of its own beside it', async () => {

@@ -13,6 +13,7 @@ function challenge(token: string, expiresAt: number): ChallengeToSolve {
     domain: 'example.com',
     identifier: { type: 'dns', value: 'www.example.com' },
     wildcard: false,
+    names: ['example.test'],
     token,
     keyAuthorization: `${token}.thumbprint`,
     accountUrl: 'https://ca.test/account/1',

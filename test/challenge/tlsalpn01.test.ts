@@ -17,6 +17,7 @@ function challenge(token: string, change: Partial<ChallengeToSolve> = {}): Chall
     keyAuthorization: `${token}.thumbprint`,
     expiresAt: at + hour,
     wildcard: false,
+    names: ['example.test'],
     accountUrl: 'https://ca.example/account/1',
     ...change,
   };

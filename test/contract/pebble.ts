@@ -93,6 +93,7 @@ async function challengeOf(session: AcmeSession, authorizationUrl: string, domai
     domain,
     identifier,
     wildcard,
+    names: [identifier.value],
     token,
     keyAuthorization: session.keyAuthorization(token),
     accountUrl: session.accountUrl,

@@ -83,6 +83,7 @@ export async function presentAll(
       domain: domain.name,
       identifier: authorization.identifier,
       wildcard: authorization.wildcard,
+      names: issuance.names,
       token: challenge.token,
       keyAuthorization: challenge.token === '' ? '' : session.keyAuthorization(challenge.token),
       issuerDomains: challenge.issuerDomains,
