@@ -27,9 +27,10 @@ export async function heldOf(
 
 /** undefined: there is no such lineage. */
 export async function heldBy(id: LineageId, needs: HeldNeeds): Promise<HeldLineage | undefined> {
-  // First the state: a certificate is stored with a new version of it, so what is written over this one knew of it.
-  const state = await needs.renewals.get(id);
-  const [lineage, certificate] = await Promise.all([
+  // First the state: a certificate is stored with a new version of it, so what is written over this one knew of it. What
+  // is asked first of the store is read first: all goes over one connection.
+  const [state, lineage, certificate] = await Promise.all([
+    needs.renewals.get(id),
     needs.certificates.lineage(id),
     needs.certificates.certificate(id),
   ]);

@@ -35,6 +35,8 @@ const algorithm = 'aes-256-gcm';
 export function createCrypt(masterKeys: readonly Secret<Uint8Array>[]): Crypt {
   const ring = masterKeys.map(toRingKey);
   const current = firstOf(ring);
+  /** The key of an order is written with each step of it. */
+  const sealed = new WeakMap<Secret<Uint8Array>, { readonly identity: string; readonly bytes: Buffer }>();
 
   function sealBytes(plain: Uint8Array, identity: string): Buffer {
     const nonce = randomBytes(nonceBytes);
@@ -64,8 +66,16 @@ export function createCrypt(masterKeys: readonly Secret<Uint8Array>[]): Crypt {
     }
   }
 
+  function seal(plain: Secret<Uint8Array>, identity: string): Buffer {
+    const known = sealed.get(plain);
+    if (known?.identity === identity) return known.bytes;
+    const bytes = sealBytes(plain.reveal(), identity);
+    sealed.set(plain, { identity, bytes });
+    return bytes;
+  }
+
   return {
-    seal: (plain, identity) => sealBytes(plain.reveal(), identity),
+    seal,
     open: (sealed, identity) => secret<Uint8Array>(openBytes(sealed, identity)),
     sealBytes,
     openBytes,

@@ -7,6 +7,7 @@ import { ariCertId, type ParsedCertificate, readCertificate, sha256 } from './ce
 import { keyTypeOfSpki, publicKeyOf } from './key.ts';
 import { canonicalName } from './names.ts';
 import { readPem } from './pem.ts';
+import { publicKeyOfSpki } from './public-key.ts';
 
 /** How far our clock and the CA's may differ. */
 export const skewMs = 60 * 60 * 1000;
@@ -115,7 +116,7 @@ function issuerOf(
 
 export function isSignedBy(below: ParsedCertificate, issuer: ParsedCertificate): boolean {
   try {
-    return new X509Certificate(below.der).verify(new X509Certificate(issuer.der).publicKey);
+    return new X509Certificate(below.der).verify(publicKeyOfSpki(issuer.spkiDer));
   } catch {
     // OpenSSL is stricter than our reader and knows fewer algorithms than there are.
     return false;

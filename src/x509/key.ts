@@ -28,12 +28,9 @@ const generateRsa = promisify(generateKeyPair);
 /** PKCS #8 DER. RSA is made in a thread of the pool: it takes a tenth of a second and more. */
 export async function generateKey(keyType: KeyType): Promise<Secret<Uint8Array>> {
   if (keyType === 'p256' || keyType === 'p384') {
-    const { privateKey } = generateKeyPairSync('ec', {
-      namedCurve: keyType === 'p256' ? 'P-256' : 'P-384',
-      publicKeyEncoding: { type: 'spki', format: 'der' },
-      privateKeyEncoding: { type: 'pkcs8', format: 'der' },
-    });
-    return secret<Uint8Array>(privateKey);
+    // To encode the public key too, as the generator would, takes OpenSSL longer than to make both.
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: keyType === 'p256' ? 'P-256' : 'P-384' });
+    return secret<Uint8Array>(privateKey.export({ type: 'pkcs8', format: 'der' }));
   }
   const { privateKey } = await generateRsa('rsa', {
     modulusLength: bits[keyType],

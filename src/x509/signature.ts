@@ -1,5 +1,6 @@
-import { constants, createPublicKey, verify } from 'node:crypto';
+import { constants, verify } from 'node:crypto';
 import { children, type DerNode, readDer, readOid, tag } from './der.ts';
+import { publicKeyOfSpki } from './public-key.ts';
 
 /** How something is signed, as far as it is known here. */
 export interface SignatureAlgorithm {
@@ -60,7 +61,7 @@ export function isSigned(
   spkiDer: Buffer,
 ): boolean {
   try {
-    const key = createPublicKey({ key: spkiDer, format: 'der', type: 'spki' });
+    const key = publicKeyOfSpki(spkiDer);
     const padding = constants.RSA_PKCS1_PSS_PADDING;
     const way = saltLength === undefined ? key : { key, padding, saltLength };
     // A signature is whole octets: no bit of the last one is unused.

@@ -8,11 +8,13 @@ import { masterKey } from './samples.ts';
 const text = canary();
 const plain = secret<Uint8Array>(Buffer.from(text));
 
-test('what was sealed opens again, and never looks the same twice', () => {
+test('what was sealed opens again, and the same key elsewhere does not look the same', () => {
   const crypt = createCrypt([masterKey()]);
   const sealed = crypt.seal(plain, 'account:le');
   expect(Buffer.from(crypt.open(sealed, 'account:le').reveal()).toString()).toBe(text);
-  expect(crypt.seal(plain, 'account:le')).not.toEqual(sealed);
+  expect(crypt.seal(plain, 'account:le')).toEqual(sealed);
+  expect(crypt.seal(plain, 'account:other')).not.toEqual(sealed);
+  expect(crypt.seal(secret<Uint8Array>(Buffer.from(text)), 'account:le')).not.toEqual(sealed);
   expect(sealed.length).toBe(plain.reveal().length + 33);
 });
 

@@ -44,8 +44,8 @@ export async function closeBreaker(
   close: () => Promise<void>,
   needs: CloseNeeds,
 ): Promise<void> {
-  const [openedAt] = await needs.issuerHealth.openedAt([issuer]);
-  await close();
+  // Asked before anything else, so as it was before.
+  const [[openedAt]] = await Promise.all([needs.issuerHealth.openedAt([issuer]), close()]);
   if (openedAt === undefined) return;
   const now = needs.clock.now();
   const all = await heldOf(await orderedAt(issuer, needs), needs);
