@@ -83,8 +83,10 @@ test('an abort ends the program without calling it a time-out', async () => {
 });
 
 test('a daemon that keeps the pipes open does not hold the call', { timeout: 10_000 }, async () => {
-  const { code, stdout } = await run({ command: ['sh', '-c', 'sleep 20 & echo started'] });
-  expect({ code, stdout }).toEqual({ code: 0, stdout: 'started\n' });
+  const { code, stdout } = await run({ command: ['sh', '-c', 'sleep 20 & echo $!'] });
+  const daemon = Number(stdout);
+  expect({ code, isRunning: await isRunning(daemon) }).toEqual({ code: 0, isRunning: true });
+  process.kill(daemon);
 });
 
 test('of much output the last 64 KiB are kept', async () => {

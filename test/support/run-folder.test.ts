@@ -63,7 +63,8 @@ test('the next run makes up for one that was killed, and leaves alone who only l
   const temporary = testFolder('runs');
   const killed = await begin(temporary);
   mkdirSync(join(killed.folder, 'data'));
-  const looker = spawn('sh', ['-c', 'sleep 300', killed.folder], {
+  // One process and no shell: of a shell and its child, `afterEach` would end the shell alone.
+  const looker = spawn('tail', ['-f', join(killed.folder, 'owner')], {
     cwd: join(killed.folder, 'data'),
     env: { PATH: process.env.PATH },
   });
@@ -74,7 +75,7 @@ test('the next run makes up for one that was killed, and leaves alone who only l
   const { run, folder } = await begin(temporary);
   expect(killed.running()).toEqual([]);
   expect(existsSync(killed.folder)).toBe(false);
-  expect(readProcess(looker.pid ?? 0)?.command).toContain('sleep 300');
+  expect(readProcess(looker.pid ?? 0)?.command).toContain(killed.folder);
   expect(existsSync(folder)).toBe(true);
   await run.stop();
 });
