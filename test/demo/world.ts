@@ -29,7 +29,8 @@ export async function createWorld(): Promise<World> {
   const redis = redisUrl === undefined ? undefined : { url: redisUrl, prefix: randomPrefix() };
   site.configure(configOf({ pebble, redis, mailPort: mail.port, folder: site.folder }));
   const stop = async () => {
-    await pebble.dns?.clearServfail(broken);
+    // Of a Pebble that was there before. One of our own may have ended by the very Ctrl-C that ends us.
+    if (pebbleUrl !== undefined) await pebble.dns?.clearServfail(broken);
     await Promise.all([pebble.stop(), mail.stop(), redis && clean(redis)]);
   };
   return { pebble, site, redis: redis?.url, mails: mail.mails, stop };
