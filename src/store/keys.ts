@@ -2,6 +2,8 @@
 export interface Keys {
   /** Hash: store id, schema, check value of the master key. */
   readonly meta: string;
+  /** String: a restore is under way, or was broken off. */
+  readonly restoring: string;
   /** Hash: agent → hash of its configuration, when it began and until when it counts. */
   readonly agents: string;
   /** Hash: name → domain. */
@@ -93,6 +95,7 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
   return {
     prefix: root,
     meta: `${root}meta`,
+    restoring: `${root}restoring`,
     agents: `${root}agents`,
     domains: `${root}domains`,
     hosts: of('hosts'),

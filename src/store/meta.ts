@@ -60,6 +60,7 @@ export async function examineMeta({
   readonly found: StoreMeta | undefined;
 }> {
   const known = dataDir === undefined ? undefined : await knownStoreId(dataDir);
+  if ((await link.run((client) => client.exists(keys.restoring))) === 1) throw partOfStore(link);
   const found = await readMeta(link, keys);
   if (known !== undefined && found?.storeId !== known && acceptEmptyStore !== true)
     throw new AgentError(
@@ -68,6 +69,13 @@ export async function examineMeta({
     );
   if (found !== undefined) requireOurs(found, { address: link.address, crypt });
   return { known, found };
+}
+
+/** As good as lost until it is whole, for whoever begins on it orders anew what is not there yet. */
+function partOfStore({ address }: Link): AgentError {
+  return new AgentError('store.lost', `a restore into Redis at ${address} is under way, or was broken off`, {
+    advice: 'Wait for its end; if none runs, run it again: "acme-agent restore FILE --force".',
+  });
 }
 
 /** undefined: there is no store under this prefix. */

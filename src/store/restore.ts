@@ -30,7 +30,7 @@ const commandsAtOnce = 500;
 
 /**
  * Fills an empty store from a backup; it is then the very store that was backed up. Nothing is written before all of the
- * file was read and checked; the mark of a store is written last. Throws `store.backup`, `store.masterKey`, `store.schema`,
+ * file was read and checked, and until all is there nobody opens it. Throws `store.backup`, `store.masterKey`, `store.schema`,
  * `store.inUse` while agents run on it, `store.notEmpty`.
  */
 export async function restoreStore(options: RestoreOptions): Promise<Restored> {
@@ -52,11 +52,8 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
       ...chainRefs(records, keys),
       ...journalValues(records, keys, createTolerance(options.log)),
     ]);
-    await load(
-      dumped.filter(({ name }) => keys.prefix + name === keys.meta),
-      link,
-      keys,
-    );
+    const mark = dumped.filter(({ name }) => keys.prefix + name === keys.meta);
+    await send(link, [...mark.flatMap((one) => loadCommands(one, keys.prefix)), ['unlink', keys.restoring]]);
   } finally {
     await link.close();
   }
@@ -77,12 +74,10 @@ async function emptyStore(link: Link, keys: Keys, { force, owned }: RestoreOptio
       `${agents.length === 1 ? 'an agent runs' : 'agents run'} on the store at ${link.address}: ${agents.map(({ id }) => id).join(', ')}`,
     );
   const names = await listKeys(link, keys);
-  if (names.length === 0) return;
-  if (force !== true) throw new AgentError('store.notEmpty', `the store at ${link.address} is not empty`);
-  await send(
-    link,
-    names.map((name) => ['unlink', name]),
-  );
+  if (names.length > 0 && force !== true)
+    throw new AgentError('store.notEmpty', `the store at ${link.address} is not empty`);
+  const old = names.filter((name) => name !== keys.restoring);
+  await send(link, [['set', keys.restoring, '1'], ...old.map((name) => ['unlink', name])]);
 }
 
 async function load(dumped: readonly DumpedKey[], link: Link, keys: Keys): Promise<void> {

@@ -1,9 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { openStore } from '../../src/store/index.ts';
 import { restoreStore } from '../../src/store/restore.ts';
+import { startRedis } from '../support/redis.ts';
 import { testFolder } from '../support/run-folder.ts';
-import { base, emptyRedis, fill, open } from './backup-kit.ts';
+import { base, contents, emptyRedis, fill, open } from './backup-kit.ts';
 
 describe('a backup that cannot be written', () => {
   test.each([
@@ -71,4 +73,27 @@ describe('while an agent counts on a store', () => {
     await client.hset('{acme}:agents', 'killed', `1 ${Date.now() - 1_000} hash`);
     await restoreStore({ redis, file, force: true, ...base });
   });
+});
+
+test('a restore that was broken off leaves nothing that an agent would go on from, and can be run again', async () => {
+  const store = await open(await emptyRedis());
+  await fill(store);
+  const file = join(testFolder('backup'), 'one.backup');
+  await store.backup(file);
+  const server = await startRedis();
+  onTestFinished(() => server.stop());
+  const redis = { url: server.url };
+  // Its last command is refused, as if it had been killed before that.
+  await server.cli('ACL', 'SETUSER', 'default', '-unlink');
+  await expect(restoreStore({ redis, file, ...base })).rejects.toThrow();
+  await server.cli('ACL', 'SETUSER', 'default', '+unlink');
+  for (const acceptEmptyStore of [false, true])
+    await expect(openStore({ redis, acceptEmptyStore, ...base })).rejects.toMatchObject({
+      code: 'store.lost',
+      message: expect.stringMatching(/^a restore into Redis at .* is under way, or was broken off$/),
+      advice: expect.stringContaining('restore FILE --force'),
+    });
+  await expect(restoreStore({ redis, file, ...base })).rejects.toMatchObject({ code: 'store.notEmpty' });
+  await restoreStore({ redis, file, force: true, ...base });
+  expect(await contents(await open(redis))).toEqual(await contents(store));
 });
