@@ -1,9 +1,7 @@
 /** Names of all Redis keys and channels of one store. All share one hash tag, so that a cluster keeps them in one slot. */
 export interface Keys {
-  /** Hash: store id, schema, check value of the master key. */
+  /** Hash: store id, schema, check value of the master key; `restoring` while a restore is under way, or was broken off. */
   readonly meta: string;
-  /** String: a restore is under way, or was broken off. */
-  readonly restoring: string;
   /** Hash: agent → hash of its configuration, when it began and until when it counts. */
   readonly agents: string;
   /** Hash: name → domain. */
@@ -95,7 +93,6 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
   return {
     prefix: root,
     meta: `${root}meta`,
-    restoring: `${root}restoring`,
     agents: `${root}agents`,
     domains: `${root}domains`,
     hosts: of('hosts'),

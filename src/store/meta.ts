@@ -15,6 +15,9 @@ export interface StoreMeta {
 
 export const schemaVersion = 1;
 
+/** Field of `meta` that keeps everybody out until the last of a restore is written. */
+export const restoringField = 'restoring';
+
 /** KEYS: meta. ARGV: store id, schema, key check. Writes them if there is nothing yet; answers what stands. */
 const metaScript = defineScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -60,7 +63,6 @@ export async function examineMeta({
   readonly found: StoreMeta | undefined;
 }> {
   const known = dataDir === undefined ? undefined : await knownStoreId(dataDir);
-  if ((await link.run((client) => client.exists(keys.restoring))) === 1) throw partOfStore(link);
   const found = await readMeta(link, keys);
   if (known !== undefined && found?.storeId !== known && acceptEmptyStore !== true)
     throw new AgentError(
@@ -78,9 +80,12 @@ function partOfStore({ address }: Link): AgentError {
   });
 }
 
-/** undefined: there is no store under this prefix. */
+/** undefined: there is no store under this prefix. Throws `store.lost` where there is a part of one. */
 export async function readMeta(link: Link, keys: Keys): Promise<StoreMeta | undefined> {
-  const fields = await link.run((client) => client.hmget(keys.meta, 'storeId', 'schema', 'masterKeyCheck'));
+  const [restoring, ...fields] = await link.run((client) =>
+    client.hmget(keys.meta, restoringField, 'storeId', 'schema', 'masterKeyCheck'),
+  );
+  if (typeof restoring === 'string') throw partOfStore(link);
   return toMeta(fields);
 }
 

@@ -10,7 +10,7 @@ import { type DumpedKey, listKeys, loadCommands } from './dump.ts';
 import { openStore, type StoreOptions } from './index.ts';
 import { valueMember } from './journal.ts';
 import { createKeys, type Keys } from './keys.ts';
-import { schemaVersion } from './meta.ts';
+import { restoringField, schemaVersion } from './meta.ts';
 import { connectRedis, type Link } from './redis.ts';
 
 export interface RestoreOptions extends StoreOptions {
@@ -53,7 +53,10 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
       ...journalValues(records, keys, createTolerance(options.log)),
     ]);
     const mark = dumped.filter(({ name }) => keys.prefix + name === keys.meta);
-    await send(link, [...mark.flatMap((one) => loadCommands(one, keys.prefix)), ['unlink', keys.restoring]]);
+    await send(link, [
+      ...mark.flatMap((one) => loadCommands(one, keys.prefix)),
+      ['hdel', keys.meta, restoringField],
+    ]);
   } finally {
     await link.close();
   }
@@ -76,8 +79,8 @@ async function emptyStore(link: Link, keys: Keys, { force, owned }: RestoreOptio
   const names = await listKeys(link, keys);
   if (names.length > 0 && force !== true)
     throw new AgentError('store.notEmpty', `the store at ${link.address} is not empty`);
-  const old = names.filter((name) => name !== keys.restoring);
-  await send(link, [['set', keys.restoring, '1'], ...old.map((name) => ['unlink', name])]);
+  const old = names.filter((name) => name !== keys.meta);
+  await send(link, [['hset', keys.meta, restoringField, '1'], ...old.map((name) => ['unlink', name])]);
 }
 
 async function load(dumped: readonly DumpedKey[], link: Link, keys: Keys): Promise<void> {

@@ -84,9 +84,9 @@ test('a restore that was broken off leaves nothing that an agent would go on fro
   onTestFinished(() => server.stop());
   const redis = { url: server.url };
   // Its last command is refused, as if it had been killed before that.
-  await server.cli('ACL', 'SETUSER', 'default', '-unlink');
+  await server.cli('ACL', 'SETUSER', 'default', '-hdel');
   await expect(restoreStore({ redis, file, ...base })).rejects.toThrow();
-  await server.cli('ACL', 'SETUSER', 'default', '+unlink');
+  await server.cli('ACL', 'SETUSER', 'default', '+hdel');
   for (const acceptEmptyStore of [false, true])
     await expect(openStore({ redis, acceptEmptyStore, ...base })).rejects.toMatchObject({
       code: 'store.lost',
