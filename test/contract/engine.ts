@@ -7,6 +7,7 @@ import { startDnsFront } from '../support/dns-front.ts';
 import { createMemoryLog, createMemoryStore, type MemoryStore } from '../support/memory.ts';
 import { freePort } from '../support/ports.ts';
 import { createZoneStore } from '../support/zone-store.ts';
+import { describeKilled } from './killed.ts';
 import { describePebble } from './pebble.ts';
 import type { ProviderUnderTest } from './subject.ts';
 import { digest, type Suite } from './suite.ts';
@@ -56,37 +57,7 @@ export function describeEngine(suite: Suite, { slow }: { readonly slow: boolean 
     { part: 'dns', unless: unlessServersDecide(traits) },
   );
 
-  point(
-    24,
-    async () => {
-      const { provider, txt } = subject();
-      const memory = createMemoryStore();
-      const reached = new Promise<void>((resolve) => {
-        // The process dies when the vendor has made the change and before it knows.
-        const dying: DnsProvider = {
-          ...provider,
-          async apply(zone, changes, callSignal) {
-            await provider.apply(zone, changes, callSignal);
-            resolve();
-            return new Promise(() => {});
-          },
-        };
-        present(engineAt(subject(), { provider: dying, memory, dies: true }).dns, [at('killed')]);
-      });
-      await reached;
-      expect(await txt(at('killed'))).toEqual([digest]);
-      // Its locks lapse, as its leases do.
-      const later = { ...systemClock, now: () => Date.now() + 700_000 };
-      const { dns } = engineAt(subject(), {
-        memory: { ...memory, locks: createMemoryStore().locks },
-        clock: later,
-      });
-      expect(await dns.recover(signal)).toEqual({ removed: 1, left: 0 });
-      await expectGone(at('killed'));
-      expect(await memory.journal.all()).toEqual([]);
-    },
-    { part: 'dns' },
-  );
+  describeKilled(suite);
 
   point(
     25,
@@ -128,22 +99,21 @@ interface EngineOptions {
   readonly memory?: MemoryStore;
   readonly nameservers?: readonly string[];
   readonly clock?: typeof systemClock;
-  /** It is not closed at the end: it is dead. */
-  readonly dies?: boolean;
 }
 
 /** An agent's engine with one account, at the subject's DNS. The vendor's limits apart: tests have no day. */
 export function engineAt(
-  { provider: own, dns: published = '' }: ProviderUnderTest,
+  { provider: own, dns: published }: ProviderUnderTest,
   options: EngineOptions = {},
 ): { readonly dns: Dns; readonly memory: MemoryStore } {
-  const { provider = own, memory = createMemoryStore(), nameservers = [published] } = options;
+  const resolvers = published === undefined ? [] : [published];
+  const { provider = own, memory = createMemoryStore(), nameservers = resolvers } = options;
   const unlimited = { ...provider, traits: { ...provider.traits, rate: [] } };
   const dns = createDns(
-    { accounts: [{ name: 'main', provider: unlimited, zones: [], nameservers }], resolvers: [published] },
+    { accounts: [{ name: 'main', provider: unlimited, zones: [], nameservers }], resolvers },
     { ...memory, clock: options.clock ?? systemClock, log: createMemoryLog() },
   );
-  if (options.dies !== true) onTestFinished(() => dns.close());
+  onTestFinished(() => dns.close());
   return { dns, memory };
 }
 

@@ -23,7 +23,7 @@ export const points = {
   21: 'reads long lists of zones and records',
   22: 'calls a change live only when it is',
   23: 'waits for a lagging server, and not for a dead one',
-  24: 'recovers when a process dies between call and answer',
+  24: 'recovers when the process is killed between call and answer',
   25: 'shares a zone between two processes',
   26: 'checks an account, good and bad',
   27: 'proves apex, wildcard and delegated names to Pebble',

@@ -42,10 +42,20 @@ export interface ProviderUnderTest {
   readonly isPublished?: ((name: string, value: string) => Promise<boolean>) | undefined;
   /** An account with many zones, and one zone of them with many TXT sets. */
   readonly large?: (() => Promise<LargeAccount>) | undefined;
+  /** Where the server listens on 127.0.0.1, and an account there as the configuration file has it, at that or another port. */
+  readonly server?: { readonly port: number; account(port: number): AccountSettings } | undefined;
   /** `address:port` of the DNS server that publishes the zones, for all names of them. */
   readonly dns?: string | undefined;
   /** CNAMEs in the zone, the first of three and one of a loop, both below `_acme-challenge`; where the three end. */
   readonly aliases?: { readonly first: string; readonly end: string; readonly loop: string } | undefined;
+}
+
+/** For a process of its own. */
+export interface AccountSettings {
+  /** Name of its definition. */
+  readonly provider: string;
+  /** Before they are parsed. */
+  readonly options: Readonly<Record<string, unknown>>;
 }
 
 export interface LargeAccount {

@@ -5,7 +5,7 @@ import { type Front, startVendor, type VendorOptions, type VendorServer } from '
 import type { VendorZone } from '../support/vendors/world.ts';
 import type { RrSet } from '../support/zone-store.ts';
 import { describeProvider } from './dns-provider.ts';
-import type { LargeAccount, Part, ProviderUnderTest, Subject } from './subject.ts';
+import type { AccountSettings, LargeAccount, Part, ProviderUnderTest, Subject } from './subject.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -21,6 +21,8 @@ export interface VendorCase {
   readonly options: VendorAccount;
   /** The same with wrong credentials; undefined: the vendor has none. */
   readonly wrongOptions: VendorAccount | undefined;
+  /** The options of such an account for a stand-in at this URL, where `options` is not all that it has but `baseUrl`. */
+  settings?(url: string): Options;
   /** The reference that `findZone` gives; default: the name and the vendor's id. */
   zoneRef?(zone: VendorZone): ZoneRef;
   /** What a request for a zone that is not there is told as; default `dns.zoneNotFound`. */
@@ -40,8 +42,11 @@ export async function providerAt(
   server: Pick<VendorServer, 'url'>,
   context = createPluginContext(definition.name, hastyClock),
 ): Promise<DnsProvider> {
-  const own = typeof options === 'function' ? options(server.url) : options;
-  return definition.create(definition.options.parse({ baseUrl: server.url, ...own }), context);
+  return definition.create(definition.options.parse(optionsAt(options, server.url)), context);
+}
+
+function optionsAt(options: VendorAccount, url: string): Options {
+  return { baseUrl: url, ...(typeof options === 'function' ? options(url) : options) };
 }
 
 /** The whole suite for a vendor's provider, at its stand-in. */
@@ -122,12 +127,18 @@ async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
     hangOnce: server.hangNext,
     ttl: async (name) => setOf(name)?.ttl,
     large: () => openLarge(vendor),
+    server: { port: Number(new URL(server.url).port), account: (port) => settingsAt(vendor, port) },
     dns: `${server.dns.address}:${server.dns.port}`,
     aliases,
     ...(traits.propagation.signal === 'api' && {
       isPublished: async (name, value) => store.published(name, 'TXT')?.values.includes(value) === true,
     }),
   };
+}
+
+function settingsAt({ definition, options, settings }: VendorCase, port: number): AccountSettings {
+  const url = `http://127.0.0.1:${port}`;
+  return { provider: definition.name, options: settings?.(url) ?? optionsAt(options, url) };
 }
 
 const aliases = {

@@ -24,6 +24,7 @@ describeVendor({
   front,
   options: {},
   wrongOptions: undefined,
+  settings: (url) => recordsAccount(url, front),
   notApplicable: {
     listTxt: 'a script cannot list',
     findZone: 'a script looks for the zone itself',

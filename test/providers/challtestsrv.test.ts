@@ -58,5 +58,12 @@ async function setup(): Promise<ProviderUnderTest> {
     // It cannot list names: those that a test looked at must be empty again.
     snapshot: async () => (await Promise.all([...seen].map(txt))).flat().join('\n'),
     stop: server.stop,
+    server: {
+      port: Number(new URL(server.managementUrl).port),
+      account: (port) => ({
+        provider: 'challtestsrv',
+        options: { url: `http://127.0.0.1:${port}`, dns: server.dnsAddress },
+      }),
+    },
   };
 }

@@ -42,6 +42,7 @@ describeProvider('exec', {
     failOnce: 'its protocol does not tell why a program failed',
     ttl: 'its protocol has no TTLs',
     large: 'its protocol cannot list',
+    server: 'a program answers, and no server',
     dns: 'no DNS server stands behind the program',
     aliases: 'no DNS server stands behind the program',
   },

@@ -23,6 +23,7 @@ describeVendor({
   front,
   options: { username: 'a user', password },
   wrongOptions: undefined,
+  settings: (url) => ({ endpoint: `${url}/dns/`, username: 'a user', password }),
   slow: true,
   notApplicable: {
     listTxt: 'its protocol cannot list',

@@ -117,6 +117,13 @@ async function setup(): Promise<ProviderUnderTest> {
     withWrongCredentials: () => wrong,
     refused: { ...add, name: '_acme-challenge.elsewhere.test' },
     ttl: async (name) => (await ask(name))[0]?.ttl,
+    server: {
+      port: Number(new URL(server.apiUrl).port),
+      account: (port) => ({
+        provider: 'powerdns',
+        options: { baseUrl: `http://127.0.0.1:${port}`, apiKey: server.apiKey },
+      }),
+    },
     dns: server.address,
     aliases: {
       first: '_acme-challenge.delegated.example.test',

@@ -187,13 +187,12 @@ describe.each(['ErrorResponse', 'InvalidChangeBatch'] as const)('route53, refuse
 });
 
 async function create(emulator: Route53, more: object = {}, context = createPluginContext('aws')) {
-  const options = route53.options.parse({
-    endpoint: emulator.endpoint,
-    accessKeyId: emulator.accessKeyId,
-    secretAccessKey: 'emulator-secret',
-    ...more,
-  });
+  const options = route53.options.parse({ ...accountAt(emulator.endpoint, emulator), ...more });
   return route53.create(options, context);
+}
+
+function accountAt(endpoint: string, { accessKeyId }: Pick<Route53, 'accessKeyId'>) {
+  return { endpoint, accessKeyId, secretAccessKey: 'emulator-secret' };
 }
 
 async function setup(): Promise<ProviderUnderTest> {
@@ -240,6 +239,10 @@ async function setup(): Promise<ProviderUnderTest> {
     loseAnswerOnce: () => emulator.inject({ operation: 'change', ...lose }),
     hangOnce: () => emulator.hold('change'),
     large: openLarge,
+    server: {
+      port: Number(new URL(emulator.endpoint).port),
+      account: (port) => ({ provider: 'route53', options: accountAt(`http://127.0.0.1:${port}`, emulator) }),
+    },
     dns: `${dnsAddress.address}:${dnsAddress.port}`,
     aliases: {
       first: '_acme-challenge.delegated.example.test',

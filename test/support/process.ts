@@ -13,6 +13,8 @@ export interface ServerSpec {
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd?: string | undefined;
+  /** Its standard input; absent: nothing. */
+  readonly input?: string | undefined;
   /** Writes to this terminal, and not into `output()`. */
   readonly onTerminal?: boolean | undefined;
   /** When it serves: a loopback port or a socket path accepts, or the probe says so. Absent: at once. */
@@ -114,8 +116,10 @@ function spawnInto(spec: ServerSpec, outputFile: string): ChildProcess {
     const child = spawn(program, args, {
       cwd: spec.cwd,
       env: { ...process.env, ...spec.env },
-      stdio: spec.onTerminal ? 'inherit' : ['ignore', output, output],
+      stdio: spec.onTerminal ? 'inherit' : [spec.input === undefined ? 'ignore' : 'pipe', output, output],
     });
+    // A program that ends before it has read all tells by its exit code.
+    child.stdin?.on('error', () => {}).end(spec.input);
     alive.add(child);
     return child;
   } finally {

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/clock.ts';
-import { secret } from '../../src/core/secret.ts';
+import { type Secret, secret } from '../../src/core/secret.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { createMemoryLog } from './memory.ts';
-import { startRedis } from './redis.ts';
+import { startRedis, type TestRedis } from './redis.ts';
 
 export interface TestStore {
   readonly store: Store;
+  readonly redis: Pick<TestRedis, 'url' | 'cli'>;
+  readonly masterKey: Secret<Uint8Array>;
   /** As another agent opens it. */
   again(): Promise<Store>;
   /** Closes all that were opened. */
@@ -16,7 +18,8 @@ export interface TestStore {
 /** A store on a Redis of its own. */
 export async function startStore(): Promise<TestStore> {
   const redis = await startRedis();
-  const masterKeys = [secret<Uint8Array>(randomBytes(32))];
+  const masterKey = secret<Uint8Array>(randomBytes(32));
+  const masterKeys = [masterKey];
   const opened: Store[] = [];
   const again = async () => {
     const log = createMemoryLog();
@@ -28,5 +31,5 @@ export async function startStore(): Promise<TestStore> {
     await Promise.all(opened.map((store) => store.close()));
     await redis.stop();
   };
-  return { store: await again(), again, stop };
+  return { store: await again(), redis, masterKey, again, stop };
 }

@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { deferred } from './deferred.ts';
 import { freePort } from './ports.ts';
 
-export interface DnsRelay {
+export interface Relay {
   readonly port: number;
   /** Messages that came in over UDP or connections over TCP. */
   requests(): number;
@@ -12,11 +13,13 @@ export interface DnsRelay {
   loseAnswerOnce(): void;
   /** The next datagram is kept back until `release`. */
   hangOnce(): { readonly reached: Promise<void>; release(): void };
+  /** No answer comes back any more once `isDone`, which is asked before each; resolves when the first is kept back. */
+  withhold(isDone: () => Promise<boolean>): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Stands between a client and the DNS server at `port`, both on 127.0.0.1. */
-export async function startDnsRelay(port: number): Promise<DnsRelay> {
+/** Stands between a client and the server at `port`, both on 127.0.0.1, over UDP and TCP. */
+export async function startRelay(port: number): Promise<Relay> {
   const own = await freePort();
   const front = createSocket('udp4');
   const sockets = new Set<Socket>();
@@ -24,6 +27,7 @@ export async function startDnsRelay(port: number): Promise<DnsRelay> {
   let requests = 0;
   let loseNext = false;
   let hang: { reached: () => void; released: Promise<void> } | undefined;
+  let mayPass = async () => true;
 
   front.on('message', async (message, peer) => {
     requests++;
@@ -35,21 +39,22 @@ export async function startDnsRelay(port: number): Promise<DnsRelay> {
     held?.reached();
     await held?.released;
     const back = createSocket('udp4');
-    back.on('message', (reply) => {
-      if (!lost.has(id)) front.send(reply, peer.port, peer.address);
+    back.on('message', async (reply) => {
       back.close();
+      if (!lost.has(id) && (await mayPass())) front.send(reply, peer.port, peer.address);
     });
     back.send(message, port, '127.0.0.1');
   });
   const tcp = createServer((socket) => {
     requests++;
     const upstream = createConnection({ port, host: '127.0.0.1' });
+    socket.pipe(upstream);
+    upstream.pipe(gate(() => mayPass())).pipe(socket);
     for (const [from, to] of [
       [socket, upstream],
       [upstream, socket],
     ] as const) {
       sockets.add(from);
-      from.pipe(to);
       from.on('error', () => to.destroy());
       from.on('close', () => sockets.delete(from));
     }
@@ -69,6 +74,15 @@ export async function startDnsRelay(port: number): Promise<DnsRelay> {
       hang = { reached: reached.resolve, released: released.promise };
       return { reached: reached.promise, release: released.resolve };
     },
+    withhold(isDone) {
+      const { promise, resolve } = deferred();
+      mayPass = async () => {
+        const isKept = await isDone();
+        if (isKept) resolve();
+        return !isKept;
+      };
+      return promise;
+    },
     async stop() {
       for (const socket of sockets) socket.destroy();
       const closed = Promise.all([once(front, 'close'), once(tcp, 'close')]);
@@ -77,4 +91,13 @@ export async function startDnsRelay(port: number): Promise<DnsRelay> {
       await closed;
     },
   };
+}
+
+/** What may not pass stops all that comes after it. */
+function gate(mayPass: () => Promise<boolean>): Transform {
+  return new Transform({
+    transform(chunk, _encoding, pass) {
+      mayPass().then((may) => may && pass(undefined, chunk), pass);
+    },
+  });
 }
