@@ -9,7 +9,7 @@ import { listEachName } from '../src/plugin/records.ts';
 import { createSession } from '../src/plugin/session.ts';
 import { createSets, type SetChange, type TxtForm, type TxtSet } from '../src/plugin/sets.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
-import { absoluteName, relativeName, zoneCandidates } from '../src/plugin/zones.ts';
+import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
 import { createOpenToken } from './azure-token.ts';
 
 const ttl = { min: 1, preferred: 60 };
@@ -109,7 +109,7 @@ const txtSet = z.object({
   }),
 });
 const txtSets = z.object({ value: z.array(txtSet), nextLink: z.string().nullish() });
-const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const failure = z.object({ code: z.string(), message: z.string().default('') });
 
 const apiVersion = '2018-05-01';
 /** Beyond, reading the zone costs less than asking for each name. */
@@ -130,6 +130,10 @@ function create(config: Options, context: PluginContext): DnsProvider {
       auth: async (_, signal) => ({ authorization: `Bearer ${(await session.get(signal)).reveal()}` }),
       session,
       fault,
+      remedies: {
+        'provider.forbidden':
+          'give this identity the role of the documentation on the zone, or on its resource group',
+      },
     },
     context,
   );
@@ -137,22 +141,13 @@ function create(config: Options, context: PluginContext): DnsProvider {
   const group = [config.subscriptionId, config.resourceGroup].map(encodeURIComponent);
   const zonesPath = `/subscriptions/${group[0]}/resourceGroups/${group[1]}/providers/Microsoft.Network/dnsZones`;
 
-  /** Rights may be given for one zone: what is above it is refused, whether it is there or not. */
-  async function findZone(name: string, signal: AbortSignal): Promise<ZoneRef | undefined> {
-    let refused = 0;
-    const candidates = zoneCandidates(name);
-    for (const candidate of candidates) {
-      const doing = `to show the zone ${candidate}`;
-      const request = { doing, path: `${zonesPath}/${candidate}`, query, accept: [403, 404] };
-      const answer = await api.send(request, signal);
-      if (answer.status === 200) return { name: candidate, id: api.parse(zoneAnswer, answer, doing).id };
-      if (answer.status === 403) refused++;
-    }
-    if (refused < candidates.length) return undefined;
-    throw new AgentError(
-      'provider.forbidden',
-      `Azure DNS shows this identity no zone of ${name} in resource group ${config.resourceGroup}; give it the role of the documentation on the zone`,
-    );
+  async function showZone(candidate: string, signal: AbortSignal): Promise<ZoneRef | undefined> {
+    const doing = `to show the zone ${candidate}`;
+    const request = { doing, path: `${zonesPath}/${candidate}`, query, accept: [404] };
+    const answer = await api.send(request, signal);
+    return answer.status === 404
+      ? undefined
+      : { name: candidate, id: api.parse(zoneAnswer, answer, doing).id };
   }
 
   function pathOf(zone: ZoneRef, name: string): string {
@@ -166,7 +161,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       signal,
     );
     if (answer.status !== 404) return [toSet(zone, api.parse(txtSet, answer, doing))];
-    if (failure.safeParse(answer.body).data?.error.code === 'NotFound') return [];
+    if (failureIn(answer.body)?.code === 'NotFound') return [];
     throw new AgentError(
       'dns.zoneNotFound',
       `Azure DNS has no zone ${zone.name} in resource group ${config.resourceGroup}`,
@@ -223,7 +218,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   return {
     ...sets,
     traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
-    findZone,
+    findZone: (name, signal) => findZoneByName(name, (candidate) => showZone(candidate, signal)),
     async check(signal) {
       await session.get(signal);
     },
@@ -240,8 +235,17 @@ function toSet(zone: ZoneRef, { name, etag, properties }: z.infer<typeof txtSet>
   };
 }
 
+/** In its documentation an error stands below "error"; of records Azure DNS itself answers without that. */
+function failureIn(body: unknown): z.infer<typeof failure> | undefined {
+  return failure.safeParse(body).data ?? z.object({ error: failure }).safeParse(body).data?.error;
+}
+
 /** What is asked for under a condition is gone: somebody else removed it. */
 function fault({ status, body }: VendorAnswer): VendorFault | undefined {
-  const code = failure.safeParse(body).data?.error.code;
-  return status === 404 && code === 'NotFound' ? { code: 'provider.conflict' } : undefined;
+  const error = failureIn(body);
+  if (error === undefined || status < 400) return undefined;
+  return {
+    ...(status === 404 && error.code === 'NotFound' && { code: 'provider.conflict' }),
+    words: `${error.message} [${error.code}]`,
+  };
 }

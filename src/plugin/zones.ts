@@ -1,3 +1,4 @@
+import { isAgentError } from '../core/errors.ts';
 import { isUnder, parentOf } from '../core/names.ts';
 import type { ZoneRef } from '../core/provider.ts';
 
@@ -8,15 +9,29 @@ export function zoneCandidates(name: string): readonly string[] {
   return found;
 }
 
-/** For vendors that can be asked for one zone: the first that there is, from the longest. One call a label at most. */
+/**
+ * For vendors that can be asked for one zone: the first that there is, from the longest. One call a label at most. What is
+ * refused of one name (rights may be given for a single zone; to some vendors a name with an underscore is no name) says
+ * nothing of the names above it: it is thrown only when no zone is found, and no other answer explains that.
+ */
 export async function findZoneByName(
   name: string,
   ask: (candidate: string) => Promise<ZoneRef | undefined>,
 ): Promise<ZoneRef | undefined> {
-  for (const candidate of zoneCandidates(name)) {
-    const zone = await ask(candidate);
-    if (zone !== undefined) return zone;
+  const candidates = zoneCandidates(name);
+  const refusals: unknown[] = [];
+  for (const candidate of candidates) {
+    try {
+      const zone = await ask(candidate);
+      if (zone !== undefined) return zone;
+    } catch (error) {
+      if (!isAgentError(error, 'provider.forbidden') && !isAgentError(error, 'provider.invalid')) throw error;
+      refusals.push(error);
+    }
   }
+  const forbidden = refusals.find((error) => isAgentError(error, 'provider.forbidden'));
+  if (forbidden !== undefined) throw forbidden;
+  if (refusals.length > 0 && refusals.length === candidates.length) throw refusals[0];
   return undefined;
 }
 

@@ -5,7 +5,9 @@ import type { World } from './world.ts';
 
 /**
  * Azure DNS 2018-05-01, as https://learn.microsoft.com/en-us/rest/api/dns/ has it: zones, TXT record sets with etags
- * (If-Match, If-None-Match), nextLink; tokens as
+ * (If-Match, If-None-Match), nextLink. Errors of Azure Resource Manager stand below "error", as documented; those of Azure
+ * DNS itself do not: {"code":"NotFound","message":"The resource record '…' does not exist in resource group …"}, as in
+ * the log of https://github.com/Azure/azure-cli/issues/27374. Tokens as
  * https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow and
  * https://learn.microsoft.com/en-us/entra/identity/managed-identities-azure-resources/how-to-use-vm-token have them.
  */
@@ -112,7 +114,8 @@ function show(
   { zone, metadata }: { zone: string; metadata: Map<string, unknown> },
 ): Answer {
   const set = setAt(world, zone, name);
-  if (set === undefined) return refuse(404, 'NotFound', `The resource record '${name}' does not exist.`);
+  if (set === undefined)
+    return refuseItself(404, 'NotFound', `The resource record '${name}' does not exist in resource group.`);
   return { status: 200, json: shown(set, zone, metadata.get(name)) };
 }
 
@@ -129,11 +132,11 @@ function put(
   if (match !== undefined && (held === undefined || match !== etagOf(held))) return changed();
   const strings: readonly (readonly string[])[] = TXTRecords.map(({ value }: { value: string[] }) => value);
   const problem = world.problem(zone, { name, ttl: TTL });
-  if (problem !== undefined) return refuse(400, 'BadRequest', problem);
+  if (problem !== undefined) return refuseItself(400, 'BadRequest', problem);
   const values = strings.map((parts) => parts.join(''));
   if (strings.flat().some((part) => part.length > 255) || values.length > 20 || values.length === 0)
-    return refuse(400, 'BadRequest', 'The record set is not valid.');
-  if (new Set(values).size < values.length) return refuse(400, 'BadRequest', 'Duplicate records.');
+    return refuseItself(400, 'BadRequest', 'The record set is not valid.');
+  if (new Set(values).size < values.length) return refuseItself(400, 'BadRequest', 'Duplicate records.');
   world.writeTxt(zone, { name, ttl: TTL, values });
   metadata.set(name, kept);
   const set = setAt(world, zone, name);
@@ -166,9 +169,15 @@ function etagOf({ ttl, values }: RrSet): string {
 }
 
 function changed(): Answer {
-  return refuse(412, 'PreconditionFailed', 'The condition set in the request was not satisfied.');
+  return refuseItself(412, 'PreconditionFailed', 'The condition set in the request was not satisfied.');
 }
 
+/** Azure DNS. */
+function refuseItself(status: number, code: string, message: string): Answer {
+  return { status, json: { code, message } };
+}
+
+/** Azure Resource Manager, before it. */
 function refuse(status: number, code: string, message: string): Answer {
   return { status, json: { error: { code, message } } };
 }
