@@ -1,160 +1,53 @@
 import { z } from 'zod';
-import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
+import type { DnsProvider } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
-import { readPages } from '../src/plugin/pages.ts';
-import { createSets, type SetChange, type TxtSet } from '../src/plugin/sets.ts';
-import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
-import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
+import { ttl } from './godaddy-api.ts';
+import { createGodaddyRecords, recordTraits } from './godaddy-records.ts';
+import { createGodaddySets } from './godaddy-sets.ts';
 
-const ttl = { min: 600, preferred: 600 };
-
-const options = z.strictObject({
-  key: secretText().describe('Key of the API, of the production environment.'),
-  secret: secretText().describe('Secret of that key.'),
-  ttl: ttlOption(ttl),
-  baseUrl: baseUrlOption('https://api.godaddy.com/v1'),
-});
+const options = z
+  .strictObject({
+    token: secretText().optional().describe('Personal access token with the scopes below.'),
+    key: secretText().optional().describe('Classic key, of the production environment; in place of a token.'),
+    secret: secretText().optional().describe('Secret of that key.'),
+    ttl: ttlOption(ttl),
+    baseUrl: baseUrlOption('https://api.godaddy.com'),
+  })
+  .refine(
+    ({ token, key, secret }) =>
+      token === undefined
+        ? key !== undefined && secret !== undefined
+        : key === undefined && secret === undefined,
+    'give token, or key and secret',
+  );
 
 type Options = z.infer<typeof options>;
-
-const traits: ProviderTraits = {
-  model: 'rrset-replace',
-  serialize: 'name',
-  batch: { maxChanges: 20, atomic: false },
-  maxValuesPerName: Number.POSITIVE_INFINITY,
-  removeIsExact: true,
-  // A key has 60 requests a minute for each path; a change reads and writes.
-  rate: [{ bucket: 'requests', perSecond: 0.5, burst: 20, costOf: 'change' }],
-  ttl,
-  propagation: { signal: 'authoritative', typicalMs: 30_000, timeoutMs: 1_200_000 },
-};
 
 export const godaddy = defineDnsProvider<Options>({
   name: 'godaddy',
   title: 'GoDaddy',
-  docs: 'https://developer.godaddy.com/doc/endpoint/domains',
+  docs: 'https://developer.godaddy.com/en/docs/api-users/domains/manage/dns',
   credentials: 'https://developer.godaddy.com/keys',
   options,
-  traits,
-  leastPrivilege: 'A key has the rights of the account; there is no lesser one.',
+  traits: recordTraits,
+  leastPrivilege: [
+    'Scopes of the token: domains.domain:read and domains.dns:update',
+    'A classic key has the rights of the account; there is no lesser one.',
+  ].join('\n'),
   notes: [
-    'GoDaddy opens its API only to accounts with a number of domains or a paid plan; what it asks for has changed several times.',
-    'Lists of more than 500 sets are read by skipping those had already, as its documentation says; that could not be tried.',
+    'GoDaddy has announced the end of classic keys. With one, whole sets are read and written, as its older API has them: what somebody else writes to the same name between the two is lost.',
+    'GoDaddy opens its API only to some accounts, with a number of calls a month that depends on the domains and the plan; what it asks for has changed several times. See https://www.godaddy.com/help/how-do-i-access-domain-related-apis-42424.',
+    'How many requests a minute it takes is not documented; we keep below 60.',
+    'What it answers to a record that is there already could not be confirmed: it is looked up before.',
+    'With a classic key, lists of more than 500 records are read by skipping those had already, as its documentation says; that could not be tried.',
   ],
   create,
 });
 
-const record = z.object({ name: z.string(), data: z.string(), ttl: z.number() });
-const records = z.array(record);
-
-/** Beyond, reading the zone costs less than asking for each name. */
-const mostNames = 3;
-const pageSize = 500;
-
-/** Values are kept as they are. */
-const form = { write: (value: string) => value, read: (text: string) => text };
-
-function create(config: Options, context: PluginContext): DnsProvider {
-  const api = createVendorApi(
-    {
-      vendor: 'GoDaddy',
-      baseUrl: config.baseUrl,
-      auth: () => ({ authorization: `sso-key ${config.key.reveal()}:${config.secret.reveal()}` }),
-      secrets: [config.key, config.secret],
-      fault,
-      remedies: { 'provider.forbidden': 'see whether GoDaddy opens its API to this account' },
-    },
-    context,
-  );
-
-  async function readName(zone: ZoneRef, name: string, signal: AbortSignal): Promise<TxtSet[]> {
-    const request = {
-      doing: `to show the TXT records at ${name}`,
-      path: pathOf(zone, name),
-      zone: zone.name,
-    };
-    return setsOf(await api.read(records, request, signal), zone);
-  }
-
-  async function readZone(zone: ZoneRef, signal: AbortSignal): Promise<TxtSet[]> {
-    const doing = `to list the TXT records of ${zone.name}`;
-    const found = await readPages(0, async (offset) => {
-      const query = { limit: pageSize, offset };
-      const path = `/domains/${zone.name}/records/TXT`;
-      const items = await api.read(records, { doing, path, query, zone: zone.name }, signal);
-      return { items, next: items.length < pageSize ? undefined : offset + items.length };
-    });
-    return setsOf(found, zone);
-  }
-
-  async function write(zone: ZoneRef, { name, after }: SetChange, signal: AbortSignal): Promise<void> {
-    const request = {
-      doing: `to change the TXT records at ${name}`,
-      path: pathOf(zone, name),
-      zone: zone.name,
-    };
-    if (after === undefined) {
-      await api.send({ ...request, method: 'DELETE', accept: [404] }, signal);
-      return;
-    }
-    const json = after.values.map((data) => ({ data, ttl: after.ttl }));
-    await api.send({ ...request, method: 'PUT', json }, signal);
-  }
-
-  return {
-    ...createSets(
-      {
-        form,
-        scope: 'name',
-        async read(zone, names, signal) {
-          if (names === undefined || names.length > mostNames) return readZone(zone, signal);
-          return (await Promise.all(names.map((name) => readName(zone, name, signal)))).flat();
-        },
-        async write(zone, changes, signal) {
-          for (const change of changes) await write(zone, change, signal);
-          return undefined;
-        },
-      },
-      traits,
-    ),
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
-    findZone: (name, signal) =>
-      findZoneByName(name, async (candidate) => {
-        const request = { doing: `to show the domain ${candidate}`, path: `/domains/${candidate}` };
-        const { status } = await api.send({ ...request, accept: [404] }, signal);
-        return status === 404 ? undefined : { name: candidate };
-      }),
-    async check(signal) {
-      await api.send({ doing: 'to list domains', path: '/domains', query: { limit: 1 } }, signal);
-    },
-  };
-}
-
-function pathOf({ name: zone }: ZoneRef, name: string): string {
-  return `/domains/${zone}/records/TXT/${encodeURIComponent(relativeName(name, zone, '@'))}`;
-}
-
-/** It lists records; those of one name are a set. */
-function setsOf(found: z.infer<typeof records>, zone: ZoneRef): TxtSet[] {
-  const sets = new Map<string, TxtSet>();
-  for (const one of found) {
-    const name = absoluteName(one.name, zone.name);
-    const values = [...(sets.get(name)?.values ?? []), one.data];
-    sets.set(name, { name, ttl: one.ttl, values });
-  }
-  return [...sets.values()];
-}
-
-const haste = z.object({ code: z.literal('TOO_MANY_REQUESTS'), retryAfterSec: z.number().optional() });
-
-function fault({ body }: VendorAnswer): VendorFault | undefined {
-  const parsed = haste.safeParse(body);
-  if (!parsed.success) return undefined;
-  const { retryAfterSec } = parsed.data;
-  return {
-    code: 'provider.throttled',
-    ...(retryAfterSec !== undefined && { retryAfterMs: retryAfterSec * 1000 }),
-  };
+function create({ token, key, secret, ...rest }: Options, context: PluginContext): DnsProvider {
+  if (token !== undefined) return createGodaddyRecords({ token, ...rest }, context);
+  if (key !== undefined && secret !== undefined) return createGodaddySets({ key, secret, ...rest }, context);
+  throw new Error('neither a token nor a key: the options do not let this pass');
 }

@@ -2,13 +2,13 @@ import type { Answer, Front, Incoming } from './server.ts';
 import type { World } from './world.ts';
 
 /**
- * GoDaddy, as https://developer.godaddy.com/doc/endpoint/domains has it: records of one type and name are read, replaced
+ * The older API of GoDaddy (v1), as https://developer.godaddy.com/doc/endpoint/domains has it: records of one type and name are read, replaced
  * and removed as one; values without quotes; an empty list for a name that has none; `retryAfterSec` in the body.
  */
 export const key = 'emulated-godaddy-key';
 export const secret = 'emulated-godaddy-secret';
 
-const path = '/domains/:zone/records/TXT/:name';
+const path = '/v1/domains/:zone/records/TXT/:name';
 
 export const godaddyFront: Front = {
   isAuthorized: ({ headers }) => headers.authorization === `sso-key ${key}:${secret}`,
@@ -23,17 +23,21 @@ export const godaddyFront: Front = {
   routes: (world) => [
     {
       method: 'GET',
-      path: '/domains',
+      path: '/v1/domains',
       run: () => ({ status: 200, json: world.zones.map(({ name }) => ({ domain: name, status: 'ACTIVE' })) }),
     },
     {
       method: 'GET',
-      path: '/domains/:zone',
-      run: (request) => inZone(world, request, (zone) => ({ status: 200, json: { domain: zone } })),
+      path: '/v1/domains/:zone',
+      // A name that cannot be registered is no name of a domain at all.
+      run: (request) =>
+        request.params.zone?.startsWith('_') === true
+          ? refuse(422, 'INVALID_DOMAIN', 'domain must match sld.tld')
+          : inZone(world, request, (zone) => ({ status: 200, json: { domain: zone } })),
     },
     {
       method: 'GET',
-      path: '/domains/:zone/records/TXT',
+      path: '/v1/domains/:zone/records/TXT',
       run: (request) => inZone(world, request, (zone) => list(world, zone, request.query)),
     },
     {
