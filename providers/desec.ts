@@ -23,6 +23,8 @@ type Options = z.infer<typeof options>;
 const minute = 60;
 const hour = 3600;
 const day = 86_400;
+/** Requests of one call of ours, at most. */
+const perCall = 3;
 
 const traits: ProviderTraits = {
   model: 'rrset-replace',
@@ -36,6 +38,8 @@ const traits: ProviderTraits = {
     { bucket: 'zone-minute', perSecond: 15 / minute, burst: 15, costOf: 'call' },
     { bucket: 'zone-hour', perSecond: 100 / hour, burst: 100, costOf: 'call' },
     { bucket: 'zone-day', perSecond: 300 / day, burst: 300, costOf: 'call' },
+    // Of an account, whatever it asks: a call of ours reads and writes.
+    { bucket: 'day', perSecond: 2000 / perCall / day, burst: 2000 / perCall, costOf: 'call' },
   ],
   ttl,
   propagation: { signal: 'authoritative', typicalMs: 10_000, timeoutMs: 600_000 },
@@ -55,7 +59,7 @@ export const desec = defineDnsProvider<Options>({
   ].join('\n'),
   notes: [
     'A domain takes 2 writes a second, 15 a minute, 100 an hour and 300 a day: what comes together goes in one.',
-    'What a user may write a day over all domains is not known for certain; deSEC then says when to come back.',
+    'An account has 2,000 requests a day over all domains, of which we use no more than a third as calls that read and write; deSEC may allow an account another number.',
     'The least TTL is that of the domain (its minimum_ttl, usually 3600); a domain that allows less is told by "ttl".',
   ],
   create,

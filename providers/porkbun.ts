@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isAgentError } from '../src/core/errors.ts';
+import { type ErrorCode, isAgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
@@ -41,8 +41,10 @@ export const porkbun = defineDnsProvider<Options>({
   leastPrivilege:
     'A key has the rights of the account. Switch on "API Access" only for the domains concerned.',
   notes: [
-    'Each domain needs the switch "API Access" in its settings.',
-    'Its limits of requests are not documented; we make about one a second, since it refuses more now and then.',
+    'Each domain needs the switch "API Access" in its settings, or the account that for all.',
+    'How many requests for records it takes is not documented; we make about one a second, since it refuses more now and then.',
+    'The code of an answer about a domain without API access is not documented: its words are looked for.',
+    'The least TTL is that of its own pages; its API documentation names none.',
   ],
   create,
 });
@@ -145,15 +147,30 @@ function create(config: Options, context: PluginContext): DnsProvider {
   };
 }
 
-const isGone = /invalid record id/i;
-const failure = z.object({ status: z.literal('ERROR'), message: z.string().default('') });
+const isGone = /invalid[ _]record[ _]id/i;
+const failure = z.object({
+  status: z.literal('ERROR'),
+  code: z.string().default(''),
+  message: z.string().default(''),
+  ttlRemaining: z.coerce.number().optional(),
+});
 
-/** All of its refusals have one status; the words tell them apart. */
+/** Its refusals have one status; the code tells them apart, or the words where there is none that is documented. */
+const codes: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/^INVALID_API_KEYS|^API_KEY_REQUIRED|^INVALID_(?:TOKEN|USER)$|invalid api key/im, 'provider.auth'],
+  [/opted in to api access/i, 'provider.forbidden'],
+  [/^INVALID_DOMAIN$|invalid domain/im, 'dns.zoneNotFound'],
+  [/^RATE_LIMIT_EXCEEDED$/m, 'provider.throttled'],
+];
+
 function fault({ status, body }: VendorAnswer): VendorFault | undefined {
-  const words = failure.safeParse(body).data?.message;
-  if (words === undefined || status >= 500 || status === 429) return undefined;
-  if (/api key/i.test(words)) return { code: 'provider.auth', words };
-  if (/opted in to api access/i.test(words)) return { code: 'provider.forbidden', words };
-  if (/invalid domain/i.test(words)) return { code: 'dns.zoneNotFound', words };
-  return { code: 'provider.invalid', words };
+  const error = failure.safeParse(body).data;
+  if (error === undefined || status >= 500) return undefined;
+  const { code, message, ttlRemaining } = error;
+  const known = codes.find(([pattern]) => pattern.test(`${code}\n${message}`))?.[1];
+  return {
+    code: known ?? (status === 429 ? 'provider.throttled' : 'provider.invalid'),
+    words: code === '' ? message : `${message} [${code}]`,
+    ...(ttlRemaining !== undefined && { retryAfterMs: ttlRemaining * 1000 }),
+  };
 }

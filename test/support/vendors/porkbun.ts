@@ -2,9 +2,10 @@ import type { Answer, Front, Incoming } from './server.ts';
 import type { VendorRecord, World } from './world.ts';
 
 /**
- * Porkbun API v3, as https://porkbun.com/api/json/v3/documentation has it: all calls are POST with the keys in the body,
- * numbers are texts, whole names in lists, relative ones in creations. The words of its refusals are those that its
- * clients report.
+ * Porkbun API v3, as https://porkbun.com/api/json/v3/documentation has it (https://porkbun.com/api/json/v3/spec): all calls
+ * are POST with the keys in the body, numbers are texts, whole names in lists, relative ones in creations; refusals have
+ * status 400 and a `code`, those for haste 429 and `ttlRemaining`. That for a domain without API access is as its clients
+ * report it.
  */
 export const apiKey = 'pk1_emulated';
 export const secretApiKey = 'sk1_emulated';
@@ -12,9 +13,13 @@ export const secretApiKey = 'sk1_emulated';
 export const porkbunFront: Front = {
   isAuthorized: ({ json }) => json?.apikey === apiKey && json.secretapikey === secretApiKey,
   refusal(why) {
-    if (why === 'credentials') return refuse('Invalid API key. (001)');
+    if (why === 'credentials') return refuse('Invalid API key. (001)', 'INVALID_API_KEYS_001');
     if (why === 'rights') return refuse('Domain is not opted in to API access.');
-    if (why === 'haste') return { status: 503, text: 'Service Unavailable', headers: { 'retry-after': '1' } };
+    if (why === 'haste')
+      return {
+        status: 429,
+        json: { status: 'ERROR', code: 'RATE_LIMIT_EXCEEDED', message: 'Slow down.', ttlRemaining: 1 },
+      };
     return { status: 503, text: '<html>503</html>' };
   },
   routes: (world) => [
@@ -40,7 +45,9 @@ export const porkbunFront: Front = {
       path: '/dns/delete/:zone/:id',
       run: (request) =>
         inZone(world, request, (zone) =>
-          world.removeRecord(zone, Number(request.params.id)) ? ok({}) : refuse('Invalid record ID.'),
+          world.removeRecord(zone, Number(request.params.id))
+            ? ok({})
+            : refuse('Invalid record ID.', 'INVALID_RECORD_ID'),
         ),
     },
   ],
@@ -52,7 +59,7 @@ function reading(path: string, run: (request: Incoming) => Answer) {
 
 function inZone(world: World, { params }: Incoming, run: (zone: string) => Answer): Answer {
   const zone = world.zones.find(({ name }) => name === params.zone);
-  return zone === undefined ? refuse('Invalid domain.') : run(zone.name);
+  return zone === undefined ? refuse('Invalid domain.', 'INVALID_DOMAIN') : run(zone.name);
 }
 
 interface Posted {
@@ -79,6 +86,6 @@ function ok(content: object): Answer {
   return { status: 200, json: { status: 'SUCCESS', ...content } };
 }
 
-function refuse(message: string): Answer {
-  return { status: 400, json: { status: 'ERROR', message } };
+function refuse(message: string, code?: string): Answer {
+  return { status: 400, json: { status: 'ERROR', ...(code !== undefined && { code }), message } };
 }
