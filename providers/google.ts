@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AgentError } from '../src/core/errors.ts';
+import { AgentError, type ErrorCode } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
@@ -206,9 +206,28 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
 const maxBytes = 8 * 1024 * 1024;
 
-/** The batch names sets as they were read; 404 about one of them says that it is not so any more. */
-function fault({ status, text }: VendorAnswer): VendorFault | undefined {
-  return status === 404 && /entity\.change\./.test(text) ? { code: 'provider.conflict' } : undefined;
+const failure = z.object({
+  error: z.object({
+    message: z.string(),
+    errors: z.array(z.object({ reason: z.string() })).default([]),
+  }),
+});
+
+/** Reasons that say more than the status, which may be 403 for haste as well. */
+const reasons: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/^(?:rateLimitExceeded|userRateLimitExceeded|dailyLimitExceeded)$/, 'provider.throttled'],
+  // Too much in one change: less at once may pass.
+  [/^quotaExceeded$/, 'provider.invalid'],
+];
+
+function fault({ status, body }: VendorAnswer): VendorFault | undefined {
+  const error = status < 400 ? undefined : failure.safeParse(body).data?.error;
+  if (error === undefined) return undefined;
+  const said = error.errors.map(({ reason }) => reason);
+  // The batch names sets as they were read; 404 about one of them says that it is not so any more.
+  const isChanged = status === 404 && /entity\.change\./.test(error.message);
+  const known = reasons.find(([pattern]) => said.some((reason) => pattern.test(reason)))?.[1];
+  return { code: isChanged ? 'provider.conflict' : known, words: [error.message, ...said].join('; ') };
 }
 
 function toRrset({ name, ttl: seconds, values }: TxtSet) {

@@ -43,7 +43,10 @@ export const googleFront: Front = {
   refusal(why) {
     if (why === 'credentials') return refuse(401, 'authError', 'Invalid Credentials');
     if (why === 'rights') return refuse(403, 'forbidden', 'Forbidden');
-    if (why === 'haste') return refuse(429, 'rateLimitExceeded', 'Quota exceeded for quota metric');
+    // With 429 (https://github.com/kubernetes-sigs/external-dns/issues/1710), or with 403 and a reason, as in
+    // https://cloud.google.com/compute/api-quota; which when is not documented. Here that which looks like another refusal.
+    if (why === 'haste')
+      return refuse(403, 'rateLimitExceeded', 'Quota exceeded for quota metric', 'usageLimits');
     return refuse(503, 'backendError', 'Backend Error');
   },
   routes(world) {
@@ -197,7 +200,7 @@ function page(
   return { status: 200, json: { [key]: items.slice(start, start + size), ...more } };
 }
 
-function refuse(code: number, reason: string, message: string): Answer {
-  const errors = [{ message, domain: 'global', reason }];
+function refuse(code: number, reason: string, message: string, domain = 'global'): Answer {
+  const errors = [{ message, domain, reason }];
   return { status: code, json: { error: { code, message, errors } } };
 }
