@@ -252,7 +252,7 @@ export const errorTable = kinds({
   'store.durability': {
     retry: 'blocked',
     advice:
-      'Set appendonly yes and appendfsync always, use Redis 7.2 or Valkey, or accept the risk with redis.durability: relaxed.',
+      'Set appendonly yes, no-appendfsync-on-rewrite no, and appendfsync always (everysec will do from Redis 7.2 on, and for Valkey), or accept the risk with redis.durability: relaxed.',
   },
   'store.eviction': { retry: 'blocked', advice: 'Set maxmemory-policy noeviction on this Redis.' },
   'store.fenced': { retry: 'soon', advice: 'Nothing to do: another worker took over.' },

@@ -20,7 +20,7 @@ const queueCommands = `
   xread xlen xdel xtrim xinfo|stream
   eval evalsha script|load script|exists multi exec`;
 
-/** Used by the driver and for the checks at start; `config|get` may be left out where `waitaof` works. */
+/** Used by the driver and for the checks at start; `config|get` may be left out from Redis 8 on. */
 const connectionCommands = `
   hello auth ping quit select reset info config|get wait waitaof
   client|setname client|setinfo client|list client|info client|id

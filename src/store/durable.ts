@@ -1,9 +1,11 @@
 import type { Redis } from 'ioredis';
 import { AgentError } from '../core/errors.ts';
-import { inspectRedis, isRefusal, ownerOf, type RedisFacts } from './inspect.ts';
+import type { Clock } from '../core/ports.ts';
+import { inspectRedis, ownerOf, type RedisFacts } from './inspect.ts';
 import type { Link, RedisClient } from './redis.ts';
 import { toStoreError } from './redis-error.ts';
 import { awaitReplica } from './replica.ts';
+import { awaitSync } from './sync.ts';
 
 /** relaxed: the operator accepts that a crash of Redis may lose the last second. */
 export type Durability = 'required' | 'relaxed';
@@ -29,6 +31,7 @@ export interface DurableOptions {
   readonly durability: Durability;
   /** Makes the connection on which WAITAOF and WAIT block. */
   readonly connect: () => Promise<Link>;
+  readonly clock: Clock;
 }
 
 interface Waiting {
@@ -37,14 +40,18 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-const syncMs = 5_000;
+/** How it is done with the server as it is now. */
+interface Means {
+  readonly mode: DurableMode;
+  readonly tellsSync: boolean;
+}
 
 /** Writes that come while one sync is under way share the next one. */
 export function createDurableWriter(options: DurableOptions): DurableWriter {
   const { link } = options;
   const waiting: Waiting[] = [];
   let draining: Promise<void> | undefined;
-  let known: Promise<DurableMode> | undefined;
+  let known: Promise<Means> | undefined;
   let own: Link | undefined;
 
   // After a reconnection it may be another server, or the same with another configuration.
@@ -52,10 +59,13 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
     known = undefined;
   });
 
-  function mode(): Promise<DurableMode> {
+  function means(): Promise<Means> {
     known ??= link
       .run((client) => inspectRedis(client, options.key))
-      .then((facts) => modeOf(facts, options.durability, link.address))
+      .then((facts) => ({
+        mode: modeOf(facts, options.durability, link.address),
+        tellsSync: facts.tellsSync,
+      }))
       .catch((error: unknown) => {
         known = undefined;
         throw error;
@@ -64,7 +74,7 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
   }
 
   async function run<T>(write: (client: RedisClient) => Promise<T>): Promise<T> {
-    const syncs = (await mode()) === 'waitaof';
+    const syncs = (await means()).mode === 'waitaof';
     if (!syncs && link.sentinels === undefined) return link.run(write);
     const result = new Promise<unknown>((resolve, reject) => {
       waiting.push({ write, resolve, reject });
@@ -80,7 +90,7 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
       const batch = waiting.splice(0);
       try {
         own ??= await options.connect();
-        await writeBatch(own, batch, { key: options.key, syncs: (await mode()) === 'waitaof' });
+        await writeBatch(own, batch, { key: options.key, clock: options.clock, ...(await means()) });
       } catch (error) {
         for (const { reject } of batch) reject(toStoreError(error, link.address));
       }
@@ -89,7 +99,7 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
 
   return {
     run,
-    mode,
+    mode: async () => (await means()).mode,
     close: async () => {
       await draining;
       await own?.close();
@@ -100,13 +110,13 @@ export function createDurableWriter(options: DurableOptions): DurableWriter {
 async function writeBatch(
   { client, address, sentinels }: Link,
   batch: readonly Waiting[],
-  { key, syncs }: { readonly key: string; readonly syncs: boolean },
+  { key, mode, ...how }: Means & Pick<DurableOptions, 'key' | 'clock'>,
 ): Promise<void> {
   const node = await ownerOf(client, key);
   const results = await onOneConnection(node, async () => {
     const written = await Promise.allSettled(batch.map(({ write }) => write(node)));
     if (written.every(({ status }) => status === 'rejected')) return written;
-    if (syncs) await sync(node, address);
+    if (mode === 'waitaof') await awaitSync(node, { address, ...how });
     if (sentinels !== undefined) await awaitReplica(node, { sentinels, address });
     return written;
   });
@@ -132,25 +142,16 @@ async function onOneConnection<T>(node: Redis, work: () => Promise<T>): Promise<
   }
 }
 
-async function sync(node: Redis, address: string): Promise<void> {
-  const unsafe = (reason: string, retry: 'soon' | 'blocked') =>
-    new AgentError('store.durability', `Redis at ${address} ${reason}`, { retry });
-  const answer = await node.call('WAITAOF', 1, 0, syncMs).catch((error: unknown) => {
-    if (!isRefusal(error)) throw error;
-    throw unsafe(`does not sync to disk any more: ${error.message}`, 'blocked');
-  });
-  const [local] = answer as readonly number[];
-  if (local !== 1) throw unsafe(`did not sync to disk within ${syncMs} ms`, 'soon');
-}
-
 function modeOf(facts: RedisFacts, durability: Durability, address: string): DurableMode {
-  if (facts.appendonly === true && facts.appendfsync === 'always') return 'always';
-  if (facts.waitaof) return 'waitaof';
+  const { appendonly, appendfsync, waitaof, tellsSync, skipsSyncs } = facts;
+  if (appendonly === true && appendfsync === 'always' && !skipsSyncs) return 'always';
+  const syncsInTime = tellsSync ? appendfsync !== 'no' : appendfsync === 'everysec' && !skipsSyncs;
+  if (waitaof && syncsInTime) return 'waitaof';
   if (durability === 'relaxed') return 'none';
   const unknown = facts.forbidden.filter((command) => command !== 'WAITAOF');
   const reason =
     unknown.length > 0
       ? `cannot be asked how it writes to disk: ${unknown.join(' and ')} is forbidden to this user`
-      : `may lose acknowledged writes: appendonly is ${facts.appendonly ? 'yes' : 'no'}, appendfsync ${facts.appendfsync}`;
+      : `may lose acknowledged writes: appendonly is ${appendonly ? 'yes' : 'no'}, appendfsync ${appendfsync}${skipsSyncs ? ', no-appendfsync-on-rewrite yes' : ''}`;
   throw new AgentError('store.durability', `Redis at ${address} ${reason}`);
 }

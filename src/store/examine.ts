@@ -35,7 +35,7 @@ export async function examineStore(options: ExamineOptions): Promise<StoreReport
     const facts = await link.run((client) => inspectRedis(client, keys.meta));
     requireFit(facts, link.address);
     const connect = () => connectRedis(redis, options);
-    const durable = createDurableWriter({ link, key: keys.meta, durability, connect });
+    const durable = createDurableWriter({ link, key: keys.meta, durability, connect, clock: options.clock });
     const durableMode = await durable.mode();
     const crypt = masterKey && createCrypt([masterKey]);
     const { found } = await examineMeta({ link, keys, crypt, dataDir, acceptEmptyStore });

@@ -132,6 +132,7 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
     key: keys.meta,
     durability,
     connect: () => connectRedis(redis, options),
+    clock,
   });
   const durableMode = await durable.mode();
   const meta = await claimStore({ ...options, link, keys, crypt });

@@ -11,6 +11,10 @@ export interface RedisFacts {
   readonly appendfsync: string | undefined;
   /** WAITAOF works: the server knows it, this user may run it, and there is an append-only file. */
   readonly waitaof: boolean;
+  /** It waits, too: before Redis 8, and in Valkey, it answers before the sync where that comes every second. */
+  readonly tellsSync: boolean;
+  /** `no-appendfsync-on-rewrite`: while a child writes a file, nothing is synced. */
+  readonly skipsSyncs: boolean;
   /** Replicas that follow it now. */
   readonly replicas: number;
   /** How many must follow for it to take a write. */
@@ -20,6 +24,9 @@ export interface RedisFacts {
 }
 
 const oldest = '7.0.0';
+
+/** redis/redis#13793; Valkey 9.1 had not taken it over. */
+const oldestTelling = '8.0.0';
 
 /** Asks the node that holds the store's keys. */
 export async function inspectRedis(client: RedisClient, key: string): Promise<RedisFacts> {
@@ -34,9 +41,10 @@ export async function inspectRedis(client: RedisClient, key: string): Promise<Re
       return undefined;
     }
   };
-  const [info, fsync, policy, toWrite, waitaof] = await Promise.all([
+  const [info, fsync, rewrite, policy, toWrite, waitaof] = await Promise.all([
     ask('INFO', node.info()),
     ask('CONFIG GET', node.config('GET', 'appendfsync') as Promise<string[]>),
+    ask('CONFIG GET', node.config('GET', 'no-appendfsync-on-rewrite') as Promise<string[]>),
     ask('CONFIG GET', node.config('GET', 'maxmemory-policy') as Promise<string[]>),
     ask('CONFIG GET', node.config('GET', 'min-replicas-to-write') as Promise<string[]>),
     ask('WAITAOF', node.call('WAITAOF', 1, 0, 1)),
@@ -49,6 +57,8 @@ export async function inspectRedis(client: RedisClient, key: string): Promise<Re
     appendonly: fields.aof_enabled === undefined ? undefined : fields.aof_enabled === '1',
     appendfsync: fsync?.[1],
     waitaof: waitaof !== undefined,
+    tellsSync: fields.valkey_version === undefined && !isOlder(fields.redis_version ?? '0', oldestTelling),
+    skipsSyncs: rewrite?.[1] === 'yes',
     replicas: Number(fields.connected_slaves ?? 0),
     replicasToWrite: toWrite?.[1] === undefined ? undefined : Number(toWrite[1]),
     forbidden: [...new Set(forbidden)],
@@ -88,7 +98,7 @@ export function isRefusal(error: unknown): error is Error {
   );
 }
 
-function parseInfo(text: string): Readonly<Record<string, string | undefined>> {
+export function parseInfo(text: string): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(
     text
       .split('\r\n')

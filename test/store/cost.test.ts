@@ -146,7 +146,8 @@ test(`a whole issuance costs at most ${mostCalls} calls of Redis, ${mostWaits} w
   onTestFinished(() => watcher.disconnect());
   const calls: string[] = [];
   watcher.on('monitor', (_at: string, [name = '']: string[], source: string) => {
-    if (source !== 'lua') calls.push(name.toLowerCase());
+    // A server whose WAITAOF does not wait is looked at besides, and Redis is not.
+    if (source !== 'lua' && name.toLowerCase() !== 'info') calls.push(name.toLowerCase());
   });
   await issue(second);
   await marker.ping();

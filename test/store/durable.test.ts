@@ -11,7 +11,7 @@ const key = '{acme}:meta';
 async function writerOn(valkey: TestRedis) {
   const connect = () => connectRedis({ url: valkey.url }, { clock: systemClock, log: silentLog });
   const link = await connect();
-  const writer = createDurableWriter({ link, key, durability: 'required', connect });
+  const writer = createDurableWriter({ link, key, durability: 'required', connect, clock: systemClock });
   onTestFinished(async () => {
     await writer.close();
     await link.close();
@@ -46,6 +46,16 @@ test('a write that the server refuses fails alone, and the others of its batch a
   ]);
   expect([good?.status, also?.status]).toEqual(['fulfilled', 'fulfilled']);
   expect(bad).toMatchObject({ reason: { code: 'bug', message: expect.stringContaining('WRONGTYPE') } });
+});
+
+test('a durable write is over no sooner than the server has synced it, though its WAITAOF may say so before', async () => {
+  const writer = await writerOn(await startValkey());
+  const write = (value: string) => writer.run((client) => client.set('{acme}:x', value));
+  // It begins a sync at most once a second, and each of the two needs one that began after it.
+  const before = performance.now();
+  await write('1');
+  await write('2');
+  expect(performance.now() - before).toBeGreaterThan(900);
 });
 
 test('a server whose log is switched off meanwhile does not pass for a safe one', async () => {

@@ -82,8 +82,26 @@ test('a newer server that syncs every second is good enough, and one without a l
   const store = await open(valkey);
   expect(store.durableMode).toBe('waitaof');
   expect(store.facts).toMatchObject({ server: 'valkey', appendonly: true, forbidden: [] });
-  const bare = await redisFor({ valkey: true, args: ['--appendonly', 'no'] });
-  await expect(open(bare)).rejects.toMatchObject({ code: 'store.durability' });
+  for (const [args, words] of [
+    [['--appendonly', 'no'], 'appendonly is no'],
+    [['--appendfsync', 'no'], 'appendfsync no'],
+    [
+      ['--appendfsync', 'everysec', '--no-appendfsync-on-rewrite', 'yes'],
+      'appendfsync everysec, no-appendfsync-on-rewrite yes',
+    ],
+  ] as const)
+    await expect(open(await redisFor({ valkey: true, args }))).rejects.toMatchObject({
+      code: 'store.durability',
+      message: expect.stringContaining(words),
+    });
+});
+
+test('a Redis that does not sync while it writes its files anew is refused, also where it syncs every write', async () => {
+  const redis = await redisFor({ args: ['--no-appendfsync-on-rewrite', 'yes'] });
+  await expect(open(redis)).rejects.toMatchObject({
+    code: 'store.durability',
+    message: expect.stringContaining('no-appendfsync-on-rewrite yes'),
+  });
 });
 
 test('durable writes at one time share their waits for the disk', async () => {
