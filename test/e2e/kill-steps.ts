@@ -1,20 +1,21 @@
-import { Resolver } from 'node:dns/promises';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { readRequest } from '../core/ca-signer.ts';
 import { type AgentSite, agentSite } from '../support/agent.ts';
+import type { TestBind } from '../support/bind.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { type ServerProcess, until } from '../support/process.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { type RedisTap, startRedisTap, type Verdict } from '../support/redis-tap.ts';
 import { issuerAt, proxyBefore } from './given.ts';
+import { bindAccount, recordsOf } from './zones.ts';
 
-export type Way = 'http-01' | 'dns-01';
+export const ways = ['http-01', 'dns-01'] as const;
 
 /** The agent is killed when it is about to make its n-th write for a certificate, or when that has been carried out. */
 export interface Blow {
-  readonly way: Way;
+  readonly way: (typeof ways)[number];
   readonly count: number;
   readonly when: 'before' | 'after';
 }
@@ -53,7 +54,7 @@ interface Site {
   readonly redis: Redis;
   readonly commands: Queue;
   readonly tap: RedisTap;
-  readonly pebble: TestPebble;
+  readonly bind: TestBind;
   readonly proxy: TestProxy;
   readonly site: AgentSite;
 }
@@ -61,44 +62,52 @@ interface Site {
 const mostSteps = 40;
 
 /** Blows one after the other, at each step before and after it. */
-export function* allBlows(way: Way): Generator<Blow> {
+export function* allBlows(): Generator<Blow> {
   for (let count = 1; count < mostSteps; count++)
-    for (const when of ['before', 'after'] as const) yield { way, count, when };
+    for (const when of ['before', 'after'] as const) for (const way of ways) yield { way, count, when };
 }
 
 function targetOf({ way, count, when }: Blow): Target {
-  const domain = `d${count}${when}.${way === 'dns-01' ? 'zone' : 'hosts'}.test`;
+  const kind = way === 'dns-01' ? 'zone' : 'hosts';
+  const domain = `d${count}${when}.${kind}.test`;
   const host = `h.${domain}`;
-  return { domain, host, lineage: `${domain}/${host}/ec`, issuer: `ca${count}${when}` };
+  return { domain, host, lineage: `${domain}/${host}/ec`, issuer: `${kind}${count}${when}` };
 }
 
 /** One for each blow: an agent that runs keeps the accounts that it has opened. */
 function issuersAt(pebble: TestPebble, proxy: TestProxy): object {
-  const names = [...allBlows('http-01')].map((blow) => targetOf(blow).issuer);
+  const names = [...allBlows()].map((blow) => targetOf(blow).issuer);
   return Object.fromEntries(
     names.map((name) => [name, { ...issuerAt(pebble, proxy), email: `${name}@example.test` }]),
   );
 }
 
-export async function startVictim(server: TestRedis, name: string): Promise<Victim> {
+export interface VictimOptions {
+  readonly redis: TestRedis;
+  /** Its `zone.test` is for DNS-01, its `hosts.test` for HTTP-01. */
+  readonly bind: TestBind;
+  readonly name: string;
+}
+
+export async function startVictim({ redis: server, bind, name }: VictimOptions): Promise<Victim> {
   const prefix = `{${name}}`;
-  const pebble = await startPebble({ nonceReject: 0, retryAfter: { authz: 1, order: 1 } });
+  const dns = bind.address;
+  const pebble = await startPebble({ dnsServer: dns, nonceReject: 0, retryAfter: { authz: 1, order: 1 } });
   const proxy = await proxyBefore(pebble);
   const tap = await startRedisTap(server);
   const redis = new Redis(server.url);
   const connection = { port: server.port, host: '127.0.0.1' };
   const commands = new Queue('commands', { connection, prefix: `${prefix}:q` });
   const site = await agentSite({}, name);
-  const { managementUrl: url, dnsAddress: dns } = pebble.dns ?? {};
   site.configure({
     redis: { url: tap.url, prefix },
     http01: { port: pebble.httpPort, address: '127.0.0.1' },
     issuers: issuersAt(pebble, proxy),
-    dnsAccounts: { zones: { provider: 'challtestsrv', zones: ['zone.test'], url, dns } },
+    dnsAccounts: { zones: { nameservers: [dns], ...bindAccount(bind) } },
     resolvers: [dns],
     defaults: { mode: 'individual' },
   });
-  const parts: Site = { prefix, redis, commands, tap, pebble, proxy, site };
+  const parts: Site = { prefix, redis, commands, tap, bind, proxy, site };
   let agent = await site.start();
 
   return {
@@ -119,7 +128,6 @@ export async function startVictim(server: TestRedis, name: string): Promise<Vict
       const { at, isOrderUrl } = seen;
       if (at !== undefined) {
         await agent.exited;
-        if (!isPatient(blow)) await locksRunOut(parts);
         agent = await site.start();
         await until(`${host} is issued after ${at}`, () => isQuiet(target, parts), 150_000);
       }
@@ -179,12 +187,18 @@ function stepOf(command: readonly Buffer[], { lineage, issuer }: Target, prefix:
   if (kinds.has('token') || kinds.has('journal')) return [verb, ...kinds].join(' ');
   if (kinds.has('accounts')) return args.includes(issuer) ? [verb, ...kinds].join(' ') : undefined;
   const isOwnLock = keys.some((key) => key.startsWith(`${prefix}:lock:issue:`) && key.endsWith(lineage));
+  // Prolonged now and then, as time passes: no step.
+  const isBeat = isOwnLock && isScript && keys.length === 1 && !args.slice(3).includes(`issue:${lineage}`);
   const isCommit = kinds.has('meta') && ['issuances', 'renewals', 'lineage'].some((kind) => kinds.has(kind));
   const isAbout = args.some((one) => one.includes(lineage));
-  return (isOwnLock && !kinds.has('meta')) || (isCommit && isAbout) ? [verb, ...kinds].join(' ') : undefined;
+  return (isOwnLock && !isBeat && !kinds.has('meta')) || (isCommit && isAbout)
+    ? [verb, ...kinds].join(' ')
+    : undefined;
 }
 
 async function isQuiet({ lineage }: Target, { redis, prefix }: Site): Promise<boolean> {
+  // A dozen look at once, for as long as locks take to run out.
+  await new Promise((resolve) => setTimeout(resolve, 150));
   const [current, open, locked, due] = await Promise.all([
     redis.hget(`${prefix}:lineage:${lineage}`, 'c'),
     redis.hexists(`${prefix}:issuances`, lineage),
@@ -194,27 +208,9 @@ async function isQuiet({ lineage }: Target, { redis, prefix }: Site): Promise<bo
   return current !== null && open + locked === 0 && Number(due) > Date.now();
 }
 
-/** One of them all shows that what the killed agent holds runs out by itself; with each it would take minutes. */
-function isPatient({ count, when }: Blow): boolean {
-  return count === 4 && when === 'after';
-}
-
-/** As if the time had passed that a killed holder keeps its locks and its jobs. */
-async function locksRunOut({ redis, prefix }: Site): Promise<void> {
-  const locks = [...(await redis.keys(`${prefix}:lock:*`)), ...(await redis.keys(`${prefix}:q:*:lock`))];
-  if (locks.length > 0) await redis.del(...locks);
-  for (const queue of ['commands', 'issuance', 'deploy', 'notify', 'upkeep'].map(
-    (name) => `${prefix}:q:${name}`,
-  )) {
-    const active = await redis.lrange(`${queue}:active`, 0, -1);
-    if (active.length > 0) await redis.sadd(`${queue}:stalled`, ...active);
-    await redis.del(`${queue}:stalled-check`);
-  }
-}
-
 async function whatIsLeft(
   { host, lineage, issuer }: Target,
-  { redis, prefix, proxy, pebble }: Site,
+  { redis, prefix, proxy, bind }: Site,
 ): Promise<Omit<Ending, keyof Blow | 'at' | 'isOrderUrl'>> {
   const journal = async () => redis.hlen(`${prefix}:journal`);
   const tokens = async () => (await redis.keys(`${prefix}:token:*`)).length;
@@ -234,21 +230,10 @@ async function whatIsLeft(
     certificates: Number(await redis.hget(`${prefix}:lineage:${lineage}`, 'c')),
     tokens: await tokens(),
     journal: await journal(),
-    records: await txtCount(`_acme-challenge.${host}`, pebble.dns?.dnsAddress ?? ''),
+    records: (await recordsOf(bind, 'zone.test')).filter((line) => line.includes(`.${host} `)).length,
   };
 }
 
 function namesOf(payload: unknown): readonly string[] {
   return readRequest(Buffer.from(String((payload as { csr?: string }).csr), 'base64url')).names;
-}
-
-async function txtCount(name: string, server: string): Promise<number> {
-  const resolver = new Resolver({ timeout: 2000, tries: 2 });
-  resolver.setServers([server]);
-  const isNone = ({ code }: NodeJS.ErrnoException) => code === 'ENOTFOUND' || code === 'ENODATA';
-  const records = await resolver.resolveTxt(name).catch((error: NodeJS.ErrnoException) => {
-    if (isNone(error)) return [];
-    throw error;
-  });
-  return records.length;
 }

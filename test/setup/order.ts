@@ -3,11 +3,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that wait or work the longest, the longest first. */
 const longest = [
+  'e2e/kill.test.ts',
   'e2e/notices.test.ts',
   'e2e/dns-crowd.test.ts',
   'e2e/dns-care.test.ts',
-  'e2e/kill-dns.test.ts',
-  'e2e/kill-http.test.ts',
   'e2e/drafts.test.ts',
   'e2e/dead-issuer.test.ts',
   'e2e/refusals.test.ts',

@@ -1,3 +1,0 @@
-import { testEachBlow } from './kill-suite.ts';
-
-testEachBlow('dns-01');
