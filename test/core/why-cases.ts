@@ -1,9 +1,14 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { systemClock } from '../../src/clock.ts';
-import { AgentError, type ErrorCode } from '../../src/core/errors.ts';
+import type { ErrorCode } from '../../src/core/errors.ts';
+import type { HttpResponse } from '../../src/core/http.ts';
 import type { Clock } from '../../src/core/ports.ts';
 import type { Domain } from '../../src/core/types.ts';
+import type { PluginContext } from '../../src/plugin/context.ts';
+import { defineDeployTarget } from '../../src/plugin/define.ts';
+import { generateKey } from '../../src/x509/key.ts';
 import { createFilesTarget } from '../deploy/fixture.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import { testFolder } from '../support/run-folder.ts';
@@ -27,15 +32,9 @@ export interface Case {
 
 const always = Number.POSITIVE_INFINITY;
 const byDns: Partial<Domain> = { challenge: 'dns-01', dnsAccount: 'zone' };
-const http = createPluginContext('plugin', scaled(systemClock)).http;
 
-/** Those that a port is made to throw, or a target made for it, and why no real part does it here. */
+/** Those that no part of the world around us brings about, so that a port is made to throw them; and why. */
 export const replaced: Readonly<Partial<Record<ErrorCode, string>>> = {
-  'provider.conflict':
-    'the provider is one that always comes too late; over a whole stand-in every layer would first try again for minutes',
-  'net.failed': "a plugin's target, by the HTTP that plugins get; our own targets tell of their server",
-  'net.refused': "a plugin's target, by the HTTP that plugins get; our own go where the operator says",
-  'store.conflict': 'every writer reads again and tries again before it gives up',
   bug: 'nobody knows of one',
 };
 
@@ -150,18 +149,16 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
     dns.atCloudflare({ limit: { perSecond: 0.001, burst: 1 } }),
     'Please wait and consider throttling',
   ),
-  'provider.conflict': solved(dns.busyZone, 'another writer was faster'),
+  'provider.conflict': solved(dns.busyZone, 'another action of the zone is running'),
   'provider.invalid': solved(dns.atCloudflare({ minTtl: 3600 }), 'the TTL 60 is below 3600 [9005]'),
   'provider.unavailable': solved(dns.atCloudflare({}, { spoil: (vendor) => vendor.shake(1) }), '502'),
 
-  'net.failed': deployment(async () => {
-    const answer = await http.request('http://127.0.0.1:1/certificates');
-    return { observed: answer.text() };
-  }, 'http://127.0.0.1:1 is not reached'),
-  'net.refused': deployment(async () => {
-    const answer = await http.requestUntrusted('http://10.0.0.1/certificates');
-    return { observed: answer.text() };
-  }, '10.0.0.1 is a private or link-local address'),
+  'net.failed': pluginTarget(({ http }) => http.request('http://127.0.0.1:1/certificates'), {
+    says: 'http://127.0.0.1:1 is not reached',
+  }),
+  'net.refused': pluginTarget(({ http }) => http.requestUntrusted('http://10.0.0.1/certificates'), {
+    says: '10.0.0.1 is a private or link-local address',
+  }),
 
   'store.unavailable': 'nothing is remembered or shown while the store is away; the job comes again',
   'store.lost': 'the agent takes no work',
@@ -172,12 +169,15 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
   'store.eviction': 'at start',
   'store.fenced': 'another worker goes on with the same lineage',
   'store.conflict': {
-    provoke: ({ gate }) =>
-      gate.always(
-        'first.respond',
-        failing(new AgentError('store.conflict', 'the account at first got another key')),
-      ),
-    says: 'the account at first got another key',
+    provoke: (world) => {
+      world.gate.always('first.respond', async (proceed) => {
+        await rolledElsewhere(world);
+        return proceed();
+      });
+      const refusal = page(400, { type: 'unauthorized', detail: 'JWS verification error' });
+      world.wire.first.status('chall', () => refusal);
+    },
+    says: 'the account at first got another key in the middle of an order',
   },
   'store.running': 'at start',
   'store.notRunning': 'of the command line',
@@ -251,12 +251,36 @@ function solved(provoke: Case['provoke'], says: string): Case {
   return { wish: byDns, provoke, says };
 }
 
-function deployment(deploy: () => Promise<{ readonly observed: string }>, says: string): Case {
+/** A target as somebody else may write it, which gets what plugins get; our own targets say in their own code what fails. */
+function pluginTarget(
+  place: (context: PluginContext) => Promise<HttpResponse>,
+  { says }: Pick<Case, 'says'>,
+): Case {
+  const definition = defineDeployTarget({
+    name: 'plugin',
+    title: 'A plugin',
+    options: z.strictObject({}),
+    create: (_options, context) => ({
+      name: context.name,
+      deploy: async () => ({ observed: (await place(context)).text() }),
+      observe: async () => undefined,
+    }),
+  });
   return {
-    provoke: ({ web }) => void Object.assign(web.deployer, { deploy }),
+    provoke: async ({ web }) => {
+      const target = await definition.create({}, createPluginContext('web', scaled(systemClock)));
+      Object.assign(web.deployer, { deploy: target.deploy });
+    },
     says,
     isDeployment: true,
   };
+}
+
+/** Another agent on the store has given the account another key, which the CA goes by from then on. */
+async function rolledElsewhere({ store }: WiredWorld): Promise<void> {
+  const record = await store.accounts.get('first');
+  if (record === undefined) throw new Error('there is no account');
+  await store.accounts.put({ ...record, key: await generateKey('p256') });
 }
 
 async function useFiles(

@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest';
 import { cloudflare } from '../../providers/cloudflare.ts';
+import { hetzner } from '../../providers/hetzner.ts';
 import { pluginStateOf } from '../../src/agent/care.ts';
 import { createDns01Solver } from '../../src/challenge/dns01.ts';
 import { systemClock } from '../../src/clock.ts';
-import { AgentError } from '../../src/core/errors.ts';
 import type { Clock, Solver } from '../../src/core/ports.ts';
 import type { DnsProvider } from '../../src/core/provider.ts';
 import { createDns } from '../../src/dns/index.ts';
@@ -12,7 +12,8 @@ import { createMemoryStore } from '../support/memory.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import { freePort } from '../support/ports.ts';
 import { cloudflareFront, token } from '../support/vendors/cloudflare.ts';
-import { startVendor, type VendorOptions, type VendorServer } from '../support/vendors/server.ts';
+import { hetznerFront, token as hetznerToken } from '../support/vendors/hetzner.ts';
+import { type Front, startVendor, type VendorOptions, type VendorServer } from '../support/vendors/server.ts';
 import type { WiredWorld } from './wired-world.ts';
 
 type Provoke = (world: WiredWorld) => Promise<void>;
@@ -57,15 +58,25 @@ export const cnameLoop: Provoke = (world) =>
 export const deadResolver: Provoke = async (world) =>
   atCloudflare({}, { resolver: `127.0.0.1:${await freePort()}` })(world);
 
-/** A vendor whose zone somebody else changes each time that we do; over a stand-in every layer would try again for minutes. */
+/** A zone that is locked each time that we want to change it, as by a long action of somebody else. */
 export const busyZone: Provoke = async (world) => {
-  const vendor = await startVendor(cloudflareFront, { zones: [zone] });
+  const locked = { error: { code: 'locked', message: 'another action of the zone is running' } };
+  const busyFront: Front = {
+    ...hetznerFront,
+    routes: (held) =>
+      hetznerFront
+        .routes(held)
+        .map((route) =>
+          route.path.endsWith('/add_records')
+            ? { ...route, run: () => ({ status: 423, json: locked }) }
+            : route,
+        ),
+  };
+  const vendor = await startVendor(busyFront, { zones: [zone] });
   onTestFinished(() => vendor.stop());
   const clock = engineClock(world);
-  const context = createPluginContext('zone', clock);
-  const real = await providerAt({ definition: cloudflare, options: { apiToken: token } }, vendor, context);
-  const apply = () => Promise.reject(new AgentError('provider.conflict', 'another writer was faster'));
-  const provider = { ...real, apply };
+  const account = { definition: hetzner, options: { apiToken: hetznerToken } };
+  const provider = await providerAt(account, vendor, createPluginContext('zone', clock));
   solveBy(world, { provider, clock, resolver: `127.0.0.1:${vendor.dns.port}` });
 };
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { errorTable } from '../../src/core/errors.ts';
 import type { JournalEntry } from '../../src/core/ports.ts';
 import type { AgentSite } from '../support/agent.ts';
 import { startBind, type TestBind } from '../support/bind.ts';
@@ -12,7 +13,7 @@ import { until } from '../support/process.ts';
 import { startRedis } from '../support/redis.ts';
 import { type Route53, startRoute53 } from '../support/route53.ts';
 import { testFolder } from '../support/run-folder.ts';
-import { accepted, deployed, issued, keepUntilEnd, proxyBefore } from './given.ts';
+import { accepted, deployed, explained, issued, keepUntilEnd, proxyBefore } from './given.ts';
 import { storeOf } from './store-of.ts';
 import { bindAccount, recordsOf, startScriptedZone, zonesSite } from './zones.ts';
 
@@ -182,6 +183,21 @@ describe('a killed agent leaves no TXT record behind', () => {
     await issued(site, ['*.zone.test'], { domain: 'zone.test', timeoutMs: 120_000 });
     await restored(bind, 'zone.test', before);
     expect(proxy.counts()).toMatchObject({ newOrder: 1, finalize: 1 });
+  });
+});
+
+describe('a name in a zone that the DNS account does not have', () => {
+  it('is explained: what is wrong, what to do, and when it is tried again', async () => {
+    const bind = keep(await startBind({ zones: ['zone.test'] }));
+    const pebble = keep(await startPebble({ dnsServer: bind.address, nonceReject: 0 }));
+    const site = await zonesSite({ pebble, ...bindZones(bind), domains: [{ name: 'other.test' }] });
+    keep(await site.start());
+    const said = await explained(site, 'other.test', 'Last error, ');
+    const lines = said.split('\n').map((line) => line.trim());
+    const at = lines.findIndex((line) => line.startsWith('Last error, '));
+    expect(lines[at], said).toContain('_acme-challenge.other.test');
+    expect(lines.slice(at), said).toContain(`What to do: ${errorTable['dns.zoneNotFound'].advice}`);
+    expect(lines.slice(at).join('\n'), said).toMatch(/^Next: attempt 2 at .*\(in 2[1-4] hours\)/m);
   });
 });
 
