@@ -2,7 +2,7 @@ import type { DnsExamination, Trial, TrialSight } from './dns-care.ts';
 import { type AgentError, toAgentError } from './errors.ts';
 import type { Ports } from './ports.ts';
 import type { TaskItem } from './types.ts';
-import type { Again } from './wait.ts';
+import { type Again, longestInProcessMs } from './wait.ts';
 
 /** Name of the errand that goes on with a trial. */
 export const doctorErrand = 'dns-doctor';
@@ -83,6 +83,8 @@ async function take(
   } catch (thrown) {
     const error = toAgentError(thrown);
     if (signal.aborted || error.code.startsWith('store.')) throw error;
+    const pauseMs = (error.retryAt ?? Number.POSITIVE_INFINITY) - needs.clock.now();
+    if (error.code === 'provider.throttled' && pauseMs <= longestInProcessMs) return pauseMs;
     await fail(step, { trial, open }, { error, settle });
   }
   return undefined;

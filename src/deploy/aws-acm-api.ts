@@ -134,7 +134,7 @@ function createCall(options: AwsOptions, { http, clock }: Pick<PluginContext, 'h
   async function open() {
     const sdk = await import('@aws-sdk/client-acm');
     // Nothing is sent twice: an import whose answer was lost would leave a second certificate.
-    return { sdk, client: new sdk.ACMClient(awsClientConfig(options, { http, maxAttempts: 1 })) };
+    return { sdk, client: new sdk.ACMClient(awsClientConfig(options, { http })) };
   }
 
   return async <T>(

@@ -7,6 +7,7 @@ import type { DnsAccount, DnsAccounts } from './account.ts';
 import { isByHand } from './by-hand.ts';
 import { createDeadline } from './deadline.ts';
 import type { Engine } from './engine.ts';
+import type { Placing } from './placing.ts';
 import type { Place, Zones } from './zone.ts';
 
 /** A TXT value that somebody needs at a name for a while. */
@@ -24,20 +25,24 @@ export interface TxtWish {
 }
 
 export interface Addition {
-  /** Writes the intents, durably, and starts the vendor calls; one id a wish, in order. */
+  /** Writes the intents, durably, and starts the vendor calls; one id a wish, in order. Throws as `Placing.find`. */
   present(wishes: readonly TxtWish[], signal: AbortSignal): Promise<readonly string[]>;
   /**
    * Waits a moment for the call of an entry that is still `intent`, and makes one where none is under way: its agent
-   * died, or it failed and that was told. false: it takes longer. Throws what became of it.
+   * died, or it failed and that was told. A call is waited for so long in all, however often it is asked after. false: it
+   * takes longer. Throws what became of it.
    */
   hasLanded(entry: JournalEntry, signal: AbortSignal): Promise<boolean>;
   /** Nobody will ask about these any more. */
   forget(ids: readonly string[]): void;
 }
 
-interface Placed {
-  readonly wish: TxtWish;
-  readonly place: Place;
+/** A call to the vendor for the sake of an entry. */
+interface Underway {
+  readonly landed: Promise<void>;
+  readonly begunAt: Instant;
+  /** Afterwards nobody asks about it. */
+  readonly until: Instant;
 }
 
 const patienceMs = 5000;
@@ -49,36 +54,30 @@ export function createAddition({
   engine,
   accounts,
   zones,
+  placing,
   metrics,
   clock,
 }: Pick<Ports, 'journal' | 'metrics' | 'clock'> & {
   readonly engine: Engine;
   readonly accounts: DnsAccounts;
-  readonly zones: Zones;
+  readonly zones: Pick<Zones, 'forget'>;
+  readonly placing: Placing;
 }): Addition {
   /** Adds of this process whose outcome nobody has heard yet, by entry id. */
-  const underway = new Map<string, { readonly landed: Promise<void>; readonly until: Instant }>();
+  const underway = new Map<string, Underway>();
 
   async function present(wishes: readonly TxtWish[], signal: AbortSignal): Promise<readonly string[]> {
-    const placed = await placeAll(wishes, signal);
-    const entries = await Promise.all(placed.map(({ wish, place }) => entryFor(wish, place)));
+    const places = await placing.find(wishes, signal);
+    const entries = await Promise.all(
+      wishes.flatMap((wish, index) => {
+        const place = places[index];
+        return place === undefined ? [] : [entryFor(wish, place)];
+      }),
+    );
     signal.throwIfAborted();
     await journal.intend(entries);
     for (const entry of entries) start(entry);
     return entries.map(({ id }) => id);
-  }
-
-  /** Apex and wildcard ask for the same name: it is looked up once. */
-  async function placeAll(wishes: readonly TxtWish[], signal: AbortSignal): Promise<readonly Placed[]> {
-    const lookups = new Map<string, Promise<Place>>();
-    return Promise.all(
-      wishes.map(async (wish) => {
-        const key = `${wish.account ?? ''}|${wish.name}`;
-        const lookup = lookups.get(key) ?? zones.place(wish, signal);
-        lookups.set(key, lookup);
-        return { wish, place: await lookup };
-      }),
-    );
   }
 
   async function entryFor(wish: TxtWish, { account, zone, name }: Place): Promise<JournalEntry> {
@@ -102,7 +101,7 @@ export function createAddition({
     };
   }
 
-  function start(entry: JournalEntry): Promise<void> {
+  function start(entry: JournalEntry): Underway {
     for (const [id, { until }] of underway) if (until < clock.now()) underway.delete(id);
     const { account, zone, name } = entry;
     const since = clock.now();
@@ -118,13 +117,15 @@ export function createAddition({
       });
     // Heard by `ready`, or by nobody when the order ended first.
     landed.catch(() => {});
-    underway.set(entry.id, { landed, until: entry.leaseUntil });
-    return landed;
+    const call = { landed, begunAt: since, until: entry.leaseUntil };
+    underway.set(entry.id, call);
+    return call;
   }
 
   async function hasLanded(entry: JournalEntry, signal: AbortSignal): Promise<boolean> {
-    const landed = underway.get(entry.id)?.landed ?? start(entry);
-    const patience = createDeadline(patienceMs, 'the DNS vendor', { clock, signals: [signal] });
+    const { landed, begunAt } = underway.get(entry.id) ?? start(entry);
+    const leftMs = Math.max(0, begunAt + patienceMs - clock.now());
+    const patience = createDeadline(leftMs, 'the DNS vendor', { clock, signals: [signal] });
     try {
       await orAborted(landed, patience.signal);
       underway.delete(entry.id);

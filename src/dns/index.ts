@@ -16,6 +16,7 @@ import { createExamination } from './examine.ts';
 import { createLearned } from './learned.ts';
 import { createLeftovers } from './leftovers.ts';
 import { createLimits } from './limits.ts';
+import { createPlacing } from './placing.ts';
 import { createPropagation } from './propagation.ts';
 import { createReadiness } from './readiness.ts';
 import { createRemoval, type Recovery } from './removal.ts';
@@ -35,6 +36,7 @@ export interface Dns {
   /**
    * Durable when it resolves: the intents are in the journal, the vendor calls on their way. One id a wish, in order; a
    * wish that is out already for the same lineage keeps its id. What goes wrong at the vendor is told by `ready`.
+   * `provider.throttled` with an instant: not yet, come back then with the same wishes.
    */
   present(wishes: readonly TxtWish[], signal: AbortSignal): Promise<readonly string[]>;
   /**
@@ -118,7 +120,8 @@ function assemble(config: DnsConfig, needs: DnsNeeds, closing: AbortSignal) {
   const doh = createDoh(config.doh ?? publicDohUrls, { http, log });
   const propagation = createPropagation({ authoritative, vendorWord, learned, doh, metrics, clock, log });
   const engine = createEngine({ ...needs, accounts, vendor, closing });
-  const addition = createAddition({ journal, engine, accounts, zones, metrics, clock });
+  const placing = createPlacing({ zones, clock, closing });
+  const addition = createAddition({ journal, engine, accounts, zones, placing, metrics, clock });
   const byHand = createByHand({ accounts, journal, authoritative, doh, clock, log });
   const readiness = createReadiness({ journal, accounts, addition, propagation, byHand, clock });
   const removal = createRemoval({ journal, engine, accounts, byHand, clock, log });

@@ -17,14 +17,11 @@ export interface VendorCall {
 export interface Limits {
   /** True: the call may be made now and is counted; otherwise when to ask again. */
   tryAdmit(call: VendorCall): Promise<true | { readonly readyAt: Instant }>;
-  /** Waits until the call may be made. Throws `provider.throttled` with the instant where that takes long. */
-  admit(call: VendorCall, signal: AbortSignal): Promise<void>;
+  /** Waits until the call may be made. Throws `provider.throttled` with the instant where that is after `latest`. */
+  admit(call: VendorCall, latest: Instant, signal: AbortSignal): Promise<void>;
   /** The vendor refused the call as one too many: nobody calls before `until`, and then less often. */
   refused(call: VendorCall, until: Instant): Promise<void>;
 }
-
-/** Whoever waits longer holds up a zone, or an order, which can come back. */
-export const longestWaitMs = 60_000;
 
 /** For a vendor that says that it has limits, but not beforehand which. */
 const assumed = { bucket: 'assumed', perSecond: 4, burst: 4, costOf: 'call' } as const;
@@ -46,13 +43,13 @@ export function createLimits({
     return taken || { readyAt };
   }
 
-  async function admit(call: VendorCall, signal: AbortSignal): Promise<void> {
+  async function admit(call: VendorCall, latest: Instant, signal: AbortSignal): Promise<void> {
     const since = clock.now();
     for (;;) {
       const answer = await tryAdmit(call);
       if (answer === true) break;
       const waitMs = answer.readyAt - clock.now();
-      if (waitMs > longestWaitMs) throw exhausted(call, answer.readyAt, waitMs);
+      if (answer.readyAt > latest) throw exhausted(call, answer.readyAt, waitMs);
       await clock.sleep(Math.max(1, waitMs), signal);
     }
     const waitedMs = clock.now() - since;

@@ -1,4 +1,4 @@
-import { AgentError, isAgentError, toAgentError } from '../core/errors.ts';
+import { AgentError, toAgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
@@ -47,13 +47,21 @@ export function createReadiness({
     signal: AbortSignal,
   ): Promise<Exclude<Shown, true> | undefined> {
     try {
-      return (await addition.hasLanded(entry, signal)) ? undefined : { checkAgainAt: clock.now() };
+      return (await addition.hasLanded(entry, signal)) ? undefined : later(entry);
     } catch (error) {
-      const { retryAt } = toAgentError(error);
-      const isPatient = retryAt !== undefined && retryAt < lastInstant(entry);
-      if (!isAgentError(error, 'provider.throttled') || !isPatient) throw error;
+      const { code, retryAt = later(entry).checkAgainAt } = toAgentError(error);
+      // It says nothing about the record: the vendor is busy.
+      const isBusy = code === 'provider.throttled' || code === 'provider.conflict';
+      if (!isBusy || retryAt >= lastInstant(entry)) throw error;
       return { checkAgainAt: Math.max(retryAt, clock.now() + shortestPauseMs) };
     }
+  }
+
+  /** The longer it has taken already, the seldomer it is looked at. */
+  function later({ createdAt }: JournalEntry): Exclude<Shown, true> {
+    const now = clock.now();
+    const pauseMs = Math.min(Math.max(shortestPauseMs, Math.round((now - createdAt) / 3)), longestPauseMs);
+    return { checkAgainAt: now + pauseMs };
   }
 
   async function wanted(id: string): Promise<JournalEntry> {
@@ -66,13 +74,8 @@ export function createReadiness({
   }
 
   function waitForRoom(entry: JournalEntry, { provider }: DnsAccount): Shown {
-    const now = clock.now();
     const { maxValuesPerName } = provider.traits;
-    const age = now - entry.createdAt;
-    if (now < lastInstant(entry))
-      return {
-        checkAgainAt: now + Math.min(Math.max(shortestPauseMs, Math.round(age / 3)), longestPauseMs),
-      };
+    if (clock.now() < lastInstant(entry)) return later(entry);
     throw new AgentError(
       'dns.propagation',
       `DNS account ${entry.account} holds at most ${maxValuesPerName} TXT value(s) at ${entry.name}, and others did not leave in time`,

@@ -1,8 +1,10 @@
+import { isAgentError } from '../core/errors.ts';
 import type { JournalEntry, NotReady, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
 import type { DnsAccount } from './account.ts';
 import { createCache, type Fresh } from './cache.ts';
+import { createDeadline } from './deadline.ts';
 import { since } from './learned.ts';
 import type { Limits } from './limits.ts';
 import type { Vendor } from './vendor.ts';
@@ -19,6 +21,8 @@ export interface VendorWord {
 }
 
 const liveMs = 5 * 60_000;
+/** A job waits no longer for an answer, which the next look may find there. */
+const patienceMs = 5000;
 const shortestPauseMs = 100;
 const longestPauseMs = 5000;
 
@@ -43,8 +47,13 @@ export function createVendorWord({
     const admitted = await limits.tryAdmit(call);
     if (admitted !== true) return notBefore(admitted.readyAt);
     const ask = async (signal: AbortSignal) => provider.live?.(ticket, signal);
-    const live = await vendor.call({ ...call, for: 'live', isAdmitted: true }, ask, closing);
-    if (live === true) return { value: true, ttlMs: liveMs };
+    try {
+      const live = await vendor.call({ ...call, for: 'live', isAdmitted: true }, ask, closing);
+      if (live === true) return { value: true, ttlMs: liveMs };
+    } catch (error) {
+      if (!isAgentError(error, 'provider.throttled')) throw error;
+      if (error.retryAt !== undefined) return notBefore(error.retryAt);
+    }
     return notBefore(clock.now() + pauseMs(clock.now() - since(entry)));
   }
 
@@ -53,12 +62,20 @@ export function createVendorWord({
   }
 
   return {
-    // All values of one call have one ticket: one question answers for all of them.
-    ask: (entry, of, signal) =>
-      orAborted(
-        words.get(`${of.account.name}|${of.ticket}`, () => askNow(entry, of)),
-        signal,
-      ),
+    async ask(entry, of, signal) {
+      // All values of one call have one ticket: one question answers for all of them.
+      const word = words.get(`${of.account.name}|${of.ticket}`, () => askNow(entry, of));
+      const patience = createDeadline(patienceMs, 'the DNS vendor', { clock, signals: [signal] });
+      try {
+        return await orAborted(word, patience.signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (patience.signal.aborted) return { checkAgainAt: clock.now() + longestPauseMs };
+        throw error;
+      } finally {
+        patience.end();
+      }
+    },
   };
 }
 

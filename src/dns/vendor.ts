@@ -1,12 +1,16 @@
-import { type AgentError, toAgentError } from '../core/errors.ts';
+import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
+import type { Instant } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
 import { createDeadline } from './deadline.ts';
-import { type Limits, longestWaitMs, type VendorCall } from './limits.ts';
+import type { Limits, VendorCall } from './limits.ts';
 import { createSlots } from './slots.ts';
 
 export interface Vendor {
-  /** Makes one call within the vendor's limits and a deadline, again where that makes sense. Rejects with AgentError. */
+  /**
+   * Makes one call within the vendor's limits and a deadline, again where that makes sense: nobody below tries again by
+   * itself. Rejects with AgentError; `provider.throttled` has the instant after which it makes sense.
+   */
   call<T>(call: Purpose, run: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
@@ -22,6 +26,8 @@ const longestCallMs = 130_000;
 /** A provider that does not heed its signal is then left alone: it must not hold up its zone for ever. */
 const leftAloneMs = longestCallMs + 20_000;
 const attempts = 6;
+/** Nothing is waited for beyond: a call holds up its zone. Orders come back for what takes longer. */
+const patienceMs = 60_000;
 const mostAtOnce = 8;
 
 export function createVendor({
@@ -56,34 +62,40 @@ export function createVendor({
     }
   }
 
-  /** How long to wait before another attempt; undefined: it would not help. Tells a vendor's complaint to all who call it. */
-  async function pauseAfter(error: AgentError, call: Purpose, attempt: number): Promise<number | undefined> {
+  /** When another attempt makes sense; undefined: it would not help. Tells a vendor's complaint to all who call it. */
+  async function againAfter(error: AgentError, call: Purpose, attempt: number): Promise<Instant | undefined> {
     const now = clock.now();
     const backOff = Math.round(100 * 2 ** attempt * (0.75 + Math.random() / 2));
     if (error.code !== 'provider.throttled')
-      return attempt < attempts && (error.code === 'provider.conflict' || error.retry === 'soon')
-        ? backOff
-        : undefined;
-    const pauseMs = error.retryAt === undefined ? 10 * backOff : Math.max(0, error.retryAt - now);
-    await limits.refused(call, now + pauseMs);
-    return attempt < attempts && pauseMs <= longestWaitMs ? pauseMs : undefined;
+      return error.code === 'provider.conflict' || error.retry === 'soon' ? now + backOff : undefined;
+    const again = Math.max(now, error.retryAt ?? now + 10 * backOff);
+    await limits.refused(call, again);
+    return again;
   }
 
   return {
     async call(call, run, signal) {
+      const latest = clock.now() + patienceMs;
       for (let attempt = 1; ; attempt++) {
-        if (attempt > 1 || call.isAdmitted !== true) await limits.admit(call, signal);
+        if (attempt > 1 || call.isAdmitted !== true) await limits.admit(call, latest, signal);
         try {
           return await once(call, run, signal);
         } catch (cause) {
           if (signal.aborted) throw signal.reason;
           const error = toAgentError(cause);
-          const pauseMs = await pauseAfter(error, call, attempt);
-          if (pauseMs === undefined) throw error;
-          log.debug({ account: call.account, code: error.code, pauseMs }, 'the DNS vendor is asked again');
-          await clock.sleep(pauseMs, signal);
+          const again = await againAfter(error, call, attempt);
+          if (again === undefined || again > latest || attempt === attempts) throw withInstant(error, again);
+          log.debug({ account: call.account, code: error.code, again }, 'the DNS vendor is asked again');
+          await clock.sleep(again - clock.now(), signal);
         }
       }
     },
   };
+}
+
+/** A vendor that complains and does not say until when is left alone as long as we would have. */
+function withInstant(error: AgentError, again: Instant | undefined): AgentError {
+  if (error.code !== 'provider.throttled' || error.retryAt !== undefined) return error;
+  const { code, message, retry, facts, advice, cause } = error;
+  return new AgentError(code, message, { retry, retryAt: again, facts, advice, cause });
 }

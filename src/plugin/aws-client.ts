@@ -37,16 +37,12 @@ export const keysTogether = [
   'accessKeyId and secretAccessKey belong together',
 ] as const;
 
-/** Of any client of the SDK; `maxAttempts` counts what it tries by itself. */
-export function awsClientConfig(
-  options: AwsOptions,
-  { http, maxAttempts }: { readonly http: Http; readonly maxAttempts: number },
-) {
+/** Of any client of the SDK, which tries nothing again by itself: whoever calls the plugin does, and knows of all others. */
+export function awsClientConfig(options: AwsOptions, { http }: { readonly http: Http }) {
   const { region, endpoint, profile, accessKeyId, secretAccessKey, sessionToken } = options;
   return {
     region,
-    retryMode: 'standard',
-    maxAttempts,
+    maxAttempts: 1,
     requestHandler: createRequestHandler(http),
     ...(endpoint !== undefined && { endpoint }),
     ...(profile !== undefined && { profile }),

@@ -53,6 +53,7 @@ export function toAwsError(error: unknown, asked: AwsAsked): AgentError {
   const { service, doing, now } = asked;
   if (isAgentError(error)) {
     return new AgentError('provider.unavailable', `${service} cannot be asked ${doing}: ${error.message}`, {
+      ...(error.code === 'net.failed' && { retry: 'soon' as const }),
       cause: error,
     });
   }
@@ -60,9 +61,12 @@ export function toAwsError(error: unknown, asked: AwsAsked): AgentError {
   const code = asked.codeOf?.(fault) ?? codeOf(fault);
   const remedy = remedyOf(code, asked);
   const text = fault.message === '' ? fault.name : `${fault.name}: ${fault.message}`;
+  // Often over in a moment, if AWS owns up to it.
+  const isOwned = code === 'provider.unavailable' && fault.status !== undefined;
   const retryAt = fault.retryAfterSeconds === undefined ? undefined : now + fault.retryAfterSeconds * 1000;
   return new AgentError(code, `${service} refuses ${doing} (${text})${remedy}`, {
     ...(code === 'provider.throttled' && { retryAt }),
+    ...(isOwned && { retry: 'soon' as const }),
     facts: { vendorCode: fault.name, ...(fault.status !== undefined && { status: fault.status }) },
     // What AWS answered goes no further than its first line: below it may repeat the request with its session token.
     ...(fault.status === undefined && { cause: error }),

@@ -1,4 +1,3 @@
-import { isAgentError } from '../core/errors.ts';
 import type { ChangeOutcome, DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../core/provider.ts';
 import { each, outcomeOf } from './each.ts';
 
@@ -37,13 +36,11 @@ export interface SetCalls {
   /** Sets at these names; all of the zone when `names` is undefined. More than asked for does no harm. */
   read(zone: ZoneRef, names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly TxtSet[]>;
   /**
-   * The vendor's ticket, if it gives one. `provider.conflict`: a set is not as it was read any more; all is read and tried
-   * again a few times.
+   * The vendor's ticket, if it gives one. `provider.conflict`: a set is not as it was read any more; whoever called `apply`
+   * calls it again, and all is read anew.
    */
   write(zone: ZoneRef, changes: readonly SetChange[], signal: AbortSignal): Promise<string | undefined>;
 }
-
-const conflictRetries = 3;
 
 /**
  * `apply` for vendors that only know whole sets (traits `rrset-replace` and `rrset-cas`): what stands at a name is read and
@@ -53,28 +50,21 @@ export function createSets(
   calls: SetCalls,
   { serialize }: ProviderTraits,
 ): Required<Pick<DnsProvider, 'apply' | 'listTxt'>> {
-  /** `held`: what was read already. */
   async function change(
     zone: ZoneRef,
-    { changes, held }: { readonly changes: readonly TxtChange[]; readonly held?: readonly TxtSet[] },
+    { changes, held }: { readonly changes: readonly TxtChange[]; readonly held: readonly TxtSet[] },
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    for (let attempt = 0; ; attempt++) {
-      const known = attempt === 0 ? held : undefined;
-      const sets = known ?? (await calls.read(zone, namesOf(changes), signal));
-      const plan = planSets(sets, changes, calls.form);
-      if (plan.length === 0) return undefined;
-      try {
-        return await calls.write(zone, plan, signal);
-      } catch (error) {
-        if (!isAgentError(error, 'provider.conflict') || attempt === conflictRetries) throw error;
-      }
-    }
+    const plan = planSets(held, changes, calls.form);
+    return plan.length === 0 ? undefined : calls.write(zone, plan, signal);
   }
 
-  async function changeEach(zone: ZoneRef, changes: readonly TxtChange[], signal: AbortSignal) {
+  async function changeEach(
+    zone: ZoneRef,
+    { changes, held }: { readonly changes: readonly TxtChange[]; readonly held: readonly TxtSet[] },
+    signal: AbortSignal,
+  ) {
     const names = namesOf(changes);
-    const held = await calls.read(zone, names, signal);
     const outcomes = await each(
       names.map((name) => ({ name })),
       serialize,
@@ -88,8 +78,9 @@ export function createSets(
 
   return {
     async apply(zone, changes, signal) {
-      if (calls.scope === 'name') return { outcomes: await changeEach(zone, changes, signal) };
-      const ticket = await change(zone, { changes }, signal);
+      const held = await calls.read(zone, namesOf(changes), signal);
+      if (calls.scope === 'name') return { outcomes: await changeEach(zone, { changes, held }, signal) };
+      const ticket = await change(zone, { changes, held }, signal);
       return { outcomes: changes.map(() => ({ ok: true })), ticket };
     },
     async listTxt(zone, names, signal) {

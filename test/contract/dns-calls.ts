@@ -21,17 +21,21 @@ export async function applyChunked(
   zone: ZoneRef,
   changes: readonly TxtChange[],
 ): Promise<void> {
+  const landings = await fly(changes, provider.traits.batch, (chunk) =>
+    callAsEngine((signal) => provider.apply(zone, chunk, signal)),
+  );
+  for (const landing of landings) if (!landing.ok) throw landing.error;
+}
+
+/** One call with the engine's patience; pauses are short. */
+export function callAsEngine<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { buckets } = createMemoryStore();
   const metrics = createMetrics({ clock: systemClock, log: createMemoryLog() });
   // Its memory of complaints apart: the tests have no time to be slow.
   const throttle: Throttle = { share: async () => 1, tighten: async () => {} };
   const limits = createLimits({ buckets, throttle, metrics, clock: systemClock });
   const vendor = createVendor({ limits, metrics, clock: hastyClock, log: createMemoryLog() });
-  const call = { account: 'test', for: 'apply', zone: zone.name, changes: 0, rate: [] } as const;
-  const landings = await fly(changes, provider.traits.batch, (chunk) =>
-    vendor.call(call, (signal) => provider.apply(zone, chunk, signal), never),
-  );
-  for (const landing of landings) if (!landing.ok) throw landing.error;
+  return vendor.call({ account: 'test', for: 'apply', changes: 0, rate: [] }, run, never);
 }
 
 /** All tests use one name at a time, so that any serialisation means one after another. */

@@ -136,3 +136,21 @@ describe('a trial of the doctor', () => {
     expect(parseTrial(trialArgument(trial))).toEqual(trial);
   });
 });
+
+it('comes back for a zone that is long in being found, instead of giving the trial up', async () => {
+  let asks = 0;
+  const scene = createScene(
+    {},
+    {
+      beginTrial: async () => {
+        asks++;
+        if (asks < 4) throw new AgentError('provider.throttled', 'it takes long', { retryAt: asks * 5000 });
+      },
+    },
+  );
+  await scene.run();
+  scene.pass(20_000);
+  await scene.run();
+  expect(asks).toBe(4);
+  expect(scene.notes()[0]).toMatch(/: done accepted/);
+});

@@ -121,7 +121,7 @@ describe('limits after a complaint', () => {
   test('are told, not waited for, where they last longer than a minute', async () => {
     const { clock, limits, call } = createSceneOfLimits();
     await limits.refused(call, clock.now() + 90_000);
-    const error = await errorOf(limits.admit(call, never));
+    const error = await errorOf(limits.admit(call, clock.now() + 60_000, never));
     expect(error).toMatchObject({ code: 'provider.throttled', retryAt: expect.any(Number) });
     expect(error).toBeInstanceOf(AgentError);
   });

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { azure } from '../../providers/azure.ts';
+import { applyChunked } from '../contract/dns-calls.ts';
 import { describeVendor, providerAt } from '../contract/vendor.ts';
 import { testFolder } from '../support/run-folder.ts';
 import { account, azureFront, federatedToken } from '../support/vendors/azure.ts';
@@ -64,7 +65,7 @@ describe('azure', () => {
     for (const before of [[], ['first']]) {
       server.world.writeTxt(zone.name, { name: add.name, ttl: 60, values: before });
       const hang = server.hangNext();
-      const applied = provider.apply(zone, [add], signal);
+      const applied = applyChunked(provider, zone, [add]);
       await hang.reached;
       server.world.writeTxt(zone.name, { name: add.name, ttl: 60, values: [...before, 'of another'] });
       hang.release();

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { google } from '../../providers/google.ts';
+import { applyChunked } from '../contract/dns-calls.ts';
 import { describeVendor, providerAt } from '../contract/vendor.ts';
 import { googleFront, idOf, keyAt } from '../support/vendors/google.ts';
 import { startVendor } from '../support/vendors/server.ts';
@@ -48,7 +49,7 @@ describe('google', () => {
     const provider = await providerAt(vendor, server);
     await provider.apply(zone, [{ ...add, value: 'first' }], signal);
     const hang = server.hangNext();
-    const applied = provider.apply(zone, [add], signal);
+    const applied = applyChunked(provider, zone, [add]);
     await hang.reached;
     server.world.writeTxt(zone.name, { name: add.name, ttl: 60, values: ['first', 'of another'] });
     hang.release();

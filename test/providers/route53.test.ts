@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { route53 } from '../../providers/route53.ts';
 import { systemClock } from '../../src/clock.ts';
 import { query } from '../../src/dns/wire.ts';
+import { applyChunked, callAsEngine } from '../contract/dns-calls.ts';
 import { describeProvider } from '../contract/dns-provider.ts';
 import type { LargeAccount, ProviderUnderTest } from '../contract/subject.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
-import { until } from '../support/process.ts';
 import { type Route53, type Route53Options, startRoute53 } from '../support/route53.ts';
 
 const signal = new AbortController().signal;
@@ -72,11 +72,22 @@ describe('route53', () => {
     expect(emulator.calls.list - before).toBeLessThanOrEqual(2);
   });
 
-  it('waits until an earlier change of the zone is taken in', async () => {
+  it.each([
+    [400, 'PriorRequestNotComplete', 'provider.conflict'],
+    [400, 'Throttling', 'provider.throttled'],
+    [503, 'ServiceUnavailable', 'provider.unavailable'],
+  ])('leaves it to the engine to try again after %s %s', async (status, code, told) => {
     const provider = await create(emulator);
-    emulator.inject({ operation: 'change', status: 400, code: 'PriorRequestNotComplete' });
-    await provider.apply(zone, [{ ...add, value: 'patient' }], signal);
-    expect(emulator.zoneStore.txt(owner)).toContain('patient');
+    const patient = [{ ...add, value: code }];
+    const fault = { operation: 'change', status, code } as const;
+    const before = emulator.calls.change;
+    emulator.inject(fault);
+    await expect(provider.apply(zone, patient, signal)).rejects.toMatchObject({ code: told });
+    expect(emulator.calls.change - before).toBe(1);
+    emulator.inject(fault);
+    await applyChunked(provider, zone, patient);
+    expect(emulator.calls.change - before).toBe(3);
+    expect(emulator.zoneStore.txt(owner)).toContain(code);
   });
 
   it('names both zones when two public ones have one name, and uses the one configured', async () => {
@@ -93,7 +104,7 @@ describe('route53', () => {
   it.each([
     [{ status: 403, code: 'AccessDenied', message: 'not authorized' }, 'provider.forbidden'],
     [{ status: 403, code: 'ExpiredToken', message: 'expired' }, 'provider.auth'],
-    [{ status: 503, code: 'ServiceUnavailable', times: 5 }, 'provider.unavailable'],
+    [{ status: 503, code: 'ServiceUnavailable' }, 'provider.unavailable'],
   ])('tells %o as %s', async (fault, code) => {
     const provider = await create(emulator);
     emulator.inject({ operation: 'list', ...fault });
@@ -131,21 +142,11 @@ describe('route53', () => {
   it('gets through the limit of the vendor when others use the account too', async () => {
     const limited = await startRoute53({ zones, limit: { perSecond: 20, burst: 5 } });
     const provider = await create(limited);
-    const asked = Array.from({ length: 12 }, () => provider.findZone?.('zzz.test', signal));
+    const asked = Array.from({ length: 12 }, () =>
+      callAsEngine(async (within) => provider.findZone?.('zzz.test', within)),
+    );
     expect(await Promise.all(asked)).toEqual(asked.map(() => ({ name: 'zzz.test', id: 'ZZZZ' })));
     await limited.stop();
-  });
-
-  it('stops at once when aborted while it waits to try again', async () => {
-    const provider = await create(emulator);
-    const before = emulator.calls.list;
-    emulator.inject({ operation: 'list', status: 400, code: 'Throttling', times: 5 });
-    const abort = new AbortController();
-    const running = provider.apply(zone, [add], abort.signal).catch((error: unknown) => error);
-    await until('the first try is refused', () => emulator.calls.list > before);
-    abort.abort('stop');
-    expect(await running).toBe('stop');
-    expect(emulator.calls.list).toBe(before + 1);
   });
 
   it('says that the API cannot be reached', async () => {
@@ -167,7 +168,7 @@ describe.each(['ErrorResponse', 'InvalidChangeBatch'] as const)('route53, refuse
   it('reads and changes again when another writer came between', async () => {
     const provider = await create(emulator);
     const hold = emulator.hold('change');
-    const applied = provider.apply(zone, [add], signal);
+    const applied = applyChunked(provider, zone, [add]);
     await hold.reached;
     await (await create(emulator)).apply(zone, [{ ...add, value: 'of another' }], signal);
     hold.release();

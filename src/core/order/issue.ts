@@ -1,6 +1,6 @@
 import { isAgentError, toAgentError } from '../errors.ts';
 import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
-import type { Bundle, Certificate, Issuance, TxtByHand } from '../types.ts';
+import type { Bundle, Certificate, Instant, Issuance, TxtByHand } from '../types.ts';
 import { type Again, longestInProcessMs } from '../wait.ts';
 import { authorize } from './authorize.ts';
 import { asked, idleEvents } from './by-hand.ts';
@@ -16,6 +16,7 @@ import {
   resumable,
   withoutReplaces,
 } from './issuance.ts';
+import { longestValidationMs } from './present.ts';
 import { latenessOf, untilMade } from './processing.ts';
 import { isUncounted, leaveAlone, ofLimit } from './room.ts';
 
@@ -156,10 +157,17 @@ async function answer(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<
     await askPeople(run, next.byHand ?? []);
     return { again: next.again };
   } catch (error) {
+    if (isAgentError(error, 'provider.throttled') && isInTime(error.retryAt, run.issuance))
+      return { again: error.retryAt };
     if (run.hasNewKey || !isAgentError(error, 'store.conflict')) throw error;
     run.hasNewKey = true;
     return answer(run, order, signal);
   }
+}
+
+/** The order can wait for a vendor that is busy, as long as the CA keeps it open. */
+function isInTime(again: Instant | undefined, { startedAt }: Issuance): again is Instant {
+  return again !== undefined && again < startedAt + longestValidationMs;
 }
 
 async function askPeople(run: Run, records: readonly TxtByHand[]): Promise<void> {

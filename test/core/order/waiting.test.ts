@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AgentError } from '../../../src/core/errors.ts';
+import { AgentError } from '../../../src/core/errors.ts';
 import type { Admission, OrderIntent } from '../../../src/core/ports.ts';
 import type { BucketTake } from '../../../src/core/types.ts';
 import { failing } from '../gate.ts';
@@ -228,5 +228,44 @@ describe('the ledger', () => {
       { isAdvised: false, lastIssuedAt: undefined },
       { isAdvised: true, lastIssuedAt: expect.closeTo(t0, -4) },
     ]);
+  });
+});
+
+describe('an order whose DNS vendor is busy', () => {
+  const lineage = 'example.com/*.example.com/ec';
+  const busy = (retryAt: number) =>
+    new AgentError('provider.throttled', 'the vendor wants to be left alone', { retryAt });
+
+  function wantDns(): Promise<void> {
+    return world.want({ mode: 'wildcard', challenge: 'dns-01', dnsAccount: 'aws', issuers: ['first'] }, []);
+  }
+
+  it('stays open, comes back when the vendor said, and that is no failure', async () => {
+    const freeAt = t0 + 20 * minute;
+    world.gate.always('dns-01.present', async (run) => {
+      if (world.clock.now() < freeAt) throw busy(Math.min(freeAt, world.clock.now() + 3 * minute));
+      return run();
+    });
+    await wantDns();
+    await world.live(30 * minute);
+    expect(world.first.orders).toHaveLength(1);
+    expect(world.first.finalized()).toHaveLength(1);
+    expect(await world.events('certificate.failed')).toHaveLength(0);
+  });
+
+  it('fails when the vendor wants more time than the CA gives, and is ordered anew when that is over', async () => {
+    const freeAt = t0 + 3 * hour;
+    world.gate.always('dns-01.present', async (run) => {
+      if (world.clock.now() < freeAt) throw busy(freeAt);
+      return run();
+    });
+    await wantDns();
+    await world.live(2 * hour);
+    expect(world.first.orders).toHaveLength(1);
+    expect((await world.events('certificate.failed', lineage))[0]?.facts).toMatchObject({
+      code: 'provider.throttled',
+    });
+    await world.live(2 * hour);
+    expect(world.first.finalized()).toHaveLength(1);
   });
 });
