@@ -26,8 +26,8 @@ const longestCallMs = 130_000;
 /** A provider that does not heed its signal is then left alone: it must not hold up its zone for ever. */
 const leftAloneMs = longestCallMs + 20_000;
 const attempts = 6;
-/** Nothing is waited for beyond: a call holds up its zone. Orders come back for what takes longer. */
-const patienceMs = 60_000;
+/** The minute of vendors that count by it, and a little. A call holds up its zone; what takes longer orders come back for. */
+const patienceMs = 90_000;
 const mostAtOnce = 8;
 
 export function createVendor({
