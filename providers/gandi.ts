@@ -39,10 +39,12 @@ export const gandi = defineDnsProvider<Options>({
   options,
   traits,
   leastPrivilege:
-    'A token for the domains concerned, with the permission "Manage domain name technical configurations".',
+    'A token for the domains concerned, with the permissions "See and renew domain names" and "Manage domain name technical configurations".',
   notes: [
     'API keys of the older kind are not taken: they have all rights, and Gandi has deprecated them.',
+    'A token is good for a year at most: note when to replace it.',
     'A change takes from seconds to many minutes until all of its servers show it.',
+    'That a list of more than 500 sets goes on with the next page could not be confirmed.',
   ],
   create,
 });

@@ -53,8 +53,10 @@ export const inwx = defineDnsProvider<Options>({
   create,
 });
 
+/** Ids are texts since they are longer than 32 bits; INWX said so in November 2025. */
+const id = z.coerce.string();
 const record = z.object({
-  id: z.coerce.string(),
+  id,
   name: z.string(),
   type: z.string(),
   content: z.string(),
@@ -62,7 +64,7 @@ const record = z.object({
 });
 const info = z.object({ resData: z.object({ record: z.array(record).default([]) }) });
 /** Without an id: the record was there already. */
-const created = z.object({ resData: z.object({ id: z.coerce.string().optional() }).optional() });
+const created = z.object({ resData: z.object({ id: id.optional() }).optional() });
 const list = z.object({
   resData: z.object({ domains: z.array(z.object({ domain: z.string() })).default([]) }),
 });
@@ -129,7 +131,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       },
       async remove(_zone, { name, handle }, signal) {
         const doing = `to remove a record at ${name}`;
-        const method = { method: 'nameserver.deleteRecord', doing, params: { id: Number(handle) } };
+        const method = { method: 'nameserver.deleteRecord', doing, params: { id: handle } };
         await call(z.unknown(), method, signal).catch((error: unknown) => {
           if (!isAgentError(error, 'dns.zoneNotFound')) throw error;
         });

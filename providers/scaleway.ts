@@ -111,7 +111,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
     findZone: (name, signal) =>
       findZoneByName(name, async (candidate) => {
-        const query = { dns_zone: candidate };
+        const query = { dns_zones: candidate };
         const { dns_zones } = await api.read(
           zones,
           { doing: 'to list zones', path: '/dns-zones', query },

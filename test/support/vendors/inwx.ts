@@ -5,7 +5,8 @@ import type { World } from './world.ts';
 /**
  * INWX's JSON-RPC, as https://www.inwx.com/en/help/apidoc/f/ch02s15.html has it (nameserver.list, .info, .createRecord,
  * .deleteRecord) and https://www.inwx.com/en/help/apidoc/f/ch02.html (account.login, .unlock): a session by the cookie
- * domrobot, codes of EPP, whole names, an identical record refused. A code of the second factor is taken once.
+ * domrobot, codes of EPP, whole names, an identical record refused. Ids of records are texts since they passed 32 bits, as
+ * INWX wrote to its users (https://github.com/inwx/python-client/issues/19). A code of the second factor is taken once.
  */
 export const username = 'emulated-inwx-user';
 export const password = 'emulated-inwx-password';
@@ -62,7 +63,8 @@ function act(world: World, { json, headers }: Incoming, desk: Desk): Answer {
   if (desk.sessions.get(id) !== true) return say(2200, 'Authentication error');
   if (method === 'nameserver.list') return listDomains(world, params);
   if (method === 'nameserver.deleteRecord')
-    return world.zones.some(({ name }) => world.removeRecord(name, params.id))
+    return typeof params.id === 'string' &&
+      world.zones.some(({ name }) => world.removeRecord(name, numberIn(params.id)))
       ? say(1000, 'Command completed successfully')
       : say(2303, 'Object does not exist');
   const zone = world.zones.find(({ name }) => name === params.domain)?.name;
@@ -108,7 +110,7 @@ function listRecords(
     .records(zone)
     .filter((one) => (type === undefined || one.type === type) && (name === undefined || one.name === name));
   const record = found.map((one) => ({
-    id: one.id,
+    id: idOf(one.id),
     name: one.name,
     type: one.type,
     content: one.value,
@@ -131,7 +133,18 @@ function add(world: World, zone: string, { type, name, content, ttl }: Created):
   if (problem !== undefined || type !== 'TXT') return say(2005, 'Parameter value syntax error');
   const isThere = world.records(zone).some((one) => one.name === name && one.value === content);
   if (isThere) return say(2302, 'Object exists');
-  return done({ id: world.addRecord(zone, { name, type: 'TXT', ttl, value: content }).id });
+  return done({ id: idOf(world.addRecord(zone, { name, type: 'TXT', ttl, value: content }).id) });
+}
+
+/** Beyond 32 bits. */
+const firstId = 4_300_000_000;
+
+function idOf(number: number): string {
+  return String(firstId + number);
+}
+
+function numberIn(id: string): number {
+  return Number(id) - firstId;
 }
 
 function done(resData: object): Answer {

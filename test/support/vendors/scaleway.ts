@@ -4,7 +4,8 @@ import type { VendorRecord, World } from './world.ts';
 
 /**
  * Scaleway Domains and DNS, as https://www.scaleway.com/en/developers/api/domains-and-dns/ has it: names relative, TXT data
- * in quotes, changes in one PATCH, zones as domain and subdomain.
+ * in quotes, changes in one PATCH, zones as domain and subdomain, filtered by `dns_zones` (`dns_zone` is deprecated:
+ * https://github.com/scaleway/scaleway-sdk-go/blob/master/api/domain/v2beta1/domain_sdk.go).
  */
 export const secretKey = 'emulated-scaleway-secret-key';
 
@@ -50,8 +51,10 @@ function inZone(world: World, { params }: Incoming, run: (zone: string) => Answe
 
 /** A zone below another of the account is its subdomain. */
 function listZones(world: World, query: URLSearchParams): Answer {
-  const wanted = query.get('dns_zone');
-  const names = world.zones.map(({ name }) => name).filter((name) => wanted === null || name === wanted);
+  const wanted = query.getAll('dns_zones');
+  const names = world.zones
+    .map(({ name }) => name)
+    .filter((name) => wanted.length === 0 || wanted.includes(name));
   const dnsZones = names.map((name) => {
     const parent = world.zones.find((other) => name.endsWith(`.${other.name}`))?.name;
     return parent === undefined
