@@ -61,6 +61,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   const api = createVendorApi(
     {
       vendor: 'DigitalOcean',
+      resetHeader: 'ratelimit-reset',
       baseUrl: config.baseUrl,
       auth: () => ({ authorization: `Bearer ${config.token.reveal()}` }),
       secrets: [config.token],

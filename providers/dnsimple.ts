@@ -67,6 +67,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   const api = createVendorApi(
     {
       vendor: 'DNSimple',
+      resetHeader: 'x-ratelimit-reset',
       baseUrl: config.baseUrl,
       auth: () => ({ authorization: `Bearer ${config.token.reveal()}` }),
       secrets: [config.token],

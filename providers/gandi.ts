@@ -49,7 +49,12 @@ export const gandi = defineDnsProvider<Options>({
   create,
 });
 
-const rrset = z.object({ rrset_name: z.string(), rrset_ttl: z.number(), rrset_values: z.array(z.string()) });
+const rrset = z.object({
+  rrset_name: z.string(),
+  rrset_type: z.string(),
+  rrset_ttl: z.number(),
+  rrset_values: z.array(z.string()),
+});
 const rrsets = z.array(rrset);
 
 /** Beyond, reading the zone costs less than asking for each name. */
@@ -81,12 +86,12 @@ function create(config: Options, context: PluginContext): DnsProvider {
   async function readZone(zone: ZoneRef, signal: AbortSignal): Promise<TxtSet[]> {
     const doing = `to list the TXT records of ${zone.name}`;
     const found = await readPages(1, async (page) => {
-      const query = { rrset_type: 'TXT', page, per_page: pageSize };
+      const query = { page, per_page: pageSize };
       const path = `/domains/${zone.name}/records`;
       const items = await api.read(rrsets, { doing, path, query, zone: zone.name }, signal);
       return { items, next: nextNumber(page, { size: pageSize, items }) };
     });
-    return found.map((set) => toSet(set, zone));
+    return found.filter(({ rrset_type }) => rrset_type === 'TXT').map((set) => toSet(set, zone));
   }
 
   async function write(zone: ZoneRef, { name, after }: SetChange, signal: AbortSignal): Promise<void> {

@@ -52,12 +52,13 @@ export const nameCom = defineDnsProvider<Options>({
 
 const record = z.object({
   id: z.number(),
-  host: z.string().default(''),
-  type: z.string(),
-  answer: z.string(),
+  // Of the apex: absent, null, empty or "@".
+  host: z.string().nullish(),
+  type: z.string().nullish(),
+  answer: z.string().nullish(),
   ttl: z.number(),
 });
-const records = z.object({ records: z.array(record).default([]), nextPage: z.number().nullish() });
+const records = z.object({ records: z.array(record).nullish(), nextPage: z.number().nullish() });
 const created = z.object({ id: z.number() });
 
 const pageSize = 1000;
@@ -66,6 +67,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   const api = createVendorApi(
     {
       vendor: 'Name.com',
+      resetHeader: 'x-ratelimit-reset',
       baseUrl: config.baseUrl,
       auth: () => {
         const pair = Buffer.from(`${config.username}:${config.token.reveal()}`).toString('base64');
@@ -86,13 +88,13 @@ function create(config: Options, context: PluginContext): DnsProvider {
         { doing, path: `/domains/${zone}/records`, query, zone },
         signal,
       );
-      return { items: answer.records, next: answer.nextPage || undefined };
+      return { items: answer.records ?? [], next: answer.nextPage || undefined };
     });
     return found
       .filter(({ type }) => type === 'TXT')
       .map((one) => ({
-        name: absoluteName(one.host, zone),
-        value: one.answer,
+        name: absoluteName(one.host ?? '', zone),
+        value: one.answer ?? '',
         ttl: one.ttl,
         handle: String(one.id),
       }));

@@ -53,7 +53,7 @@ const record = z.object({
   id: z.coerce.string(),
   name: z.string(),
   type: z.string(),
-  content: z.string(),
+  content: z.string().nullish(),
   ttl: z.coerce.number(),
 });
 const records = z.object({ records: z.array(record) });
@@ -86,7 +86,12 @@ function create(config: Options, context: PluginContext): DnsProvider {
     const found = await api.read(records, request, signal);
     return found.records
       .filter(({ type }) => type === 'TXT')
-      .map((one) => ({ name: one.name.toLowerCase(), value: one.content, ttl: one.ttl, handle: one.id }));
+      .map((one) => ({
+        name: one.name.toLowerCase(),
+        value: one.content ?? '',
+        ttl: one.ttl,
+        handle: one.id,
+      }));
   }
 
   function listDomains(signal: AbortSignal): Promise<{ domain: string }[]> {

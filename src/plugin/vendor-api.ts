@@ -40,6 +40,8 @@ export interface VendorApiOptions {
   readonly secrets?: readonly Secret<string>[] | undefined;
   /** Asked about each answer that a request does not accept, and about those with a status of success. */
   fault?(answer: VendorAnswer): VendorFault | undefined;
+  /** Header with the second since 1970 in which more requests are taken, of a refusal for haste without Retry-After. */
+  readonly resetHeader?: string | undefined;
   /** Remedies, where more is known than the code says. */
   readonly remedies?: Partial<Record<ErrorCode, string>> | undefined;
 }
@@ -154,7 +156,10 @@ function refusal({ code, words, answer, fault, request, options, now }: Refused)
     code === 'dns.zoneNotFound'
       ? `${vendor} has no zone ${request.zone ?? ''} for these credentials ${said}`
       : `${vendor} ${code === 'provider.unavailable' ? 'fails' : 'refuses'} ${request.doing} ${said}`;
-  const retryAfterMs = fault?.retryAfterMs ?? retryAfter(answer.headers['retry-after'], now);
+  const retryAfterMs =
+    fault?.retryAfterMs ??
+    retryAfter(answer.headers['retry-after'], now) ??
+    untilReset(answer.headers[options.resetHeader ?? ''], now);
   const throttled = code === 'provider.throttled' && retryAfterMs !== undefined;
   const isOwned = code === 'provider.unavailable' && (answer.status >= 500 || fault?.code === code);
   return new AgentError(code, remedy === undefined ? what : `${what}; ${remedy}`, {
@@ -170,6 +175,12 @@ function retryAfter(text: string | undefined, now: number): number | undefined {
   if (text === undefined || text.trim() === '') return undefined;
   const ms = /^\s*\d+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+function untilReset(text: string | undefined, now: number): number | undefined {
+  return text !== undefined && /^\d{9,11}$/.test(text.trim())
+    ? Math.max(0, Number(text) * 1000 - now)
+    : undefined;
 }
 
 function unreachable(error: unknown, vendor: string, { doing }: VendorRequest): unknown {

@@ -55,13 +55,17 @@ describe('the API of a vendor', () => {
   });
 
   it.each([
-    ['120', 120_000],
-    ['Thu, 01 Jan 2026 00:02:00 GMT', 120_000],
-    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
-    ['soon', undefined],
-  ])('knows when to come back from the Retry-After "%s"', async (value, ms) => {
+    [503, { 'retry-after': '120' }, 120_000],
+    [503, { 'retry-after': 'Thu, 01 Jan 2026 00:02:00 GMT' }, 120_000],
+    [503, { 'retry-after': 'Wed, 31 Dec 2025 00:00:00 GMT' }, 0],
+    [503, { 'retry-after': 'soon' }, undefined],
+    [429, { 'x-reset': '1767225720' }, 120_000],
+    [429, { 'x-reset': '1767225720', 'retry-after': '29' }, 29_000],
+    [429, { 'x-reset': '1767225000' }, 0],
+    [429, { 'x-reset': 'in an hour' }, undefined],
+  ])('knows when to come back from %i with %o', async (status, headers, ms) => {
     const now = Date.parse('2026-01-01T00:00:00Z');
-    const { api } = await start(() => ({ status: 503, headers: { 'retry-after': value } }), {}, now);
+    const { api } = await start(() => ({ status, headers }), { resetHeader: 'x-reset' }, now);
     const error = await api.send(request, signal).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'provider.throttled' });
     expect(error).toHaveProperty('retryAt', ms === undefined ? undefined : now + ms);

@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 
 /**
  * Gandi LiveDNS, as https://api.gandi.net/docs/livedns/ has it: sets below the domain and the relative name, values in
- * quotes, 404 for a set that is not there.
+ * quotes, 404 for a set that is not there. A list has sets of all types: that it can be filtered could not be confirmed.
  */
 export const token = 'emulated-gandi-token';
 
@@ -65,7 +65,7 @@ function inZone(world: World, { params }: Incoming, run: (zone: string) => Answe
 function list(world: World, zone: string, { query }: Incoming): Answer {
   const size = Math.min(Number(query.get('per_page') ?? 500), world.pageSize ?? 500);
   const page = Number(query.get('page') ?? 1);
-  const sets = world.txt(zone).slice((page - 1) * size, page * size);
+  const sets = world.store.held(zone).slice((page - 1) * size, page * size);
   return ok(sets.map((set) => shown(set, zone)));
 }
 
@@ -88,9 +88,13 @@ function nameOf(relative: string, zone: string): string {
   return relative === '@' ? zone : `${relative}.${zone}`;
 }
 
-function shown({ name, ttl, values }: RrSet, zone: string) {
-  const relative = name === zone ? '@' : name.slice(0, -zone.length - 1);
-  return { rrset_name: relative, rrset_type: 'TXT', rrset_ttl: ttl, rrset_values: values.map(writeQuoted) };
+function shown({ name, type, ttl, values }: RrSet, zone: string) {
+  return {
+    rrset_name: name === zone ? '@' : name.slice(0, -zone.length - 1),
+    rrset_type: type,
+    rrset_ttl: ttl,
+    rrset_values: type === 'TXT' ? values.map(writeQuoted) : values,
+  };
 }
 
 function ok(json: unknown): Answer {

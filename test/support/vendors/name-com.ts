@@ -2,8 +2,9 @@ import type { Answer, Front, Incoming } from './server.ts';
 import type { VendorRecord, World } from './world.ts';
 
 /**
- * Name.com Core API, as https://docs.name.com/docs/api-reference/dns/list-records has it: hosts relative and left out
- * at the apex, answers without quotes, `nextPage` where there is one.
+ * Name.com Core API, as https://docs.name.com/docs/api-reference/dns/list-records has it (its OpenAPI document comes with
+ * https://github.com/namedotcom/namecom-mcp as assets/namecom.api.yaml): hosts relative, at the apex null (the document allows
+ * that) and taken as "" or "@", answers without quotes, `nextPage` where there is one, 204 for what was removed.
  */
 export const username = 'somebody';
 export const token = 'emulated-name-com-token';
@@ -44,7 +45,7 @@ export const nameComFront: Front = {
       path: '/domains/:zone/records/:id',
       run: (request) =>
         inZone(world, request, (zone) =>
-          world.removeRecord(zone, Number(request.params.id)) ? { status: 200, json: {} } : notFound,
+          world.removeRecord(zone, Number(request.params.id)) ? { status: 204, text: '' } : notFound,
         ),
     },
   ],
@@ -74,15 +75,15 @@ interface Posted {
 }
 
 function add(world: World, zone: string, { type, host, answer, ttl }: Posted): Answer {
-  const name = host === '' ? zone : `${host}.${zone}`;
+  const name = host === '' || host === '@' ? zone : `${host}.${zone}`;
   const problem = world.problem(zone, { name, ttl });
   if (problem !== undefined || type !== 'TXT') return refuse(400, 'Invalid Argument', problem ?? type);
   return { status: 201, json: shown(world.addRecord(zone, { name, type: 'TXT', ttl, value: answer }), zone) };
 }
 
 function shown({ id, name, type, ttl, value }: VendorRecord, zone: string) {
-  const host = name === zone ? {} : { host: name.slice(0, -zone.length - 1) };
-  return { id, domainName: zone, ...host, fqdn: `${name}.`, type, answer: value, ttl };
+  const host = name === zone ? null : name.slice(0, -zone.length - 1);
+  return { id, domainName: zone, host, fqdn: `${name}.`, type, answer: value, ttl };
 }
 
 function refuse(status: number, message: string, details?: string): Answer {
