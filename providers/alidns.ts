@@ -212,7 +212,10 @@ const failure = z.object({ Code: z.string(), Message: z.string().default('') });
 
 const codes: readonly (readonly [RegExp, ErrorCode])[] = [
   // The record is there, or is gone.
-  [/^(?:DomainRecordDuplicate|DomainRecordNotBelongToUser|InvalidRecordId\.NotFound)$/, 'provider.conflict'],
+  [
+    /^(?:DomainRecordDuplicate|DomainRecordNotBelongToUser|InvalidRecordId\.NotFound|InvalidRR\.NoExist)$/,
+    'provider.conflict',
+  ],
   [/^(?:InvalidDomainName\.NoExist|IncorrectDomainUser|DomainNotExist)/, 'dns.zoneNotFound'],
   [/^(?:InvalidAccessKeyId|SignatureDoesNotMatch|IncompleteSignature|InvalidTimeStamp)/, 'provider.auth'],
   [/^(?:SignatureNonceUsed|InvalidSecurityToken|Forbidden\.AccessKey)/, 'provider.auth'],

@@ -66,6 +66,7 @@ export const tencent = defineDnsProvider<Options>({
     'The least TTL depends on the plan of the domain: 600 on the free one. A domain that allows less is told by "ttl".',
     `The default line is called "${defaultLine}"; where an international account calls it "Default", set recordLine so.`,
     'Its lists may lack a record made in the last 30 seconds.',
+    'How many records one name may have depends on the plan (LimitExceeded.SubdomainRollLimit); whether TXT records count could not be confirmed.',
     'The codes for a record that is there already and for one that is gone are those of the documentation; they could not be tried.',
   ],
   create,
@@ -81,7 +82,7 @@ const records = z.object({
 });
 const domains = z.object({
   Response: z.object({
-    DomainList: z.array(z.object({ Name: z.string() })).default([]),
+    DomainList: z.array(z.object({ Name: z.string(), Punycode: z.string().nullish() })).default([]),
     DomainCountInfo: z.object({ AllTotal: z.number() }).default({ AllTotal: 0 }),
   }),
 });
@@ -138,7 +139,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     }));
   }
 
-  function listDomains(signal: AbortSignal): Promise<{ Name: string }[]> {
+  function listDomains(signal: AbortSignal) {
     return readPages(0, async (offset) => {
       const json = { Offset: offset, Limit: pageSize };
       const { Response } = await call(
@@ -190,7 +191,8 @@ function create(config: Options, context: PluginContext): DnsProvider {
       const all = await listDomains(signal);
       return longestZone(
         name,
-        all.map(({ Name }) => ({ name: Name })),
+        // Its name is as people write it, with letters of their language.
+        all.map(({ Name, Punycode }) => ({ name: (Punycode || Name).toLowerCase() })),
       );
     },
     async check(signal) {
@@ -208,15 +210,22 @@ const failure = z.object({
 const asWanted =
   /^(?:ResourceNotFound\.NoDataOf(?:Record|Domain)|InvalidParameter\.(?:DomainRecordExist|RecordIdInvalid))$/;
 
+/** https://github.com/TencentCloud/tencentcloud-sdk-go/blob/master/tencentcloud/dnspod/v20210323/errors.go */
 const codes: readonly (readonly [RegExp, ErrorCode])[] = [
   [
-    /^UnauthorizedOperation|^AuthFailure\.UnauthorizedOperation|NoPermission|AccessDenied/,
+    /^UnauthorizedOperation|^AuthFailure\.UnauthorizedOperation|^OperationDenied|RequestIpLimited$/,
     'provider.forbidden',
   ],
   [/^AuthFailure/, 'provider.auth'],
   [/RequestLimitExceeded|TooFrequent/, 'provider.throttled'],
-  [/^InvalidParameterValue\.DomainNotExists|DomainIdInvalid|DomainInvalid/, 'dns.zoneNotFound'],
-  [/^InternalError|^ResourceUnavailable|Unknow/, 'provider.unavailable'],
+  [
+    /^InvalidParameterValue\.DomainNotExists$|\.(?:DomainIdInvalid|DomainInvalid|NotDomainOwner)$/,
+    'dns.zoneNotFound',
+  ],
+  [
+    /^InternalError|^ResourceUnavailable|^FailedOperation$|\.(?:UnknowError|OperateFailed)$/,
+    'provider.unavailable',
+  ],
 ];
 
 /** All of its answers have status 200; the code in the body tells. */

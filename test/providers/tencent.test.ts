@@ -1,15 +1,26 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { tencent } from '../../providers/tencent.ts';
 import { signTc3 } from '../../providers/tencent-signature.ts';
-import { describeVendor } from '../contract/vendor.ts';
+import { describeVendor, providerAt } from '../contract/vendor.ts';
+import { startVendor } from '../support/vendors/server.ts';
 import { secretId, secretKey, tencentFront } from '../support/vendors/tencent.ts';
 
-describeVendor({
+const vendor = {
   definition: tencent,
   front: tencentFront,
   options: { secretId, secretKey },
   wrongOptions: { secretId, secretKey: 'wrong-secret-key' },
-  zoneRef: ({ name }) => ({ name }),
+  zoneRef: ({ name }: { name: string }) => ({ name }),
+};
+
+describeVendor(vendor);
+
+it('knows a domain with letters of a language by its ASCII form', async () => {
+  const server = await startVendor(tencentFront, { zones: ['xn--bcher-kva.test'] });
+  onTestFinished(() => server.stop());
+  const provider = await providerAt(vendor, server);
+  const found = provider.findZone?.('_acme-challenge.xn--bcher-kva.test', new AbortController().signal);
+  await expect(found).resolves.toEqual({ name: 'xn--bcher-kva.test' });
 });
 
 it('signs the example of https://www.tencentcloud.com/document/product/267/37447 as it is signed there', () => {

@@ -1,3 +1,4 @@
+import { domainToUnicode } from 'node:url';
 import { signTc3 } from '../../../providers/tencent-signature.ts';
 import type { Answer, Front, Incoming } from './server.ts';
 import type { VendorRecord, World } from './world.ts';
@@ -62,7 +63,12 @@ function listDomains(world: World, { Offset = 0, Limit = 20 }: Slice): Answer {
   const page = world.zones.slice(Offset, Offset + Math.min(Limit, world.pageSize ?? 3000));
   return ok({
     DomainCountInfo: { DomainTotal: world.zones.length, AllTotal: world.zones.length },
-    DomainList: page.map(({ name, number }) => ({ DomainId: number, Name: name, Status: 'ENABLE' })),
+    DomainList: page.map(({ name, number }) => ({
+      DomainId: number,
+      Name: domainToUnicode(name),
+      Punycode: name,
+      Status: 'ENABLE',
+    })),
   });
 }
 
