@@ -5,6 +5,7 @@ import { startTick, type Tick } from '../../jobs/tick.ts';
 import { scheduleChores } from '../../jobs/upkeep.ts';
 import { createWorkers, type Workers } from '../../jobs/worker.ts';
 import type { Config } from '../config/config.ts';
+import { createHttpsRedirect } from '../edge/https-redirect.ts';
 import { createPort80 } from '../edge/port80.ts';
 import { createTlsAlpn } from '../edge/tls-alpn.ts';
 import { parseCommand } from '../operations/command.ts';
@@ -39,7 +40,8 @@ export async function startRoles(needs: RolesNeeds): Promise<Roles> {
   if (roles.includes('edge')) {
     const { http01, tlsAlpn01 } = ports.configured().loaded.config;
     const tlsAlpn = tlsAlpn01 === undefined ? [] : [createTlsAlpn(tlsAlpn01, ports)];
-    for (const edge of [createPort80(http01, ports), ...tlsAlpn]) {
+    const port80 = createPort80(http01, { ...ports, otherwise: createHttpsRedirect(http01, ports) });
+    for (const edge of [port80, ...tlsAlpn]) {
       await edge.listen();
       keep({ stop: () => edge.close() });
     }

@@ -21,6 +21,7 @@ export function renderDomain({ domain, hosts, groups, policies }: DomainShown): 
     ],
     ['refused names', domain.partial === true ? 'left out of the order' : undefined],
     ['renewals', domain.reuseKey === true ? 'keep the key' : undefined],
+    ['plain HTTP', domain.redirect],
     ['deploy', domain.deploy.join(', ')],
     ['notify', domain.notify.join(', ')],
     ['contacts', domain.contacts.join(', ')],

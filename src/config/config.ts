@@ -12,7 +12,7 @@ export interface Config {
   readonly dnsAccounts: readonly DnsAccountConfig[];
   readonly deployTargets: readonly DeployTargetConfig[];
   readonly notifiers: readonly NotifierConfig[];
-  readonly http01: { readonly port: number; readonly address: string };
+  readonly http01: Http01Config;
   /** Absent: no agent of this file answers tls-alpn-01. */
   readonly tlsAlpn01?: TlsAlpnConfig | undefined;
   /** `address` or `address:port`; empty: those of the system. */
@@ -26,6 +26,24 @@ export interface Config {
   /** Jobs at a time, by queue. */
   readonly concurrency: Readonly<Record<'commands' | 'issuance' | 'deploy' | 'notify' | 'upkeep', number>>;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
+}
+
+/** Listener for HTTP-01, which sends everybody else to HTTPS. */
+export interface Http01Config {
+  readonly port: number;
+  readonly address: string;
+  /** Where clients reach HTTPS. */
+  readonly httpsPort: number;
+  /** Addresses and ranges whose X-Forwarded-Proto counts. */
+  readonly trustedProxies: readonly string[];
+  readonly hsts?: Hsts | undefined;
+}
+
+/** Strict-Transport-Security, RFC 6797. */
+export interface Hsts {
+  readonly days: number;
+  readonly includeSubDomains: boolean;
+  readonly preload: boolean;
 }
 
 /** Listener for TLS-ALPN-01; `forward`: the server that gets everything else. */

@@ -58,6 +58,7 @@ function toDomain(part: DomainPart, path: Path, { reader, settings }: Surroundin
     profile: part.profile ?? general.profile,
     partial: part.partial ?? general.partial,
     reuseKey: part.reuseKey ?? general.reuseKey,
+    redirect: part.redirect ?? general.redirect,
     deploy: part.deploy ?? general.deploy,
     notify: part.notify ?? general.notify,
     contacts: part.contacts ?? general.contacts,

@@ -166,6 +166,7 @@ function readSettings(
       profile: defaults.profile,
       partial: defaults.partial,
       reuseKey: defaults.reuseKey,
+      redirect: defaults.redirect,
       issuers: defaults.issuers ?? issuers.slice(0, 1),
       keyTypes: defaults.keyTypes ?? ['p256'],
       deploy: defaults.deploy ?? deploy,

@@ -1,51 +1,18 @@
-import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
-import { Secret } from '../core/secret.ts';
 import { domainModes, keyTypes } from '../core/wishes/domain-wish.ts';
 import { secretText } from '../plugin/fields.ts';
+import { dnsServer, email, endpoint, list, loopback, port, proxy, range, shown, text } from './fields.ts';
+import { http01, redirect, tlsAlpn01 } from './listeners.ts';
 import { buypassIsGone, isBuypass, isPreset, refusedPreset } from './presets.ts';
 
 /** The configuration file. Strict; what may be absent has its default here. */
 
-const text = z.string().min(1);
-const list = z.array(text);
-const port = z.int().min(1).max(65_535);
-const email = z.email();
-const ownAddress = z
-  .string()
-  .refine(isAddress, 'must be an IP address of this machine, :: for all')
-  .default('::');
-const dnsServer = z.string().refine(isServer, 'must be like 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53');
-/** Text that belongs to a secret and may come from where that comes from, though it may be shown. */
-const shown = z
-  .union([text, z.instanceof(Secret<string>)])
-  .transform((written) => (typeof written === 'string' ? written : written.reveal()));
-const proxy = secretText().refine((url) => isProxyUrl(url.reveal()), 'must be a URL: http:// or https://');
 const profile = z.union([
   text.transform((name) => ({ name, required: false })),
   z.strictObject({ name: text, required: z.boolean().default(false) }),
 ]);
 const reference = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-
-const endpoint = z.union([
-  z
-    .string()
-    .regex(/^(\[[^\]]+\]|[^:]+):\d+$/, 'must be host:port or a mapping with host and port')
-    .transform((written) => {
-      const colon = written.lastIndexOf(':');
-      return {
-        host: written.slice(0, colon).replace(/^\[|\]$/g, ''),
-        port: Number(written.slice(colon + 1)),
-      };
-    }),
-  z.strictObject({ host: text, port }),
-]);
-
-/** Without a password, so for this machine alone. */
-const loopback = endpoint.refine(({ host }) => isLoopback(host), {
-  error: 'must be a loopback address with a port, like 127.0.0.1:9464: whoever reaches it can read it',
-});
 
 /** File names; `servername` where the server's certificate is not for the name or address it is reached by. */
 const redisTls = z.strictObject({
@@ -92,6 +59,7 @@ const domainFields = {
   profile: profile.optional(),
   partial: z.boolean().optional(),
   reuseKey: z.boolean().optional(),
+  redirect: redirect.optional(),
   deploy: list.optional(),
   notify: list.optional(),
   contacts: z.array(email).optional(),
@@ -121,27 +89,13 @@ export const file = z.strictObject({
   renewal: z.strictObject({ ceilingDays: z.number().min(1).max(365).default(30) }).prefault({}),
   retention: z.strictObject({ expiredDays: z.number().min(1).max(3650).default(180) }).prefault({}),
   uploads: z.strictObject({ fetchIssuers: z.boolean().default(false) }).prefault({}),
-  http01: z
-    .strictObject({
-      port: port.default(80),
-      address: ownAddress,
-    })
-    .prefault({}),
-  tlsAlpn01: z
-    .strictObject({
-      port: port.default(443),
-      address: ownAddress,
-      forward: endpoint.optional(),
-      proxyProtocol: z.boolean().default(false),
-    })
-    .optional(),
+  http01,
+  tlsAlpn01,
   resolvers: z.array(dnsServer).default([]),
   doh: z.array(z.url({ protocol: /^https$/ })).optional(),
   network: z
     .strictObject({
-      allowPrivate: z
-        .array(z.string().refine(isRange, 'must be a range like 10.0.0.0/8 or fd00::/8'))
-        .default([]),
+      allowPrivate: z.array(range).default([]),
       proxy: proxy.optional(),
     })
     .prefault({}),
@@ -251,35 +205,4 @@ function isHmacKey(written: string): boolean {
   const unpadded = written.replace(/={1,2}$/, '');
   const isBase64Url = /^[\w-]+$/.test(unpadded) && unpadded.length % 4 !== 1;
   return isBase64Url && Buffer.from(unpadded, 'base64url').length >= 32;
-}
-
-function isProxyUrl(written: string): boolean {
-  return URL.canParse(written) && /^https?:$/.test(new URL(written).protocol);
-}
-
-function isAddress(written: string): boolean {
-  return isIP(written) !== 0;
-}
-
-function isLoopback(host: string): boolean {
-  return host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-function isServer(written: string): boolean {
-  const parts = /^\[([^\]]+)\](?::(\d+))?$/.exec(written) ?? /^([^:]+)(?::(\d+))?$/.exec(written);
-  const number = Number(parts?.[2] ?? 53);
-  return isIP(parts?.[1] ?? written) !== 0 && number > 0 && number < 65_536;
-}
-
-function isRange(written: string): boolean {
-  const [network = '', bits, ...more] = written.split('/');
-  const family = isIP(network);
-  const most = family === 4 ? 32 : 128;
-  if (family === 0 || more.length > 0 || !/^\d+$/.test(bits ?? String(most))) return false;
-  try {
-    new BlockList().addSubnet(network, Number(bits ?? most), family === 4 ? 'ipv4' : 'ipv6');
-    return true;
-  } catch {
-    return false;
-  }
 }

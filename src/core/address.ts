@@ -54,3 +54,30 @@ export function addressRefusal({
   const message = `${name} is an IP address, which ${challenge} cannot prove: use the challenge http-01 or tls-alpn-01`;
   return { field: 'challenge', message };
 }
+
+/** Tells whether an address lies in one of these ranges (`10.0.0.0/8`, `fd00::/8`, or one address). IPv4 in the form of IPv6 counts as IPv4. */
+export function createRangeCheck(ranges: readonly string[]): (address: string) => boolean {
+  const known = ranges.map((range) => {
+    const [network = '', bits] = range.split('/');
+    const bytes = plainBytes(network);
+    const ofMapped = network.includes(':') && bytes.length === 4 ? 96 : 0;
+    return { bytes, bits: bits === undefined ? bytes.length * 8 : Number(bits) - ofMapped };
+  });
+  return (address) => {
+    const own = plainBytes(address.replace(/%.*$/, ''));
+    return known.some(({ bytes, bits }) => bytes.length === own.length && sharesBits(bytes, own, bits));
+  };
+}
+
+function plainBytes(address: string): Uint8Array {
+  const bytes = addressBytes(address);
+  const isMapped = bytes.length === 16 && bytes.every((byte, i) => i > 11 || byte === (i < 10 ? 0 : 0xff));
+  return isMapped ? bytes.subarray(12) : bytes;
+}
+
+function sharesBits(one: Uint8Array, other: Uint8Array, bits: number): boolean {
+  return one.every((byte, i) => {
+    const left = Math.min(8, Math.max(0, bits - 8 * i));
+    return (byte ^ (other[i] ?? 0)) >> (8 - left) === 0;
+  });
+}

@@ -17,6 +17,9 @@ export type KeyClass = 'ec' | 'rsa';
 /** Who owns a record: the configuration file (with the line, for messages), or whoever sent a command. */
 export type Origin = { readonly kind: 'file'; readonly line: number } | { readonly kind: 'runtime' };
 
+/** What plain HTTP for a host is answered with: one of the redirects, or 426 (Upgrade Required). */
+export type HttpsRedirect = 'off' | '301' | '302' | '307' | '308' | '426';
+
 export interface ProfileWish {
   readonly name: string;
   /** true: refuse a CA that lacks the profile; false: order without it there. */
@@ -40,6 +43,8 @@ export interface Domain {
   readonly partial?: boolean | undefined;
   /** A renewal keeps the key of the certificate that it replaces, unless that is of another type or compromised. */
   readonly reuseKey?: boolean | undefined;
+  /** Absent: `usualRedirect`. */
+  readonly redirect?: HttpsRedirect | undefined;
   /** Names of configured deploy targets. */
   readonly deploy: readonly string[];
   /** Names of configured notifiers. */
@@ -69,6 +74,7 @@ export type DomainDefaults = Pick<
   | 'keyTypes'
   | 'partial'
   | 'reuseKey'
+  | 'redirect'
   | 'deploy'
   | 'notify'
   | 'contacts'

@@ -15,6 +15,17 @@ export interface Port80Limits {
   readonly checkMs: number;
 }
 
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body: string;
+}
+
+export interface Port80Needs extends Pick<Ports, 'tokens' | 'log'> {
+  /** Answers what is no challenge; absent: it is not found. */
+  readonly otherwise?: ((request: IncomingMessage) => Promise<Answer>) | undefined;
+}
+
 export interface Port80 {
   /** Resolves with the port in use; rejects with `config.port` when it cannot be had. */
   listen(): Promise<{ readonly port: number }>;
@@ -34,17 +45,28 @@ const defaultLimits: Port80Limits = {
   checkMs: 1_000,
 };
 
+export const notFound: Answer = { status: 404, body: 'Not found.\n' };
+const tryAgain: Answer = { status: 503, body: 'Try again.\n' };
+
+/** What of a body is read and thrown away before the connection is closed: who still sends may not see the answer. */
+const mostBody = 256 * 1024;
+/** It must go on that fast. */
+const lingerMs = 1_000;
+
+/** Nobody who comes for a challenge is sent elsewhere. */
+const challengePath = /^(?:http:\/\/[^/?#]*)?\/\.well-known\/acme-challenge(?:[/?].*)?$/i;
 /** A token has base64url characters only (RFC 8555 §8.3); what is longer than any CA makes them is not looked up. */
 const challengeUrl = /^(?:http:\/\/[^/?#]*)?\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{1,128})(?:\?.*)?$/;
 
 /**
- * Answers http-01 challenges for any Host (RFC 8555 §8.3) from the shared tokens, and nothing else. After the answer
+ * Answers http-01 challenges for any Host (RFC 8555 §8.3) from the shared tokens, before everything else. After the answer
  * has left, every agent is told that the CA fetched the token.
  */
-export function createPort80(options: Port80Options, needs: Pick<Ports, 'tokens' | 'log'>): Port80 {
-  const { tokens, log } = needs;
+export function createPort80(options: Port80Options, needs: Port80Needs): Port80 {
+  const { tokens, log, otherwise = async () => notFound } = needs;
   const limits = { ...defaultLimits, ...options.limits };
   const answering = new Set<Promise<void>>();
+  let isTroubled = false;
 
   const server = createServer({
     maxHeaderSize: 8 * 1024,
@@ -55,24 +77,38 @@ export function createPort80(options: Port80Options, needs: Pick<Ports, 'tokens'
   });
   server.maxConnections = limits.connections;
   server.timeout = limits.requestMs;
-  server.on('request', (request, response) => {
+  const take = (request: IncomingMessage, response: ServerResponse) => {
     const work = answer(request, response).finally(() => answering.delete(work));
     answering.add(work);
-  });
+  };
+  server.on('request', take);
+  // Whoever waits with the body until it is wanted has the answer at once.
+  server.on('checkContinue', take);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const token = tokenOf(request);
-    if (token === undefined) return reply(response, 404, 'Not found.\n');
     try {
-      const keyAuthorization = await tokens.get(token);
-      if (keyAuthorization === undefined) return reply(response, 404, 'No such challenge.\n');
-      // HEAD is what monitors send; the CA fetches with GET.
-      if (request.method === 'GET') response.once('finish', () => tokens.announceFetched(token));
-      reply(response, 200, keyAuthorization);
+      const { url = '' } = request;
+      const found = challengePath.test(url)
+        ? await answerChallenge(request, response)
+        : await otherwise(request);
+      reply(request, response, found);
+      isTroubled = false;
     } catch (error) {
-      log.warn({ token, error }, 'challenge token could not be looked up');
-      reply(response, 503, 'Try again.\n');
+      // Once, not for each client.
+      if (!isTroubled) log.warn({ error }, 'requests to port 80 cannot be answered');
+      isTroubled = true;
+      reply(request, response, tryAgain);
     }
+  }
+
+  async function answerChallenge(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
+    const token = tokenOf(request);
+    if (token === undefined) return notFound;
+    const keyAuthorization = await tokens.get(token);
+    if (keyAuthorization === undefined) return { status: 404, body: 'No such challenge.\n' };
+    // HEAD is what monitors send; the CA fetches with GET.
+    if (request.method === 'GET') response.once('finish', () => tokens.announceFetched(token));
+    return { status: 200, body: keyAuthorization };
   }
 
   async function listen(): Promise<{ readonly port: number }> {
@@ -98,7 +134,7 @@ function tokenOf(request: IncomingMessage): string | undefined {
   return challengeUrl.exec(request.url ?? '')?.[1];
 }
 
-function reply(response: ServerResponse, status: number, body: string): void {
+function reply(request: IncomingMessage, response: ServerResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, {
     'content-type': 'text/plain',
     'content-length': Buffer.byteLength(body),
@@ -106,6 +142,22 @@ function reply(response: ServerResponse, status: number, body: string): void {
     'x-content-type-options': 'nosniff',
     // A validator asks once; kept connections would only fill the limit.
     connection: 'close',
+    ...headers,
   });
-  response.end(body);
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+  if (length === '0' && coding === undefined) return void response.end(body);
+  response.write(body);
+  drain(request, () => response.end());
+}
+
+/** A connection that is closed with something unread is reset, and the answer on its way may be lost. */
+function drain(request: IncomingMessage, done: () => void): void {
+  let left = mostBody;
+  request.socket.setTimeout(lingerMs, () => request.destroy());
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.destroy();
+  });
+  request.once('close', done);
+  request.once('end', done);
 }

@@ -1,5 +1,6 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { createRangeCheck } from '../core/address.ts';
 import { AgentError } from '../core/errors.ts';
 
 /**
@@ -45,16 +46,10 @@ export function createPrivateCheck(allowPrivate: readonly string[]): (address: s
     refused.addSubnet(`64:ff9b::${network}`, 96 + bits, 'ipv6');
   }
   for (const [network, bits] of privateIpv6) refused.addSubnet(network, bits, 'ipv6');
-  const allowed = new BlockList();
-  for (const range of allowPrivate) {
-    const [network = '', bits] = range.split('/');
-    const family = isIP(network) === 4 ? 'ipv4' : 'ipv6';
-    allowed.addSubnet(network, Number(bits ?? (family === 'ipv4' ? 32 : 128)), family);
-  }
+  const isAllowed = createRangeCheck(allowPrivate);
   return (text) => {
     const address = text.replace(/%.*$/, '');
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
-    return !allowed.check(address, family) && refused.check(address, family);
+    return !isAllowed(address) && refused.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
   };
 }
 

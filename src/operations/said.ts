@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
 import { AgentError } from '../core/errors.ts';
+import { httpsRedirects } from '../core/https-redirect.ts';
 import type { Domain, DomainWish, ProfileWish } from '../core/types.ts';
 import { checkDomain, checkReferences } from '../core/wishes/domain-rules.ts';
 import { domainModes, keyTypes, resolveDomain } from '../core/wishes/domain-wish.ts';
@@ -28,6 +29,10 @@ export const settable = {
   profileRequired: z.boolean().optional().describe('Refuse a CA that does not have the profile'),
   partial: z.boolean().optional().describe('Names that the CA refuses do not keep the others waiting'),
   reuseKey: z.boolean().optional().describe('A renewal keeps the key of the certificate that it replaces'),
+  redirect: z
+    .enum(httpsRedirects)
+    .optional()
+    .describe('What plain HTTP for a host of it is answered with on port 80'),
   deploy: z.array(configuredName).optional().describe('Configured deploy targets'),
   notify: z.array(configuredName).optional().describe('Configured notifiers'),
   contacts: z.array(z.email()).optional().describe('E-mail addresses of those who answer for the domain'),

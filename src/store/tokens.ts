@@ -14,9 +14,14 @@ interface Answer {
   readonly expiresAt: Instant;
 }
 
-/** http-01 answers. The process that put one answers from memory, all others from Redis. */
+/** What Redis said is believed so long: a CA comes for a token from several places at once. */
+const believedMs = 2_000;
+const mostBelieved = 1_000;
+
+/** http-01 answers. The process that put one answers from memory; all others ask Redis, once for those who come together. */
 export function createTokens({ link, keys, storeId, clock, log }: Base, hints: Hints): ChallengeTokens {
   const own = new Map<string, Answer>();
+  const believed = new Map<string, Answer>();
   const waiting = new Map<string, Set<() => void>>();
   const self = randomBytes(9).toString('base64url');
   let isListening = false;
@@ -37,8 +42,17 @@ export function createTokens({ link, keys, storeId, clock, log }: Base, hints: H
     });
   }
 
-  function forgetExpired(now: Instant): void {
-    for (const [token, { expiresAt }] of own) if (expiresAt <= now) own.delete(token);
+  function known(token: string): string | undefined {
+    const answer = own.get(token) ?? believed.get(token);
+    return answer !== undefined && answer.expiresAt > clock.now() ? answer.keyAuthorization : undefined;
+  }
+
+  async function ask(token: string): Promise<string | undefined> {
+    const keyAuthorization = await link.run((client) => client.get(keys.token(token)));
+    if (keyAuthorization === null) return undefined;
+    if (believed.size >= mostBelieved) believed.clear();
+    believed.set(token, { keyAuthorization, expiresAt: clock.now() + believedMs });
+    return keyAuthorization;
   }
 
   /** The same for every agent on the store, and no secret: whoever forges it deceives nobody but himself. */
@@ -49,20 +63,21 @@ export function createTokens({ link, keys, storeId, clock, log }: Base, hints: H
   return {
     put: async (token, keyAuthorization, expiresAt) => {
       const now = clock.now();
-      forgetExpired(now);
+      forgetExpired(own, now);
       own.set(token, { keyAuthorization, expiresAt });
       const lifeMs = Math.max(1, Math.ceil(expiresAt - now));
       await link.run((client) => client.set(keys.token(token), keyAuthorization, 'PX', lifeMs));
     },
     get: async (token) => {
-      const known = own.get(token);
-      if (known !== undefined && known.expiresAt > clock.now()) return known.keyAuthorization;
+      const held = known(token);
+      if (held !== undefined) return held;
       if (!tokenPattern.test(token)) return undefined;
       if (token.startsWith(trialPrefix)) return trialAnswer(token);
-      return (await link.run((client) => client.get(keys.token(token)))) ?? undefined;
+      return ask(token);
     },
     remove: async (token) => {
       own.delete(token);
+      believed.delete(token);
       await link.run((client) => client.del(keys.token(token)));
     },
     trial: () => {
@@ -85,4 +100,8 @@ export function createTokens({ link, keys, storeId, clock, log }: Base, hints: H
       };
     },
   };
+}
+
+function forgetExpired(answers: Map<string, Answer>, now: Instant): void {
+  for (const [token, { expiresAt }] of answers) if (expiresAt <= now) answers.delete(token);
 }

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressBytes, canonicalAddress, isAddress, reverseName } from '../../src/core/address.ts';
+import {
+  addressBytes,
+  canonicalAddress,
+  createRangeCheck,
+  isAddress,
+  reverseName,
+} from '../../src/core/address.ts';
 import { covers, isUnder, parentOf, parseName, refusal } from '../../src/core/names.ts';
 
 describe('an IP address', () => {
@@ -64,5 +70,29 @@ describe('an IP address', () => {
         expect(Buffer.from(addressBytes(short))).toEqual(Buffer.from(wanted));
       }),
     );
+  });
+});
+
+describe('a range of addresses', () => {
+  test.each([
+    ['10.0.0.0/8', '10.255.0.1', true],
+    ['10.0.0.0/8', '11.0.0.1', false],
+    ['10.0.0.0/8', '::ffff:10.1.2.3', true],
+    ['::ffff:10.0.0.0/104', '10.1.2.3', true],
+    ['::ffff:10.0.0.0/104', '11.1.2.3', false],
+    ['192.0.2.128/25', '192.0.2.127', false],
+    ['192.0.2.128/25', '192.0.2.200', true],
+    ['192.0.2.7', '192.0.2.7', true],
+    ['192.0.2.7', '192.0.2.8', false],
+    ['0.0.0.0/0', '203.0.113.9', true],
+    ['0.0.0.0/0', '2001:db8::1', false],
+    ['fd00::/9', 'fd7f::1', true],
+    ['fd00::/9', 'fd80::1', false],
+    ['fe80::/10', 'fe80::1%eth0', true],
+    ['::1', '::1', true],
+    ['::/0', '2001:db8::1', true],
+  ])('%s holds %s: %s', (range, address, isIn) => {
+    expect(createRangeCheck([range])(address)).toBe(isIn);
+    expect(createRangeCheck([])(address)).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ask } from '../edge/port80-kit.ts';
 import type { AgentSite } from '../support/agent.ts';
 import { type PebbleOptions, startPebble, type TestPebble } from '../support/pebble.ts';
 import type { Call } from '../support/proxy.ts';
@@ -53,6 +54,19 @@ describe('hosts by HTTP-01 and an apex with its wildcard by DNS-01 are issued, d
     },
     120_000,
   );
+});
+
+it('C15 port 80 answers the CA, and sends visitors of the host to HTTPS', async () => {
+  const [host = ''] = hosts;
+  const pebble = keep(await startPebble());
+  const site = await hostsSite({ pebble, hosts: [host] });
+  keep(await site.start());
+  await issued(site, [host]);
+  expect(await ask(pebble.httpPort, '/a?b', { headers: { host } })).toMatchObject({
+    status: 308,
+    headers: { location: `https://${host}/a?b` },
+  });
+  expect(await ask(pebble.httpPort, '/', { headers: { host: 'other.test' } })).toMatchObject({ status: 404 });
 });
 
 describe('a renewal', () => {

@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { ChallengeTokens, Log } from '../../src/core/ports.ts';
-import { createPort80, type Port80Limits } from '../../src/edge/port80.ts';
+import { createPort80, type Port80Limits, type Port80Needs } from '../../src/edge/port80.ts';
 import { createTokens } from './tokens.ts';
 
 export const token = 'LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0';
@@ -18,12 +18,16 @@ export const quiet: Log = {
 };
 
 /** Listens with one challenge in its store, until the end of the test. */
-export async function start(limits?: Partial<Port80Limits>, given?: Partial<ChallengeTokens>) {
+export async function start(
+  limits?: Partial<Port80Limits>,
+  given?: Partial<ChallengeTokens>,
+  otherwise?: Port80Needs['otherwise'],
+) {
   const tokens = createTokens();
   await tokens.put(token, keyAuthorization, Number.MAX_SAFE_INTEGER);
   const port80 = createPort80(
     { port: 0, address, limits },
-    { tokens: given === undefined ? tokens : { ...tokens, ...given }, log: quiet },
+    { tokens: given === undefined ? tokens : { ...tokens, ...given }, otherwise, log: quiet },
   );
   onTestFinished(() => port80.close());
   const { port } = await port80.listen();
