@@ -3,28 +3,28 @@ import { defaultPrefix } from './keys.ts';
 /** Used by the store and its scripts. */
 const storeCommands = `
   get set del exists pexpire incr time
-  hget hset hsetnx hmget hgetall hvals hkeys hlen hdel hincrby
+  hget hset hsetnx hmget hgetall hvals hkeys hdel hincrby
   sadd srem smembers
   zadd zrem zrange zrevrange zscore zremrangebyscore
-  xadd xreadgroup xack xgroup|create xrevrange xrange xpending xinfo|groups
-  publish subscribe unsubscribe
+  xadd xreadgroup xack xgroup|create xrevrange xpending xinfo|groups
+  publish subscribe
   type pttl scan`;
 
 /** Used by the queue library besides; those for lists, and transactions, by the store too. */
 const queueCommands = `
-  unlink rename persist pexpireat incrby ttl type
-  hmset hexists hscan
-  lpush rpush lpop rpop rpoplpush lrange lrem llen lindex lpos lset ltrim
-  scard sismember sscan
-  zcard zcount zlexcount zpopmin bzpopmin zrangebyscore zrangebylex zrevrangebyscore zremrangebyrank
-  xread xlen xdel xtrim xinfo|stream
-  eval evalsha script|load script|exists multi exec`;
+  unlink persist
+  hmset hexists
+  lpush rpush rpop rpoplpush lrange lrem llen lindex lpos ltrim
+  scard
+  zcard zcount zpopmin bzpopmin zrangebyscore zrevrangebyscore zremrangebyrank
+  xread xtrim
+  eval evalsha multi exec`;
 
 /** Used by the driver and for the checks at start; `config|get` may be left out from Redis 8 on. */
 const connectionCommands = `
-  hello auth ping quit select reset info config|get wait waitaof
-  client|setname client|setinfo client|list client|info client|id
-  cluster|slots cluster|info cluster|nodes cluster|keyslot cluster|shards readonly asking role`;
+  hello auth ping quit select info config|get wait waitaof
+  client|setname client|setinfo client|list
+  cluster|slots cluster|info cluster|keyslot readonly asking role`;
 
 /** Commands above that servers before Redis 7.2 do not know and therefore refuse in rules. */
 export const newerCommands: readonly string[] = ['waitaof', 'client|setinfo'];
@@ -37,9 +37,9 @@ export const aclRules: string = aclRulesFor(defaultPrefix);
 
 /** What `openReader` uses: reading alone, and only of what is shown to clients. */
 const readerCommands = `
-  hget hmget hgetall hexists smembers zrevrange zrangebyscore eval evalsha subscribe unsubscribe
+  hget hmget hgetall hexists smembers zrevrange zrangebyscore eval evalsha subscribe
   hello auth ping quit select info client|setname client|setinfo
-  cluster|slots cluster|info cluster|nodes cluster|keyslot cluster|shards asking role`;
+  cluster|slots cluster|info cluster|keyslot asking role`;
 
 const readerKeys = 'meta domains groups:* uploads:* lineage:* chains bindings renewals served';
 
