@@ -27,7 +27,11 @@ export async function fetchRenewalInfo(
   };
   const at = async (base: string) =>
     readRenewalInfo(
-      await withRetries((spentMs) => ask(`${base.replace(/\/$/, '')}/${certId}`, spentMs), clock, signal),
+      await withRetries(
+        { run: (spentMs) => ask(`${base.replace(/\/$/, '')}/${certId}`, spentMs) },
+        clock,
+        signal,
+      ),
       clock.now(),
     );
   const { renewalInfo } = (await directory.get(signal)).resources;

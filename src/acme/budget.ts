@@ -41,6 +41,11 @@ export function createBudget(issuers: readonly LimitedIssuer[], needs: BudgetNee
       return admit({ charges: chargesFor(intent), exempt, urgent: intent.urgent }, needs);
     },
     giveBack: (spent) => buckets.giveBack(spent, clock.now()),
+    async spendAgain(spent) {
+      const now = clock.now();
+      const takes = spent.map((take) => ({ ...take, takenAt: now }));
+      return (await buckets.take(takes, now)).taken ? takes : undefined;
+    },
     async validationFailed(name, names) {
       const failures = at(name, (issuer) => charge(issuer, 'failuresPerName', names));
       const takes = failures.map(({ take }) => ({ ...take, cost: 1, mayOwe: true }));

@@ -59,12 +59,12 @@ function hook(client: HookedClient, needs: ClientNeeds, signal: AbortSignal): Ac
   api.http = http;
   api.apiRequest = async (url, payload = null, _expected = [], options = {}) => {
     const { includeJwsKid: withKid = true, includeExternalAccountBinding: bound = false } = options;
+    const mayRepeat = options.mayRepeat === undefined ? undefined : mayOrderAgain(options.mayRepeat);
     const send = (to: string) => {
       const run = (spentMs: number) =>
         signedRequest(api, needs, { url: to, payload, withKid, bound, spentMs });
       if (isAdvisory(payload)) return run(0);
-      const isOrder = to === needs.directory.latest()?.resources.newOrder;
-      return withRetries(isOrder ? losingOnce(run) : run, needs.clock, signal);
+      return withRetries({ run, mayRepeat }, needs.clock, signal);
     };
     try {
       return await send(url);
@@ -83,30 +83,16 @@ function isAdvisory(payload: object | null): boolean {
 }
 
 /**
- * Each lost answer may leave an order at the CA: after a second one the caller comes back later. What is said after a
- * try that was not refused carries the fact `mayHaveArrived`, too.
+ * The CA may have made an order without our hearing of it: another request for it is for the caller to allow, and after a
+ * second lost answer the caller comes back later.
  */
-function losingOnce<T>(run: (spentMs: number) => Promise<T>): (spentMs: number) => Promise<T> {
+function mayOrderAgain(allowed: () => Promise<boolean>): (error: unknown) => Promise<boolean> {
   let lost = 0;
-  let isDoubtful = false;
-  return async (spentMs) => {
-    try {
-      return await run(spentMs);
-    } catch (cause) {
-      if (!isAgentError(cause)) throw cause;
-      const { code, message, advice, retryAt, facts } = cause;
-      const isLost = facts.mayHaveArrived === true;
-      if (isLost) lost++;
-      isDoubtful ||= isLost || Number(facts.status) >= 500;
-      const retry = lost > 1 ? 'later' : cause.retry;
-      throw new AgentError(code, message, {
-        retry,
-        retryAt,
-        advice,
-        facts: { ...facts, mayHaveArrived: isDoubtful },
-        cause,
-      });
-    }
+  return async (error) => {
+    if (!isAgentError(error)) return false;
+    const { mayHaveArrived, status } = error.facts;
+    if (mayHaveArrived === true && ++lost > 1) return false;
+    return mayHaveArrived === true || Number(status) >= 500 ? allowed() : true;
   };
 }
 

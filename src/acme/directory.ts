@@ -41,15 +41,12 @@ export function createDirectory({ issuer, url, clock, fetch }: DirectoryNeeds): 
   let renewing = false;
 
   async function refresh(signal: AbortSignal): Promise<Directory> {
-    const answer = await withRetries(
-      async (spentMs) => {
-        const got = await fetch(url, readingMs - spentMs, signal);
-        if (got.status >= 400) throw errorOf(got, issuer, clock.now());
-        return got;
-      },
-      clock,
-      signal,
-    );
+    const run = async (spentMs: number) => {
+      const got = await fetch(url, readingMs - spentMs, signal);
+      if (got.status >= 400) throw errorOf(got, issuer, clock.now());
+      return got;
+    };
+    const answer = await withRetries({ run }, clock, signal);
     const directory = readDirectory(parseJson(answer), url);
     held = { directory, at: clock.now() };
     return directory;

@@ -10,6 +10,13 @@ export interface ApiAnswer {
   readonly answer: Answer;
 }
 
+interface ApiOptions {
+  readonly includeJwsKid?: boolean;
+  readonly includeExternalAccountBinding?: boolean;
+  /** Ours, of a request for an order: asked before it is sent again though the CA may have made the order. */
+  readonly mayRepeat?: (() => Promise<boolean>) | undefined;
+}
+
 /** acme-client 5.4.0's `client.api`: one method a resource of RFC 8555. */
 export interface AcmeApi {
   accountUrl: string | null;
@@ -18,12 +25,11 @@ export interface AcmeApi {
     url: string,
     payload?: object | null,
     expected?: readonly number[],
-    options?: { readonly includeJwsKid?: boolean; readonly includeExternalAccountBinding?: boolean },
+    options?: ApiOptions,
   ): Promise<ApiAnswer>;
   getAccountUrl(): string;
   createAccount(data: object): Promise<ApiAnswer>;
   updateAccount(data: object): Promise<ApiAnswer>;
-  createOrder(data: object): Promise<ApiAnswer>;
   getOrder(url: string): Promise<ApiAnswer>;
   finalizeOrder(url: string, data: object): Promise<ApiAnswer>;
   getAuthorization(url: string): Promise<ApiAnswer>;

@@ -9,12 +9,18 @@ const longestMs = 10_000;
 /** What is left for the answer to the last try. */
 const leastTryMs = 2000;
 
+interface Retried<T> {
+  readonly run: (spentMs: number) => Promise<T>;
+  readonly mayRepeat?: ((error: unknown) => Promise<boolean>) | undefined;
+}
+
 /**
  * Runs again after faults of the wire and of the CA's servers. What is not mended within 10 s is thrown, with `retryAt`
  * where the CA named one. `run` is told how long the call has taken so far, and must not wait longer than what is left.
+ * `mayRepeat` has the last word.
  */
 export async function withRetries<T>(
-  run: (spentMs: number) => Promise<T>,
+  { run, mayRepeat = async () => true }: Retried<T>,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<T> {
@@ -26,7 +32,7 @@ export async function withRetries<T>(
       return await run(spentMs());
     } catch (error) {
       const pauseMs = pauseBefore(error, retries, longestMs - leastTryMs - spentMs());
-      if (pauseMs === undefined) throw error;
+      if (pauseMs === undefined || !(await mayRepeat(error))) throw error;
       await clock.sleep(pauseMs, signal);
     }
   }

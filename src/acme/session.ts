@@ -82,7 +82,11 @@ function createOrders({ issuer, clock }: SessionNeeds, call: Call): Orders {
   return {
     get,
     async create(wanted, signal) {
-      const answer = await call(signal, (api) => api.createOrder(orderPayload(wanted)));
+      const { mayRepeat = async () => true } = wanted;
+      const answer = await call(signal, async (api) => {
+        const { newOrder = '' } = await api.http.getDirectory();
+        return api.apiRequest(newOrder, orderPayload(wanted), [201], { mayRepeat });
+      });
       const { location } = answer.headers;
       if (location === undefined)
         throw new AgentError('acme.response', `${issuer} answered newOrder without the URL of the order`);

@@ -75,6 +75,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
     budget: {
       admit: (intent) => configured.budget.admit(intent),
       giveBack: (spent) => configured.budget.giveBack(spent),
+      spendAgain: (spent) => configured.budget.spendAgain(spent),
       validationFailed: (issuer, names) => configured.budget.validationFailed(issuer, names),
       learn: (intent, error) => configured.budget.learn(intent, error),
       endHolds: (issuer, names) => configured.budget.endHolds(issuer, names),

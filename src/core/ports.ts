@@ -574,6 +574,11 @@ export interface NewOrder {
   readonly names: readonly string[];
   readonly profile?: string | undefined;
   readonly replaces?: string | undefined;
+  /**
+   * Asked before the request is sent once more though the CA may have made the order: its answer was lost, or a fault. Then
+   * there may be two, and the CA counts both. Default: yes.
+   */
+  readonly mayRepeat?: (() => Promise<boolean>) | undefined;
 }
 
 /** One configured issuer with its account, ready to order. Every call does its own short retries (network, badNonce, 5xx). */
@@ -697,6 +702,8 @@ export type Admission =
 export interface Budget {
   admit(intent: OrderIntent): Promise<Admission>;
   giveBack(spent: readonly BucketTake[]): Promise<void>;
+  /** Takes as much once more, and resolves with what was taken; undefined: there is no room, and nothing was. */
+  spendAgain(spent: readonly BucketTake[]): Promise<readonly BucketTake[] | undefined>;
   /** The CA could not validate these names. */
   validationFailed(issuer: string, names: readonly string[]): Promise<void>;
   /**

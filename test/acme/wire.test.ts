@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { page, problem, reset, silence } from './fake-ca.ts';
 import { layer, never } from './kit.ts';
 import { ca, names, opened, postsTo, session, useFakeCa } from './with-fake-ca.ts';
@@ -80,14 +80,21 @@ describe('on the wire', () => {
     expect(opened.clock.pauses).toEqual([1000, 1000]);
   });
 
-  test('a new order that is refused tells whether an earlier try of it may have arrived', async () => {
-    const refused = () => session.newOrder({ names }, never).catch(({ facts }) => facts.mayHaveArrived);
-    ca.fail('/new-order', problem(403, 'rejectedIdentifier'));
-    expect(await refused()).toBe(false);
-    for (const before of [reset, problem(500, 'serverInternal')]) {
-      ca.fail('/new-order', before, problem(403, 'rejectedIdentifier'));
-      expect(await refused()).toBe(true);
+  test('a new order is sent again though the CA may have made it only where that is allowed', async () => {
+    const sent = (allowed: boolean) => {
+      const asked = vi.fn(async () => allowed);
+      const answer = session.newOrder({ names, mayRepeat: asked }, never).catch(({ code }) => code);
+      return answer.then((end) => [asked.mock.calls.length, typeof end === 'string' ? end : 'made']);
+    };
+    for (const fault of [reset, problem(500, 'serverInternal')]) {
+      ca.fail('/new-order', fault);
+      expect(await sent(true)).toEqual([1, 'made']);
     }
+    ca.fail('/new-order', reset);
+    expect(await sent(false)).toEqual([1, 'acme.network']);
+    ca.fail('/new-order', problem(500, 'serverInternal'));
+    expect(await sent(false)).toEqual([1, 'acme.server']);
+    expect(postsTo('/new-order')).toHaveLength(6);
   });
 
   test('a new order whose answer is broken is looked up', async () => {

@@ -97,20 +97,28 @@ async function refused({ issuance, spentOnOrder, needs }: Run, error: unknown): 
 async function newOrder(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
   const { session, issuance, request } = run;
   const { replaces, profile, names } = issuance;
+  const mayRepeat = () => spendAgain(run);
   try {
-    return await session.newOrder({ names, profile, replaces }, signal);
+    return await session.newOrder({ names, profile, replaces, mayRepeat }, signal);
   } catch (error) {
     if (replaces === undefined || !isRefusal(error)) throw error;
     run.needs.log.warn(
       { lineage: request.lineage.id, replaces, err: error },
       'the CA refused "replaces"; ordering without it',
     );
-    if (!isUncounted(error)) run.spentOnOrder = [];
+    if (!isUncounted(error) && !(await mayRepeat())) throw error;
     const bare = await withoutReplaces(run, request, run.needs);
     run.spentOnOrder = bare.spentOnOrder;
     await save(run, bare.issuance, false);
-    return session.newOrder({ names, profile }, signal);
+    return session.newOrder({ names, profile, mayRepeat }, signal);
   }
+}
+
+/** For each request that may have made an order; only the last can be seen not to have. */
+async function spendAgain(run: Run): Promise<boolean> {
+  const again = await run.needs.budget.spendAgain(run.spentOnOrder);
+  run.spentOnOrder = again ?? [];
+  return again !== undefined;
 }
 
 /**

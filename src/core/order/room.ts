@@ -57,12 +57,12 @@ export function ofLimit(error: AgentError, { exempt, isProbe }: Issuance): Agent
 
 /**
  * A CA counts the orders that it made, and it made none where it refuses the only request for it with a problem of its own
- * (RFC 8555 §7.4): what the order cost is given back. Kept where something else may have answered, where an earlier try
- * may have arrived, after its own faults (5xx), and of a limit (429), of which its answer teaches more.
+ * (RFC 8555 §7.4): what the request cost is given back. Kept where something else may have answered, after its own faults
+ * (5xx), and of a limit (429), of which its answer teaches more.
  */
 export function isUncounted(error: unknown): boolean {
   if (!isAgentError(error)) return false;
-  const { status, problem, mayHaveArrived } = error.facts;
+  const { status, problem } = error.facts;
   const isRefused = typeof status === 'number' && status >= 400 && status < 500 && status !== 429;
-  return isRefused && problem !== undefined && mayHaveArrived !== true;
+  return isRefused && problem !== undefined;
 }

@@ -58,14 +58,6 @@ describe('an order that the CA refuses to make', () => {
     ['has come to the end of a limit', failing(problem('rateLimited', 429))],
     ['is not heard, though it acted', losingAnswer(new AgentError('acme.network', 'lost'))],
     [
-      'refuses a second try, after one that may have arrived',
-      failing(
-        new AgentError('acme.malformed', 'no', {
-          facts: { ...problem('malformed', 400).facts, mayHaveArrived: true },
-        }),
-      ),
-    ],
-    [
       'is hidden behind a proxy that refuses',
       failing(new AgentError('acme.response', 'no', { facts: { status: 403 } })),
     ],
