@@ -1,4 +1,4 @@
-import { AgentError, toAgentError } from '../core/errors.ts';
+import { AgentError, type ErrorCode, toAgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
@@ -14,6 +14,8 @@ export interface Readiness {
 
 /** For room at a name, which whoever has it keeps until the CA has judged, and for a vendor that wants to be left alone. */
 const longestWaitMs = 3_600_000;
+/** For a zone that is always at another change. */
+const longestBusyMs = 5 * 60_000;
 const shortestPauseMs = 1000;
 const longestPauseMs = 30_000;
 
@@ -50,9 +52,7 @@ export function createReadiness({
       return (await addition.hasLanded(entry, signal)) ? undefined : later(entry);
     } catch (error) {
       const { code, retryAt = later(entry).checkAgainAt } = toAgentError(error);
-      // It says nothing about the record: the vendor is busy.
-      const isBusy = code === 'provider.throttled' || code === 'provider.conflict';
-      if (!isBusy || retryAt >= lastInstant(entry)) throw error;
+      if (retryAt >= busyUntil(code, entry)) throw error;
       return { checkAgainAt: Math.max(retryAt, clock.now() + shortestPauseMs) };
     }
   }
@@ -84,6 +84,12 @@ export function createReadiness({
   }
 
   return { ready };
+}
+
+/** What says nothing about the record, but that the vendor is busy, is waited for until then. */
+function busyUntil(code: ErrorCode, entry: JournalEntry): Instant {
+  if (code === 'provider.throttled') return lastInstant(entry);
+  return code === 'provider.conflict' ? Math.min(lastInstant(entry), entry.createdAt + longestBusyMs) : 0;
 }
 
 /** Beyond it nothing is waited for before the value is with the vendor. */
