@@ -38,7 +38,6 @@ export function createLimits({
 }: Pick<Ports, 'buckets' | 'metrics' | 'clock'> & { readonly throttle: Throttle }): Limits {
   async function tryAdmit(call: VendorCall): Promise<true | { readonly readyAt: Instant }> {
     const takes = takesOf(call, await throttle.share(call.account));
-    if (takes.length === 0) return true;
     const { taken, readyAt } = await buckets.take(takes, clock.now());
     return taken || { readyAt };
   }
@@ -68,7 +67,9 @@ export function createLimits({
 
 function takesOf({ account, zone, changes, rate }: VendorCall, share: number): readonly BucketTake[] {
   const limits = rate.length === 0 && share < 1 ? [assumed] : rate;
-  return limits.flatMap(({ bucket, perSecond, burst, costOf }) => {
+  // Nothing is taken from it, so it is empty only until the instant that the vendor said: rates grow meanwhile.
+  const rest = { key: `dns/${account}/rest`, capacity: 1, perSecond: 1, cost: 0, least: 1 };
+  const takes = limits.flatMap(({ bucket, perSecond, burst, costOf }) => {
     const perZone = bucket.startsWith('zone');
     if (perZone && zone === undefined) return [];
     const capacity = Math.max(1, burst * share);
@@ -77,6 +78,7 @@ function takesOf({ account, zone, changes, rate }: VendorCall, share: number): r
     const key = perZone ? `dns/${account}/${zone}/${bucket}` : `dns/${account}/${bucket}`;
     return cost === 0 ? [] : [{ key, capacity, perSecond: perSecond * share, cost }];
   });
+  return [rest, ...takes];
 }
 
 function exhausted({ account }: VendorCall, retryAt: Instant, waitMs: number): AgentError {

@@ -1,4 +1,4 @@
-import { AgentError, toAgentError } from '../core/errors.ts';
+import { AgentError, isAgentError, toAgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
@@ -37,6 +37,8 @@ export function createVendor({
   log,
 }: Pick<Ports, 'metrics' | 'clock' | 'log'> & { readonly limits: Limits }): Vendor {
   const slots = createSlots(mostAtOnce);
+  /** What vendors said when they complained, by account; until a call goes well. */
+  const complaints = new Map<string, AgentError>();
 
   async function once<T>(
     { account, for: purpose }: Purpose,
@@ -69,22 +71,37 @@ export function createVendor({
     if (error.code !== 'provider.throttled')
       return error.code === 'provider.conflict' || error.retry === 'soon' ? now + backOff : undefined;
     const again = Math.max(now, error.retryAt ?? now + 10 * backOff);
+    complaints.set(call.account, error);
     await limits.refused(call, again);
     return again;
+  }
+
+  /** Whoever has to wait too long hears what the vendor said, not how we count. */
+  async function admit(call: Purpose, latest: Instant, signal: AbortSignal): Promise<void> {
+    try {
+      await limits.admit(call, latest, signal);
+    } catch (error) {
+      const complaint = complaints.get(call.account);
+      if (!isAgentError(error, 'provider.throttled') || complaint === undefined) throw error;
+      throw withInstant(complaint, error.retryAt);
+    }
   }
 
   return {
     async call(call, run, signal) {
       const latest = clock.now() + patienceMs;
       for (let attempt = 1; ; attempt++) {
-        if (attempt > 1 || call.isAdmitted !== true) await limits.admit(call, latest, signal);
+        if (attempt > 1 || call.isAdmitted !== true) await admit(call, latest, signal);
         try {
-          return await once(call, run, signal);
+          const value = await once(call, run, signal);
+          complaints.delete(call.account);
+          return value;
         } catch (cause) {
           if (signal.aborted) throw signal.reason;
           const error = toAgentError(cause);
           const again = await againAfter(error, call, attempt);
-          if (again === undefined || again > latest || attempt === attempts) throw withInstant(error, again);
+          if (again === undefined) throw error;
+          if (again > latest || attempt === attempts) throw withInstant(error, again);
           log.debug({ account: call.account, code: error.code, again }, 'the DNS vendor is asked again');
           await clock.sleep(again - clock.now(), signal);
         }
@@ -93,9 +110,9 @@ export function createVendor({
   };
 }
 
-/** A vendor that complains and does not say until when is left alone as long as we would have. */
+/** A vendor that complains is left alone until then, said it so or not. */
 function withInstant(error: AgentError, again: Instant | undefined): AgentError {
-  if (error.code !== 'provider.throttled' || error.retryAt !== undefined) return error;
+  if (error.code !== 'provider.throttled' || again === undefined) return error;
   const { code, message, retry, facts, advice, cause } = error;
   return new AgentError(code, message, { retry, retryAt: again, facts, advice, cause });
 }

@@ -108,6 +108,22 @@ describe('limits after a complaint', () => {
     expect([5, 6]).toContain(await admitted());
   });
 
+  test.each([[rate], [[]]])(
+    'let nobody call before the vendor said, however long ago that was (%j)',
+    async (own) => {
+      const { clock, limits, call } = createSceneOfLimits();
+      const until = clock.now() + 3_600_000;
+      await limits.refused({ ...call, rate: own }, until);
+      for (let minute = 0; minute < 60; minute++) {
+        const answer = await limits.tryAdmit({ ...call, rate: own });
+        expect(answer === true ? 0 : answer.readyAt).toBeGreaterThanOrEqual(until);
+        clock.moveTo(clock.now() + 59_900);
+      }
+      clock.moveTo(until + 1);
+      expect(await limits.tryAdmit({ ...call, rate: own })).toBe(true);
+    },
+  );
+
   test('are there for a vendor that declared none', async () => {
     const { clock, limits, call } = createSceneOfLimits();
     const bare = { ...call, rate: [] };
@@ -206,4 +222,18 @@ test('calls, their size and their waits are counted by account', async () => {
   expect(text).toContain('dns_wait_seconds_count{account="main",for="live"} 2');
   // Names are those of tenants.
   expect(text).not.toContain(apex);
+});
+
+test('whoever has to wait hears what the vendor said, as long as no call went well', async () => {
+  const { agent, vendor } = await createStage();
+  const retryAt = Date.now() + 7_200_000;
+  vendor.faults.push(new AgentError('provider.throttled', 'come back in two hours', { retryAt }));
+  const dns = agent();
+  for (const name of ['one', 'two']) {
+    const ids = await dns.present([wish(`${name}.example.test`, 'value')], never);
+    const error = await errorOf(untilReady(dns, ids));
+    expect(error).toMatchObject({ code: 'provider.throttled', message: 'come back in two hours' });
+    expect((error as AgentError).retryAt).toBeGreaterThanOrEqual(retryAt);
+  }
+  expect(vendor.calls).toHaveLength(1);
 });
