@@ -15,6 +15,7 @@ _post() {
     shim_request HEAD "$2" '' </dev/null
     return
   fi
+  shim_body=$1
   case ${3:-} in
     '' | false) printf '%s' "$1" | shim_request "${4:-POST}" "$2" '' "${5:-}" ;;
     *) printf '%s' "$1" | shim_request "${4:-POST}" "$2" '' "${5:-}" in-base64 ;;
@@ -61,7 +62,11 @@ OPTIONS
   case $1 in
     GET) ;;
     HEAD) echo head ;;
-    *) printf 'request = "%s"\ndata-binary = "@-"\n' "$(shim_quoted "$1")" ;;
+    *)
+      printf 'request = "%s"\n' "$(shim_quoted "$1")"
+      # What has no body has no type of it either: some APIs refuse that of a form.
+      [ -z "${shim_body:-}" ] || echo 'data-binary = "@-"'
+      ;;
   esac
   [ -n "${ACME_HTTP_NO_REDIRECTS:-}" ] || echo location
   case ${HTTPS_INSECURE:-0} in

@@ -29,6 +29,15 @@ _log() {
   shim_say 6 "$@"
 }
 
+# Colours are for people at a terminal.
+__green() {
+  printf '%b' "$1"
+}
+
+__red() {
+  printf '%b' "$1"
+}
+
 # Responses and session tokens of the vendor are among it: only where it is asked for.
 _debug() {
   [ -z "${DEBUG:-}" ] || shim_say 7 "$@"

@@ -52,6 +52,7 @@ const texts: readonly Vector[] = [
   { call: '_tail_n 2', input: '1\n2\n3\n', output: '2\n3\n' },
   { call: `_egrep_o '"id":"?[0-9]+'`, input: '"id":12,"id":"34"', output: '"id":12\n"id":"34\n' },
   { call: "_egrep_o '-[a-z]'", input: '-x', output: '-x\n' },
+  { call: '__green "done\\n"; __red no', output: 'done\nno' },
   { call: '_idn xn--bcher-kva.test', output: 'xn--bcher-kva.test' },
   { call: "printf '%s' x >f; _sed_i 's/x/y/' f; cat f", output: 'y' },
   { call: 'f=$(_mktemp); [ -f "$f" ] && printf yes', output: 'yes' },

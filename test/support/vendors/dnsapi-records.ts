@@ -70,7 +70,9 @@ function add(world: World, { json, headers }: Incoming): Answer {
   return { status: 201, json: { id: String(id) } };
 }
 
-function remove(world: World, { params }: Incoming): Answer {
+/** As APIs that refuse the type of a body that is not there. */
+function remove(world: World, { params, headers }: Incoming): Answer {
+  if (headers['content-type'] !== undefined) return { status: 415, json: { error: 'a type without a body' } };
   const found = world.zones.some(({ name }) => world.removeRecord(name, Number(params.id)));
   return found ? { status: 200, json: {} } : { status: 404, json: { error: 'no such record' } };
 }
