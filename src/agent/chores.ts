@@ -1,6 +1,7 @@
 import type { Chore } from '../../jobs/upkeep.ts';
 import { lapsedChore, tellLapsed } from '../core/bindings/lapsed.ts';
 import { lookAtTargets } from '../core/deploy/look.ts';
+import { giveUpWaiting, waitingHostsChore } from '../core/on-demand/waiting.ts';
 import { dnsJournalChore, releasePermanent } from '../core/order/permanent-records.ts';
 import { dueIndexChore, refreshDue } from '../core/renewal/due-index.ts';
 import { checkRevocations } from '../core/revocation/crl-check.ts';
@@ -43,6 +44,11 @@ export function createChores(ports: AgentPorts, store: Store): Readonly<Record<s
       everyMs: hour,
       firstMs: hour / 6,
       run: () => tellLapsed(ports),
+    },
+    [waitingHostsChore]: {
+      everyMs: hour,
+      firstMs: hour / 6,
+      run: () => giveUpWaiting(ports),
     },
     revocations: {
       // Lists of CAs change a few times a day; a CA that revokes in a hurry says so in its renewal information.

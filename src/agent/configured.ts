@@ -9,10 +9,19 @@ import { createRunChild } from '../child.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Environment } from '../config/load.ts';
 import type { PluginState } from '../core/plugin.ts';
-import type { Budget, Crls, IssuerCertificates, Ports, Preflight, Solvers } from '../core/ports.ts';
+import type {
+  Budget,
+  Crls,
+  HostPermission,
+  IssuerCertificates,
+  Ports,
+  Preflight,
+  Solvers,
+} from '../core/ports.ts';
 import { createDns, createResolver, type Dns } from '../dns/index.ts';
 import { createHttp } from '../http.ts';
 import { budgetOf } from './budget.ts';
+import { createHostPermission } from './host-permission.ts';
 import { createIssuerCertificates } from './issuer-certificates.ts';
 import { createPlugins, type Plugins } from './plugins.ts';
 import { preflightOf } from './preflight.ts';
@@ -25,6 +34,7 @@ export interface Configured extends Plugins {
   readonly budget: Budget;
   readonly crls: Crls;
   readonly dns: Dns;
+  readonly hostPermission: HostPermission;
   readonly issuerCertificates: IssuerCertificates;
   readonly preflight: Preflight;
   readonly solvers: Solvers;
@@ -58,6 +68,7 @@ export async function configure(loaded: LoadedConfig, needs: ConfiguredNeeds): P
   const acme = createAcme(config.issuers.map(toIssuer), needs, { version });
   const budget = budgetOf(loaded, needs);
   const crls = createCrls({ http, clock });
+  const hostPermission = createHostPermission(config.hostPermission, http);
   const issuerCertificates = createIssuerCertificates(http);
   const answered = {
     'http-01': createHttp01Solver(needs),
@@ -73,7 +84,19 @@ export async function configure(loaded: LoadedConfig, needs: ConfiguredNeeds): P
     await dns.close();
     await Promise.all([acme.close(), http.close()]);
   };
-  return { ...plugins, loaded, acme, budget, crls, dns, issuerCertificates, preflight, solvers, close };
+  return {
+    ...plugins,
+    loaded,
+    acme,
+    budget,
+    crls,
+    dns,
+    hostPermission,
+    issuerCertificates,
+    preflight,
+    solvers,
+    close,
+  };
 }
 
 function toIssuer(issuer: LoadedConfig['config']['issuers'][number]) {

@@ -95,6 +95,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       rollover: (issuer, signal) => configured.acme.rollover(issuer, signal),
       deactivate: (issuer, signal) => configured.acme.deactivate(issuer, signal),
     },
+    hostPermission: { ask: (name, signal) => configured.hostPermission.ask(name, signal) },
     issuerCertificates: { fetch: (url, signal) => configured.issuerCertificates.fetch(url, signal) },
     dnsCare: {
       leftovers: (search, signal) => configured.dns.care.leftovers(search, signal),

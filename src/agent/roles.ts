@@ -13,6 +13,7 @@ import type { Store } from '../store/index.ts';
 import type { Work } from './agreement.ts';
 import { createChores } from './chores.ts';
 import { createErrands } from './errands.ts';
+import { startOnDemand } from './on-demand.ts';
 import type { AgentPorts } from './ports.ts';
 
 export interface RolesNeeds {
@@ -46,6 +47,7 @@ export async function startRoles(needs: RolesNeeds): Promise<Roles> {
       keep({ stop: () => edge.close() });
     }
   }
+  if (roles.includes('worker')) keep(startOnDemand(() => working, ports));
   const workers = roles.includes('worker') ? startWorkers(chores, needs) : undefined;
   const tick = roles.includes('scheduler') ? startScheduler(() => working, needs) : undefined;
 

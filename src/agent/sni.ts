@@ -51,6 +51,8 @@ export async function createSniResolver(options: SniResolverOptions): Promise<Sn
   const { redis, prefix, masterKey } = await whereFrom(options);
   const store = await openReader({ redis, prefix, masterKeys: [masterKey], clock, log });
   try {
+    // Whether this user may tell the agents shows at once; no host has this name.
+    if (options.onDemand === true) await store.hostAsks.ask('');
     const { stop, ...resolver } = await createSni(options, { ...store, pki: createPki(), clock, log });
     const close = async () => {
       stop();

@@ -15,6 +15,8 @@ export interface Config {
   readonly http01: Http01Config;
   /** Absent: no agent of this file answers tls-alpn-01. */
   readonly tlsAlpn01?: TlsAlpnConfig | undefined;
+  /** The platform is asked here about hosts that clients ask for; absent: it is not. */
+  readonly hostPermission?: Secret<string> | undefined;
   /** `address` or `address:port`; empty: those of the system. */
   readonly resolvers: readonly string[];
   /** DNS over HTTPS, asked where port 53 is filtered; absent: the engine's own, empty: none. */

@@ -21,8 +21,9 @@ export const shown = z
   .union([text, z.instanceof(Secret<string>)])
   .transform((written) => (typeof written === 'string' ? written : written.reveal()));
 export const range = z.string().refine(isRange, 'must be a range like 10.0.0.0/8 or fd00::/8');
-export const proxy = secretText().refine(
-  (url) => isProxyUrl(url.reveal()),
+/** It may hold a password or token. */
+export const webUrl = secretText().refine(
+  (url) => isWebUrl(url.reveal()),
   'must be a URL: http:// or https://',
 );
 export const endpoint = z.union([
@@ -39,12 +40,25 @@ export const endpoint = z.union([
   z.strictObject({ host: text, port }),
 ]);
 
+const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** So many in a length of time. */
+export const rate = z
+  .strictObject({
+    count: z.int().min(1).max(1_000_000_000),
+    per: z.string().regex(/^[1-9]\d{0,5}[smhd]$/, 'must be a length of time such as 90s, 30m, 3h or 7d'),
+  })
+  .transform(({ count, per }) => ({
+    count,
+    perMs: Number(per.slice(0, -1)) * (units[per.slice(-1)] ?? 0),
+  }));
+
 /** Without a password, so for this machine alone. */
 export const loopback = endpoint.refine(({ host }) => isLoopback(host), {
   error: 'must be a loopback address with a port, like 127.0.0.1:9464: whoever reaches it can read it',
 });
 
-function isProxyUrl(written: string): boolean {
+function isWebUrl(written: string): boolean {
   return URL.canParse(written) && /^https?:$/.test(new URL(written).protocol);
 }
 

@@ -12,6 +12,7 @@ import { readDocument } from './document.ts';
 import { readDomains } from './domains.ts';
 import { readIssuers } from './issuers.ts';
 import { createMistakes } from './mistakes.ts';
+import { readOnDemand } from './on-demand.ts';
 import { readDeployTargets, readDnsAccounts, readNotifiers } from './plugged.ts';
 import { joinPlugins } from './plugins.ts';
 import { createReader, type Reader, type Variables } from './reader.ts';
@@ -107,6 +108,7 @@ function readConfig(part: FilePart, around: Around): Config {
     notifiers: readNotifiers(reader, definitions),
     http01: part.http01,
     tlsAlpn01: readTlsAlpn01(part, reader),
+    hostPermission: part.onDemand?.permission,
     resolvers: part.resolvers,
     doh: part.doh,
     network: { allowPrivate, proxyUrl: proxy },
@@ -129,7 +131,7 @@ function toMasterKey({ masterKey }: FilePart, dataDir: string, { reader, env }: 
 }
 
 function readSettings(
-  { defaults, dnsPersist, experimental, renewal, retention, preflight, uploads }: FilePart,
+  { defaults, dnsPersist, experimental, onDemand, renewal, retention, preflight, uploads }: FilePart,
   config: Config,
   reader: Reader,
 ): Settings {
@@ -155,6 +157,7 @@ function readSettings(
     notifiers: notify,
     renewalCeilingMs: renewal.ceilingDays * 86_400_000,
     permissionMs: dnsPersist && dnsPersist.days * 86_400_000,
+    onDemand: readOnDemand(onDemand, reader),
     retentionMs: retention.expiredDays * 86_400_000,
     preflight,
     fetchesIssuers: uploads.fetchIssuers || undefined,

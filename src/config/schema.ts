@@ -2,8 +2,21 @@ import { z } from 'zod';
 import { answeredChallenges, experimentalChallenges } from '../core/challenges.ts';
 import { domainModes, keyTypes } from '../core/wishes/domain-wish.ts';
 import { secretText } from '../plugin/fields.ts';
-import { dnsServer, email, endpoint, list, loopback, port, proxy, range, shown, text } from './fields.ts';
+import {
+  dnsServer,
+  email,
+  endpoint,
+  list,
+  loopback,
+  port,
+  range,
+  rate,
+  shown,
+  text,
+  webUrl,
+} from './fields.ts';
 import { http01, redirect, tlsAlpn01 } from './listeners.ts';
+import { onDemand } from './on-demand.ts';
 import { buypassIsGone, isBuypass, isPreset, refusedPreset } from './presets.ts';
 
 /** The configuration file. Strict; what may be absent has its default here. */
@@ -88,6 +101,7 @@ export const file = z.strictObject({
   preflight: preflightMode.default('on'),
   renewal: z.strictObject({ ceilingDays: z.number().min(1).max(365).default(30) }).prefault({}),
   retention: z.strictObject({ expiredDays: z.number().min(1).max(3650).default(180) }).prefault({}),
+  onDemand: onDemand.optional(),
   uploads: z.strictObject({ fetchIssuers: z.boolean().default(false) }).prefault({}),
   http01,
   tlsAlpn01,
@@ -96,7 +110,7 @@ export const file = z.strictObject({
   network: z
     .strictObject({
       allowPrivate: z.array(range).default([]),
-      proxy: proxy.optional(),
+      proxy: webUrl.optional(),
     })
     .prefault({}),
   experimental: z.array(z.enum(experimentalChallenges)).default([]),
@@ -122,23 +136,7 @@ export const file = z.strictObject({
 /** YAML reads `off` as text or as false. */
 const off = z.union([z.literal('off'), z.literal(false)]).transform(() => 'off' as const);
 
-const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-const limit = z.union(
-  [
-    off,
-    z
-      .strictObject({
-        count: z.int().min(1).max(1_000_000_000),
-        per: z.string().regex(/^[1-9]\d{0,5}[smhd]$/, 'must be a length of time such as 90s, 30m, 3h or 7d'),
-      })
-      .transform(({ count, per }) => ({
-        count,
-        perMs: Number(per.slice(0, -1)) * (units[per.slice(-1)] ?? 0),
-      })),
-  ],
-  { error: 'must be { count: 300, per: 3h } (s, m, h or d), or off' },
-);
+const limit = z.union([off, rate], { error: 'must be { count: 300, per: 3h } (s, m, h or d), or off' });
 
 /** Of an issuer that does not say that somebody agreed to the CA's terms. */
 export const disagreed = "must be true: read the CA's terms of service, then agree to them here";
@@ -177,7 +175,7 @@ export const issuer = z.strictObject({
     })
     .optional(),
   trust: text.optional(),
-  proxy: proxy.optional(),
+  proxy: webUrl.optional(),
   preferredChain: text.optional(),
   profile: profile.optional(),
   replaceDeactivatedAccount: z.boolean().optional(),

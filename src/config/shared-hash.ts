@@ -18,6 +18,8 @@ export function hashShared(config: Config, settings: Settings, domains: readonly
     experimental: settings.experimental,
     permission: settings.permissionMs,
     fetchesIssuers: settings.fetchesIssuers,
+    onDemand: settings.onDemand,
+    hostPermission: config.hostPermission,
     domains: domains.map(({ domain: { origin: _, ...domain }, hosts }) => ({
       ...domain,
       hosts: hosts.map(({ name }) => name).sort(),

@@ -19,6 +19,11 @@ const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 export const metricTable = {
   info: { kind: 'gauge', help: 'Always 1; the version as a label.', labels: ['version'] },
   events_total: { kind: 'counter', help: 'What happened, by type of event.', labels: ['type'] },
+  hosts_asked_total: {
+    kind: 'counter',
+    help: 'Hosts that clients asked for and nothing is held for: taken in, known, refused, or left for later (busy).',
+    labels: ['outcome'],
+  },
   queue_jobs: {
     kind: 'gauge',
     help: 'Jobs in the queues of all agents on the store, by state.',

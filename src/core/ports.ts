@@ -8,6 +8,7 @@ import type { AgentError, ErrorCode } from './errors.ts';
 import type { MetricLabels, MetricName } from './metrics.ts';
 import type { Secret } from './secret.ts';
 import type {
+  AskRefusal,
   Binding,
   BucketTake,
   Bundle,
@@ -108,6 +109,30 @@ export interface ServedChanges {
   since(known: number | undefined): Promise<{ number: number; changed: readonly ServedChange[] | 'all' }>;
   /** Soon after most changes; now and then one is lost. Returns the function that stops it. */
   hear(heard: () => void): () => void;
+}
+
+/**
+ * Hosts that clients ask for and nothing is held for. Those who show certificates tell the agents, which decide; and what
+ * these remember of it.
+ */
+export interface HostAsks {
+  /** A hint: now and then one is lost. */
+  ask(name: string): Promise<void>;
+  /** Whatever somebody sent, so it is to be judged. Returns the function that stops it. */
+  hear(heard: (name: string) => void): () => void;
+  /** undefined: it was not refused, or long ago. */
+  refusalOf(name: string): Promise<AskRefusal | undefined>;
+  refuse(name: string, refusal: AskRefusal): Promise<void>;
+  /** Hosts taken in whose first certificate is awaited, the oldest first. */
+  waiting(): Promise<readonly { readonly name: string; readonly since: Instant }[]>;
+  addWaiting(name: string, since: Instant): Promise<void>;
+  dropWaiting(names: readonly string[]): Promise<void>;
+}
+
+/** The platform's word on a host that a client asked for. */
+export interface HostPermission {
+  /** Status of its answer. Rejects with `net.*` where there is none. */
+  ask(name: string, signal: AbortSignal): Promise<number>;
 }
 
 /** What was handed in for a command that names it: sealed, so that no job carries a key; gone after a quarter of an hour. */
@@ -884,6 +909,8 @@ export interface Ports {
   readonly certificates: Certificates;
   readonly bindings: Bindings;
   readonly served: ServedChanges;
+  readonly hostAsks: HostAsks;
+  readonly hostPermission: HostPermission;
   readonly staging: Staging;
   readonly issuerCertificates: IssuerCertificates;
   readonly issuances: Issuances;

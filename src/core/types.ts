@@ -86,6 +86,21 @@ export interface Host {
   readonly domain: string;
   readonly origin: Origin;
   readonly addedAt: Instant;
+  /** It was taken in because a client asked for it. */
+  readonly onDemand?:
+    | {
+        /** Its domain was made for it. */
+        readonly madeDomain: boolean;
+      }
+    | undefined;
+}
+
+/** Why a host that a client asked for is not taken in; forgotten after `until`. */
+export interface AskRefusal {
+  readonly at: Instant;
+  readonly until: Instant;
+  readonly reason: 'permission' | 'unanswered' | 'quota' | 'waiting' | 'domain' | 'givenUp';
+  readonly message: string;
 }
 
 /** Names that one command asked to have on one certificate (`issue NAME…`). */
@@ -596,9 +611,23 @@ export interface Settings {
   readonly permissionMs?: number | undefined;
   /** A chain that was uploaded without an intermediate is completed from where the certificate says that this is. */
   readonly fetchesIssuers?: boolean | undefined;
+  /** Absent: no host is taken in because a client asks for it. */
+  readonly onDemand?: OnDemandSettings | undefined;
   /** Unwanted certificates are deleted so long after their expiry. */
   readonly retentionMs?: number | undefined;
   readonly defaults: DomainDefaults;
+}
+
+/** Which hosts are taken in because a client asks for them. */
+export interface OnDemandSettings {
+  /** Names; `*` stands for exactly one label. */
+  readonly allow: readonly string[];
+  /** The platform is asked about each. */
+  readonly asksPermission: boolean;
+  /** New hosts under one registered domain. */
+  readonly perDomain: CaLimit;
+  /** Of all that have no certificate yet. */
+  readonly mostWaiting: number;
 }
 
 export interface IssuerFacts {

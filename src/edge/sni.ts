@@ -4,6 +4,7 @@ import { isWildcard, parseName, refusal } from '../core/names.ts';
 import type { Ports, ServedChange } from '../core/ports.ts';
 import { readShown } from '../core/shown.ts';
 import { inTime } from '../core/wait.ts';
+import { createAskedNames } from './sni-asked.ts';
 import { createContexts, type TlsSettings } from './sni-contexts.ts';
 import { createDefault, type DefaultCertificate } from './sni-default.ts';
 import { createKnownNames } from './sni-names.ts';
@@ -16,6 +17,11 @@ export interface SniOptions {
   readonly maxBytes?: number | undefined;
   /** Shown where nothing is held; of an RSA key. Default: a self-signed one, made at start. */
   readonly defaultCertificate?: DefaultCertificate | undefined;
+  /**
+   * A host that nothing is held for gets a self-signed certificate of its own, and the agents are told of it, which take it in where
+   * their file allows that (`onDemand`). Needs the right to publish.
+   */
+  readonly onDemand?: boolean | undefined;
   /** Least TLS version, ciphers and the like, of all handshakes. */
   readonly tls?: TlsSettings | undefined;
 }
@@ -51,7 +57,7 @@ export interface SniStats {
   readonly bytes: number;
   readonly hits: number;
   readonly misses: number;
-  /** Handshakes that got the default certificate. */
+  /** Handshakes that got the default certificate, or with `onDemand` a self-signed one. */
   readonly defaults: number;
   readonly isStoreAway: boolean;
 }
@@ -59,7 +65,7 @@ export interface SniStats {
 export type SniNeeds = Pick<
   Ports,
   'wishes' | 'certificates' | 'bindings' | 'renewals' | 'served' | 'pki' | 'clock' | 'log'
->;
+> & { readonly hostAsks: Pick<Ports['hostAsks'], 'ask'> };
 
 /** Names that are read at once; more get the default certificate, so that a flood of names is no flood at the store. */
 const mostReading = 256;
@@ -72,9 +78,11 @@ export async function createSni(options: SniOptions, needs: SniNeeds): Promise<S
   const { maxContexts: most = 10_000, maxBytes = 512 * 1024 * 1024, tls = {} } = options;
   requirePositive({ maxContexts: most, maxBytes });
   const { clock, log } = needs;
-  const contexts = createContexts({ most, mostWeight: (maxBytes * 3) / 4 }, tls, needs);
+  const forAsked = options.onDemand === true ? maxBytes / 16 : 0;
+  const contexts = createContexts({ most, mostWeight: (maxBytes * 3) / 4 - forAsked }, tls, needs);
   const names = createKnownNames({ most: most * namesPerContext, mostWeight: maxBytes / 8 }, needs);
   const byDefault = await createDefault(options.defaultCertificate, tls, needs);
+  const asked = forAsked > 0 ? await createAskedNames({ tls, mostWeight: forAsked }, needs) : undefined;
   const listeners = new Set<(change: SniChange) => void>();
   const reading = new Map<string, Promise<readonly SecureContext[]>>();
   const counts = { hits: 0, misses: 0, defaults: 0 };
@@ -94,7 +102,7 @@ export async function createSni(options: SniOptions, needs: SniNeeds): Promise<S
   function fromMemory(name: string): readonly SecureContext[] | undefined {
     const known = names.get(name);
     if (known === undefined || known.isOutdated || clock.now() >= known.until) return undefined;
-    return known.fingerprints.length === 0 ? defaultContext() : ready(known.fingerprints);
+    return known.fingerprints.length === 0 ? nothingFor(name) : ready(known.fingerprints);
   }
 
   function ready(fingerprints: readonly string[]): readonly SecureContext[] | undefined {
@@ -105,6 +113,14 @@ export async function createSni(options: SniOptions, needs: SniNeeds): Promise<S
   function defaultContext(): readonly SecureContext[] {
     counts.defaults += 1;
     return [byDefault.context()];
+  }
+
+  /** Nothing is held for it, as the store says. */
+  function nothingFor(name: string): readonly SecureContext[] {
+    const context = asked?.standIn(name);
+    if (context === undefined) return defaultContext();
+    counts.defaults += 1;
+    return [context];
   }
 
   function lastKnown(name: string): readonly SecureContext[] | undefined {
@@ -122,9 +138,10 @@ export async function createSni(options: SniOptions, needs: SniNeeds): Promise<S
     return found;
   }
 
-  async function readOnce(name: string): Promise<readonly SecureContext[]> {
+  /** undefined: not now. */
+  async function readOnce(name: string): Promise<readonly SecureContext[] | undefined> {
     const running = reading.get(name);
-    if (running === undefined && reading.size >= mostReading) return lastKnown(name) ?? [];
+    if (running === undefined && reading.size >= mostReading) return undefined;
     const own = running ?? read(name).finally(() => reading.delete(name));
     reading.set(name, own);
     const late = () => new AgentError('store.unavailable', `the store did not answer in ${readMs} ms`);
@@ -136,7 +153,8 @@ export async function createSni(options: SniOptions, needs: SniNeeds): Promise<S
     if (last !== undefined) return last;
     try {
       const found = await readOnce(name);
-      return found.length === 0 ? defaultContext() : found;
+      if (found === undefined) return lastKnown(name) ?? defaultContext();
+      return found.length === 0 ? nothingFor(name) : found;
     } catch (error) {
       log.debug({ name, error }, 'the certificate of a name could not be read');
       return lastKnown(name) ?? defaultContext();
@@ -180,7 +198,7 @@ export async function createSni(options: SniOptions, needs: SniNeeds): Promise<S
     stats: () => ({
       contexts: contexts.size,
       names: names.size,
-      bytes: contexts.bytes + names.bytes,
+      bytes: contexts.bytes + names.bytes + (asked?.bytes ?? 0),
       ...counts,
       isStoreAway: watch.isAway,
     }),

@@ -9,6 +9,7 @@ export type OperationNeeds = ReconcileNeeds &
   Pick<
     Ports,
     | 'bindings'
+    | 'hostAsks'
     | 'staging'
     | 'issuerCertificates'
     | 'issuances'

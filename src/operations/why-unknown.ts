@@ -1,6 +1,11 @@
+import { isAddress } from '../core/address.ts';
+import { isWildcard } from '../core/names.ts';
 import { nearest } from '../core/nearest.ts';
+import { isAllowed } from '../core/on-demand/patterns.ts';
+import type { AskRefusal, Instant } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
 import { domainFor, likelyDomain } from './refusals.ts';
+import { relative, when } from './words.ts';
 
 /** Why there is no certificate for a name at all. */
 export interface WhyUnknown {
@@ -8,10 +13,23 @@ export interface WhyUnknown {
   readonly reason: 'no-domain' | 'no-host' | 'disabled' | 'custom';
   /** A known name that may have been meant. */
   readonly nearest?: string | undefined;
+  /** Hosts are taken in when clients ask for them; what stands in the way of this one. */
+  readonly onDemand?: { readonly isAllowed: boolean; readonly refusal?: AskRefusal | undefined } | undefined;
 }
 
 /** What is known of a name for which no certificate is kept. */
 export async function unknownOf(host: string, needs: OperationNeeds): Promise<WhyUnknown> {
+  const [unknown, onDemand] = await Promise.all([wishOf(host, needs), askedFor(host, needs)]);
+  return { ...unknown, onDemand };
+}
+
+async function askedFor(host: string, needs: OperationNeeds): Promise<WhyUnknown['onDemand']> {
+  const rules = needs.settings().onDemand;
+  if (rules === undefined || isWildcard(host) || isAddress(host)) return undefined;
+  return { isAllowed: isAllowed(host, rules.allow), refusal: await needs.hostAsks.refusalOf(host) };
+}
+
+async function wishOf(host: string, needs: OperationNeeds): Promise<WhyUnknown> {
   const domain = await domainFor([host], needs);
   if (domain === undefined) {
     const domains = (await needs.wishes.domains()).map(({ name }) => name);
@@ -32,7 +50,22 @@ function nearestDomain(host: string, domains: readonly string[]): string | undef
 }
 
 /** In plain words, with the command that adds it. Pure. */
-export function explainUnknown(host: string, { reason, domain, nearest }: WhyUnknown): readonly string[] {
+export function explainUnknown(host: string, unknown: WhyUnknown, asOf: Instant): readonly string[] {
+  return [...explainWish(host, unknown), ...explainAsked(unknown, asOf)];
+}
+
+function explainAsked({ reason, onDemand }: WhyUnknown, asOf: Instant): readonly string[] {
+  if (onDemand === undefined || reason === 'custom' || reason === 'disabled') return [];
+  const { isAllowed: isMatched, refusal } = onDemand;
+  if (!isMatched) return ['On demand: no pattern of onDemand.allow stands for it, so clients ask in vain.'];
+  if (refusal === undefined) return ['On demand: it is allowed, and taken in when a client asks for it.'];
+  return [
+    `On demand: a client asked for it ${relative(refusal.at, asOf)}, and it was refused: ${refusal.message}.`,
+    `It may be asked for again from ${when(refusal.until, asOf)}.`,
+  ];
+}
+
+function explainWish(host: string, { reason, domain, nearest }: WhyUnknown): readonly string[] {
   const near = nearest === undefined ? [] : [`Nearest that is known: ${nearest}.`];
   switch (reason) {
     case 'no-domain': {

@@ -88,7 +88,7 @@ export const why = defineOperation({
     if (certificates.length > 0)
       return { asOf, host, certificates, lines: explain(host, certificates, asOf) };
     const unknown = await unknownOf(host, needs);
-    return { asOf, host, certificates, unknown, lines: explainUnknown(host, unknown) };
+    return { asOf, host, certificates, unknown, lines: explainUnknown(host, unknown, asOf) };
   },
 });
 

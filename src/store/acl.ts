@@ -62,6 +62,13 @@ export function readerAclRulesFor(prefix: string, without: readonly string[] = [
   ].join(' ');
 }
 
+/** Besides, for one that also tells the agents of hosts that clients ask for: it still writes nothing. */
+export const askerAclRules: string = askerAclRulesFor(defaultPrefix);
+
+export function askerAclRulesFor(prefix: string): string {
+  return `&${prefix}:hosts-asked +publish`;
+}
+
 /** For another prefix, and without some of the commands. */
 export function aclRulesFor(prefix: string, without: readonly string[] = []): string {
   const commands = [storeCommands, queueCommands, connectionCommands].flatMap((list) =>

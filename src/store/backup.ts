@@ -20,7 +20,7 @@ const kept = 7;
 const nameFormat = /^acme-agent-(\d{8})T\d{6}Z\.backup(\.new)?$/;
 
 /** Of no use in another process or at another time. */
-const passing = /^(lock:|token:|staging:|agents$|served$)/;
+const passing = /^(lock:|token:|staging:|asked:|agents$|served$)/;
 /** Computed again from what they index. */
 const derived = /^(chain-refs|journal-values)$/;
 /** Written last in every change that adds to them, so read last: what they name is then in the backup. */

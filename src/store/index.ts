@@ -16,6 +16,7 @@ import { createTolerance } from './damage.ts';
 import { createDue } from './due.ts';
 import { createDurableWriter, type Durability, type DurableMode } from './durable.ts';
 import { createEvents } from './events.ts';
+import { createHostAsks } from './host-asks.ts';
 import { inspectRedis, type RedisFacts, requireFit } from './inspect.ts';
 import { createJournal } from './journal.ts';
 import { createKeys, defaultPrefix, queuePrefix } from './keys.ts';
@@ -76,6 +77,7 @@ export type StorePorts = Pick<
   | 'outbox'
   | 'answers'
   | 'served'
+  | 'hostAsks'
 >;
 
 export type { RedisOptions } from './address.ts';
@@ -162,6 +164,7 @@ async function openOn(link: Link, options: StoreOptions & { readonly crypt: Base
     pluginStates: createPluginStates(base),
     answers: createAnswers(base, durable),
     served: createServedChanges(base, hints),
+    hostAsks: createHostAsks(base, hints),
     meta,
     facts,
     durableMode,

@@ -75,6 +75,12 @@ export interface Keys {
   tlsAnswers(serverName: string): string;
   /** Sorted set: `lineage:`, `binding:` or `domain:` and its name, by the number of the last change of what is shown. */
   readonly served: string;
+  /** String: why a host that was asked for is not taken in; expires. */
+  asked(name: string): string;
+  /** Sorted set: hosts whose first certificate is awaited, by the time they were taken in. */
+  readonly waitingHosts: string;
+  /** Channel: name of a host that a client asked for. */
+  readonly askedChannel: string;
   /** Channel: something that is shown has changed. */
   readonly servedChannel: string;
   /** Channel: the CA has seen the answer with a token. */
@@ -129,6 +135,9 @@ export function createKeys(prefix: string = defaultPrefix): Keys {
     bucket: of('bucket'),
     token: of('token'),
     tlsAnswers: of('token:tls'),
+    asked: of('asked'),
+    waitingHosts: `${root}waiting-hosts`,
+    askedChannel: `${root}hosts-asked`,
     served: `${root}served`,
     servedChannel: `${root}served-changed`,
     fetchedChannel: `${root}fetched`,

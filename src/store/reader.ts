@@ -5,6 +5,7 @@ import { createBindings } from './bindings.ts';
 import { createCertificates } from './certificates.ts';
 import { createCrypt } from './crypt.ts';
 import { createTolerance } from './damage.ts';
+import { createHostAsks } from './host-asks.ts';
 import type { StoreOptions } from './index.ts';
 import { createKeys } from './keys.ts';
 import { examineMeta } from './meta.ts';
@@ -17,6 +18,8 @@ import { createWishes } from './wishes.ts';
 /** What is shown to clients, and no more: it needs the rights of `readerAclRules` only. */
 export interface StoreReader
   extends Pick<Ports, 'wishes' | 'certificates' | 'bindings' | 'renewals' | 'served'> {
+  /** Needs the rights of `askerAclRules`. */
+  readonly hostAsks: Pick<Ports['hostAsks'], 'ask'>;
   close(): Promise<void>;
 }
 
@@ -49,6 +52,7 @@ export async function openReader({
       bindings: createBindings(base),
       renewals: createRenewals(base),
       served: createServedChanges(base, hints),
+      hostAsks: createHostAsks(base, hints),
       close: async () => {
         await hints.close();
         await link.close();

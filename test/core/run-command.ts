@@ -16,6 +16,7 @@ export function runIn<Input, Output>(
     journal: absentPort<'journal'>(),
     accounts: absentPort<'accounts'>(),
     staging: absentPort<'staging'>(),
+    hostAsks: absentPort<'hostAsks'>(),
   };
   const ports = { ...absent, ...world.store };
   const needs: OperationNeeds = {
@@ -30,6 +31,6 @@ export function runIn<Input, Output>(
   return world.run(operation.run(input, needs, caller));
 }
 
-function absentPort<Name extends 'journal' | 'accounts' | 'staging'>(): OperationNeeds[Name] {
+function absentPort<Name extends 'journal' | 'accounts' | 'staging' | 'hostAsks'>(): OperationNeeds[Name] {
   return new Proxy({} as OperationNeeds[Name], { get: () => unused });
 }

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { secret } from '../../src/core/secret.ts';
 import { createSniResolver, type SniResolver, type SniResolverOptions } from '../../src/index.ts';
-import { aclRulesFor, newerCommands, readerAclRulesFor } from '../../src/store/acl.ts';
+import { aclRulesFor, askerAclRulesFor, newerCommands, readerAclRulesFor } from '../../src/store/acl.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { silentLog } from '../store/samples.ts';
 import { canary } from '../support/canaries.ts';
@@ -22,6 +22,8 @@ export interface Site {
   readonly store: Store;
   /** What a resolver is opened with. */
   readonly options: SniResolverOptions;
+  /** The same, for one that may also tell the agents which hosts clients ask for. */
+  readonly asking: SniResolverOptions;
   /** As the resolver's user. */
   readonly password: string;
   stop(): Promise<void>;
@@ -34,6 +36,7 @@ export async function startSite(masterKey: string): Promise<Site> {
     'user default on nopass ~* &* +@all',
     `user acme-agent >${own} ${aclRulesFor(prefix, newerCommands)}`,
     `user acme-sni >${password} ${readerAclRulesFor(prefix, newerCommands)}`,
+    `user acme-asking >${password} ${readerAclRulesFor(prefix, newerCommands)} ${askerAclRulesFor(prefix)}`,
   ];
   writeFileSync(aclFile, `${users.join('\n')}\n`, { mode: 0o600 });
   const redis = await startRedis({ aclFile });
@@ -49,6 +52,12 @@ export async function startSite(masterKey: string): Promise<Site> {
     store,
     password,
     options: { redis: { url, username: 'acme-sni', password }, masterKey, logLevel: 'error' },
+    asking: {
+      redis: { url, username: 'acme-asking', password },
+      masterKey,
+      logLevel: 'error',
+      onDemand: true,
+    },
     stop: async () => {
       await store.close();
       await redis.stop();

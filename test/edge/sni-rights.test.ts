@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSniResolver } from '../../src/index.ts';
-import { readerAclRules } from '../../src/store/acl.ts';
+import { askerAclRules, readerAclRules } from '../../src/store/acl.ts';
 import { keyPem, newKey } from '../support/forge.ts';
+import { until } from '../support/process.ts';
 import { sendToRedis } from '../support/resp.ts';
 import { projectRoot } from '../support/root.ts';
 import { type Site, startSite } from './sni-kit.ts';
@@ -23,6 +24,44 @@ describe('the rights of a resolver', () => {
     const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
     const given = readme.split('```').filter((block) => block.includes('resetkeys'))[1];
     expect(given?.trim().split(/\s+/)).toEqual(readerAclRules.split(' '));
+    expect(readme).toContain(`\`${askerAclRules}\``);
+  });
+
+  test('to tell of hosts that clients ask for are one channel more, and nothing to write', async () => {
+    const { port } = site.redis;
+    const heard: string[] = [];
+    const stop = site.store.hostAsks.hear((name) => heard.push(name));
+    const client = new Redis({ port, username: 'acme-asking', password: site.password });
+    try {
+      await until('it is heard', async () => {
+        await client.publish('{acme}:hosts-asked', 'a.example.com');
+        return heard.length > 0;
+      });
+      for (const command of [
+        ['PUBLISH', '{acme}:released', 'x'],
+        ['PUBLISH', '{acme}:fetched', 'x'],
+        ['SUBSCRIBE', '{acme}:fetched'],
+        ['SET', '{acme}:asked:a.example.com', 'x'],
+        ['HSET', '{acme}:hosts:example.com', 'a.example.com', '{}'],
+        ['ZADD', '{acme}:waiting-hosts', '1', 'x'],
+        ['GET', '{acme}:asked:a.example.com'],
+        ['HGETALL', '{acme}:accounts'],
+      ] as const) {
+        const [name, ...args] = command;
+        await expect(client.call(name, ...args)).rejects.toThrow(/NOPERM|permission/i);
+      }
+    } finally {
+      stop();
+      client.disconnect();
+    }
+  });
+
+  test('without that channel a resolver for hosts on demand does not open, and says so', async () => {
+    const { asking, options } = site;
+    await expect(createSniResolver({ ...asking, redis: options.redis })).rejects.toMatchObject({
+      code: 'store.unavailable',
+      message: expect.stringMatching(/NOPERM.*publish/),
+    });
   });
 
   test('read what is shown and nothing else, and write nothing', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { createBudget } from '../../src/acme/budget.ts';
 import { systemClock } from '../../src/clock.ts';
 import { AgentError } from '../../src/core/errors.ts';
-import type { AccountChanges, AcmeAccountRecord } from '../../src/core/ports.ts';
+import type { AccountChanges, AcmeAccountRecord, Ports } from '../../src/core/ports.ts';
 import { editRenewal } from '../../src/core/records.ts';
 import { secret } from '../../src/core/secret.ts';
 import type {
@@ -50,7 +50,7 @@ export const settings: Settings = {
 
 /** Operations on a real store, with a clock that stands until it is set. */
 export interface Bench {
-  readonly needs: OperationNeeds;
+  readonly needs: OperationNeeds & Pick<Ports, 'buckets'>;
   readonly woken: readonly { readonly job: DueJob; readonly ids: readonly string[] }[];
   now: Instant;
   /** What is other than usual. */
@@ -104,7 +104,7 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
     log,
   });
   const budget = createBudget([], { buckets: store.buckets, clock, log });
-  const needs: OperationNeeds = {
+  const needs: Bench['needs'] = {
     ...store,
     budget,
     preflight: made.preflight,

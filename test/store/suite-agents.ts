@@ -20,6 +20,34 @@ export function suiteAgents(agents: Agents): void {
     await until('the token is over', async () => (await agents.other.tokens.get('short')) === undefined);
   });
 
+  test('a host that is asked for is heard of by all agents; its refusal and its wait are remembered', async () => {
+    const { store, other } = agents;
+    const heard: string[] = [];
+    const unlisten = [store, other].map(({ hostAsks }) => hostAsks.hear((name) => heard.push(name)));
+    await until('both hear of it', async () => {
+      await store.hostAsks.ask('a.example.com');
+      return heard.length >= 2;
+    });
+    for (const stop of unlisten) stop();
+    const now = Date.now();
+    const refusal = { at: now, until: now + 60_000, reason: 'quota', message: 'too many' } as const;
+    await store.hostAsks.refuse('a.example.com', refusal);
+    expect(await other.hostAsks.refusalOf('a.example.com')).toEqual(refusal);
+    expect(await other.hostAsks.refusalOf('b.example.com')).toBeUndefined();
+    await store.hostAsks.refuse('a.example.com', { ...refusal, until: Date.now() + 1 });
+    const isOver = async () => (await other.hostAsks.refusalOf('a.example.com')) === undefined;
+    await until('the refusal is over', isOver);
+    await store.hostAsks.addWaiting('late.example.com', now + 5);
+    await store.hostAsks.addWaiting('early.example.com', now);
+    expect(await other.hostAsks.waiting()).toEqual([
+      { name: 'early.example.com', since: now },
+      { name: 'late.example.com', since: now + 5 },
+    ]);
+    await other.hostAsks.dropWaiting(['early.example.com', 'unknown.example.com']);
+    await other.hostAsks.dropWaiting(['late.example.com']);
+    expect(await store.hostAsks.waiting()).toEqual([]);
+  });
+
   test('tls-alpn-01 answers of one name are a queue that all agents see, until removed or over', async () => {
     const { store, other } = agents;
     const name = 'www.example.com';

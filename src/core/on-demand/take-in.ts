@@ -1,0 +1,121 @@
+import { AgentError, isAgentError } from '../errors.ts';
+import { acquireInTime } from '../locks.ts';
+import type {
+  AskRefusal,
+  BucketTake,
+  Domain,
+  DomainWish,
+  Host,
+  OnDemandSettings,
+  Settings,
+} from '../types.ts';
+import { checkDomain } from '../wishes/domain-rules.ts';
+import { resolveDomain } from '../wishes/domain-wish.ts';
+import { changeWishes, type StoredWish, type WishEdit } from '../wishes/reconcile.ts';
+import type { ConsiderNeeds } from './consider.ts';
+import { countWaiting } from './waiting.ts';
+
+const minute = 60_000;
+const longestMs = 60 * minute;
+const fullMs = minute;
+const domainMs = 10 * minute;
+const lockMs = 30_000;
+
+/**
+ * Makes it a host of the domain that it lies under, or of one of its own, and wakes its first order. Those of all agents come one after
+ * the other, so that the number of those waiting holds. Resolves with why not, or undefined.
+ */
+export async function takeIn(
+  name: string,
+  rules: OnDemandSettings,
+  needs: ConsiderNeeds,
+): Promise<AskRefusal | undefined> {
+  const { wishes, buckets, clock, log } = needs;
+  const refuse = (reason: AskRefusal['reason'], message: string, ms: number): AskRefusal => {
+    const at = clock.now();
+    return { at, until: at + ms, reason, message };
+  };
+  const wait = { name: 'on-demand', ttlMs: lockMs, waitMs: lockMs, busy: 'taking in other hosts' };
+  const lock = await acquireInTime(wait, needs);
+  try {
+    if ((await countWaiting(rules.mostWaiting, needs)) >= rules.mostWaiting)
+      return refuse(
+        'waiting',
+        `${rules.mostWaiting} hosts that clients asked for have no certificate yet (onDemand.waiting)`,
+        fullMs,
+      );
+    const quota = quotaOf(needs.registeredDomain(name), rules);
+    const { taken, readyAt } = await buckets.take([quota], clock.now());
+    if (!taken)
+      return refuse('quota', quotaWords(name, rules, needs), Math.min(readyAt - clock.now(), longestMs));
+    const domain = await wishes.domainOf(name);
+    await needs.hostAsks.addWaiting(name, clock.now());
+    await addHost(name, domain, needs);
+    log.info({ host: name, domain: domain?.name ?? name }, 'a host that was asked for is taken in');
+    return undefined;
+  } catch (error) {
+    if (!isAgentError(error, 'command.conflict') && !isAgentError(error, 'command.invalid')) throw error;
+    return refuse('domain', error.message, domainMs);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Under its own name where it lies under no domain: who has the host has not the names beside it. */
+async function addHost(name: string, known: Domain | undefined, needs: ConsiderNeeds): Promise<void> {
+  const { settings, clock } = needs;
+  const domainName = known?.name ?? name;
+  const edit = ({ domain, hosts }: StoredWish): WishEdit => {
+    if (hosts.some((host) => host.name === name)) return {};
+    const made =
+      domain === undefined ? resolveDomain(name, strangersWish(settings()), settings()) : undefined;
+    const own = made ?? domain;
+    if (own !== undefined) requireOrders(own, needs);
+    const host: Host = {
+      name,
+      domain: domainName,
+      origin: { kind: 'runtime' },
+      addedAt: clock.now(),
+      onDemand: { madeDomain: made !== undefined },
+    };
+    const facts = { change: 'added', host: name, requestedBy: 'on-demand' };
+    return { domain: made, putHosts: [host], events: [{ type: 'host.changed', domain: domainName, facts }] };
+  };
+  await changeWishes(domainName, edit, needs);
+}
+
+/** The DNS of whoever brings a host is not ours to write; what is asked of us comes here. */
+function strangersWish({ defaults }: Settings): DomainWish {
+  return { mode: 'individual', challenge: defaults.challenge === 'tls-alpn-01' ? 'tls-alpn-01' : 'http-01' };
+}
+
+function requireOrders(domain: Domain, { settings }: ConsiderNeeds): void {
+  const { name, disabledAt, mode } = domain;
+  if (disabledAt !== undefined)
+    throw new AgentError('command.conflict', `${name} left the configuration file and is disabled`);
+  if (mode === 'custom')
+    throw new AgentError('command.conflict', `${name} makes no certificates by itself (mode custom)`);
+  checkDomain(domain, settings());
+}
+
+function quotaOf(registered: string, { perDomain: { count, perMs } }: OnDemandSettings): BucketTake {
+  return { key: `on-demand:${registered}`, capacity: count, perSecond: (count * 1000) / perMs, cost: 1 };
+}
+
+function quotaWords(
+  name: string,
+  { perDomain }: OnDemandSettings,
+  { registeredDomain }: ConsiderNeeds,
+): string {
+  return `${registeredDomain(name)} has had its ${perDomain.count} new hosts in ${spanOf(perDomain.perMs)} (onDemand.perDomain)`;
+}
+
+function spanOf(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+  ] as const;
+  const [unit, size] = units.find(([, each]) => ms % each === 0) ?? (['s', 1000] as const);
+  return `${ms / size} ${unit}`;
+}
