@@ -1,7 +1,7 @@
 import { registeredDomain } from '../acme/registered-domain.ts';
 import { isAddress } from '../core/address.ts';
 import { isWildcard, parseName, refusal } from '../core/names.ts';
-import { type ConsiderNeeds, considerHost } from '../core/on-demand/consider.ts';
+import { type ConsiderNeeds, considerHost, type Outcome } from '../core/on-demand/consider.ts';
 import { isAllowed } from '../core/on-demand/patterns.ts';
 import type { Ports } from '../core/ports.ts';
 import { createLru } from '../edge/lru.ts';
@@ -23,12 +23,21 @@ export function startOnDemand(isWorking: () => boolean, needs: Needs): { stop():
   const running = new Set<Promise<void>>();
   const end = new AbortController();
 
+  function count(outcome: Outcome): void {
+    metrics.count('hosts_asked_total', { outcome });
+  }
+
   function hear(text: string): void {
     const rules = settings().onDemand;
-    if (rules === undefined || !isWorking() || !isHost(text) || !isAllowed(text, rules.allow)) return;
-    if (clock.now() < (known.get(text) ?? 0) || inTurn.size >= mostInTurn) return;
-    known.set(text, clock.now() + knownMs, 0);
-    inTurn.add(text);
+    if (rules === undefined || !isWorking()) return;
+    if (isHost(text) && isAllowed(text, rules.allow)) queue(text);
+    else count('notAllowed');
+  }
+
+  function queue(name: string): void {
+    if (clock.now() < (known.get(name) ?? 0) || inTurn.size >= mostInTurn) return;
+    known.set(name, clock.now() + knownMs, 0);
+    inTurn.add(name);
     next();
   }
 
@@ -45,8 +54,7 @@ export function startOnDemand(isWorking: () => boolean, needs: Needs): { stop():
 
   async function look(name: string): Promise<void> {
     try {
-      const outcome = await considerHost(name, { ...needs, registeredDomain }, end.signal);
-      metrics.count('hosts_asked_total', { outcome });
+      count(await considerHost(name, { ...needs, registeredDomain }, end.signal));
     } catch (err) {
       if (!end.signal.aborted)
         log.warn({ host: name, err }, 'a host that was asked for could not be looked at');

@@ -25,7 +25,7 @@ export interface Hsts {
 
 export type HttpsRedirectNeeds = Pick<
   Ports,
-  'wishes' | 'certificates' | 'bindings' | 'renewals' | 'clock'
+  'wishes' | 'certificates' | 'bindings' | 'renewals' | 'hostAsks' | 'clock'
 > & { settings(): Settings };
 
 /** What was read of a name counts so long. */

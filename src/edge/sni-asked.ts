@@ -23,7 +23,7 @@ interface Asked {
 
 /** A hint may be lost, or come while the agents are away. */
 const firstPauseMs = 15_000;
-const longestPauseMs = 600_000;
+const longestPauseMs = 120_000;
 /** New names: so many at once, and so many a second. */
 const mostAtOnce = 100;
 const perSecond = 20;

@@ -103,6 +103,18 @@ describe('a name is ours', () => {
     expect(await status(host)).toBe(404);
   });
 
+  it('where a client may ask for it on demand, so that one that comes by HTTP first comes by HTTPS next', async () => {
+    const { port } = await served();
+    const onDemand = { allow: ['*.shops.test'], asksPermission: false, perDomain: { count: 1, perMs: day } };
+    bench.settings = { onDemand: { ...onDemand, mostWaiting: 1 } };
+    const status = async (name: string) => (await ask(port, '/', { headers: { host: name } })).status;
+    expect(await status('new.shops.test')).toBe(308);
+    expect(await status('a.b.shops.test')).toBe(404);
+    const refusal = { at: bench.now, until: bench.now + day, reason: 'permission', message: 'no' } as const;
+    await bench.needs.hostAsks.refuse('no.shops.test', refusal);
+    expect(await status('no.shops.test')).toBe(404);
+  });
+
   it('as it is known, while the store is away', async () => {
     let isAway = false;
     const wishes = {

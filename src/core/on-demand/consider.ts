@@ -21,8 +21,9 @@ const lockMs = 60_000;
 const deniedMs = 10 * minute;
 const unansweredMs = minute;
 
-/** Hosts that all agents look at; each may cost the platform a question. */
+/** Hosts that all agents look at; each may cost the platform a question. Made-up names of one domain do not keep out the others. */
 const looks = { key: 'on-demand:looks', capacity: 50, perSecond: 10, cost: 1 };
+const looksUnderDomain = { capacity: 20, perSecond: 2, cost: 1 };
 
 /**
  * A client asked for a host that nothing is held for: makes it one of ours where the file allows it, the platform permits it and
@@ -42,7 +43,8 @@ export async function considerHost(
   try {
     // Whoever had the lock before may have settled it.
     if (await isSettled(name, needs)) return 'known';
-    const { taken } = await needs.buckets.take([looks], needs.clock.now());
+    const key = `on-demand:looks:${needs.registeredDomain(name)}`;
+    const { taken } = await needs.buckets.take([looks, { key, ...looksUnderDomain }], needs.clock.now());
     if (!taken) return 'busy';
     const denied = rules.asksPermission ? await askPermission(name, needs, signal) : undefined;
     const refusal = denied ?? (await takeIn(name, rules, needs));

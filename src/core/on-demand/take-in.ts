@@ -99,7 +99,12 @@ function requireOrders(domain: Domain, { settings }: ConsiderNeeds): void {
 }
 
 function quotaOf(registered: string, { perDomain: { count, perMs } }: OnDemandSettings): BucketTake {
-  return { key: `on-demand:${registered}`, capacity: count, perSecond: (count * 1000) / perMs, cost: 1 };
+  return {
+    key: `on-demand:hosts:${registered}`,
+    capacity: count,
+    perSecond: (count * 1000) / perMs,
+    cost: 1,
+  };
 }
 
 function quotaWords(

@@ -8,8 +8,8 @@ export const waitingHostsChore = 'waiting-hosts';
 
 type Needs = ReconcileNeeds & Pick<Ports, 'bindings' | 'hostAsks' | 'log'>;
 
-/** The ladder of its first order has had five steps by then. */
-const patienceMs = 24 * 3_600_000;
+/** The ladder of its first order has had its quick steps by then, and reminders have not begun. */
+const patienceMs = 22 * 3_600_000;
 const givenUpMs = 24 * 3_600_000;
 /** It stands there before its host does. */
 const graceMs = 60_000;
