@@ -1,6 +1,7 @@
 import type { Chore } from '../../jobs/upkeep.ts';
 import { lapsedChore, tellLapsed } from '../core/bindings/lapsed.ts';
 import { lookAtTargets } from '../core/deploy/look.ts';
+import { probeTargets } from '../core/deploy/probe.ts';
 import { giveUpWaiting, waitingHostsChore } from '../core/on-demand/waiting.ts';
 import { dnsJournalChore, releasePermanent } from '../core/order/permanent-records.ts';
 import { dueIndexChore, refreshDue } from '../core/renewal/due-index.ts';
@@ -60,6 +61,11 @@ export function createChores(ports: AgentPorts, store: Store): Readonly<Record<s
       everyMs: 24 * hour,
       firstMs: hour,
       run: (signal) => lookAtTargets(ports, signal),
+    },
+    probes: {
+      everyMs: hour,
+      firstMs: hour / 4,
+      run: (signal) => probeTargets(ports, signal),
     },
     retention: {
       everyMs: 24 * hour,

@@ -22,6 +22,7 @@ const leftToAgent = async () => {
 };
 const accountChanges = { rollover: leftToAgent, deactivate: leftToAgent };
 const preflight = { look: leftToAgent };
+const prober = { look: leftToAgent };
 const jobs = { wake: leftToAgent };
 const issuerCertificates = { fetch: leftToAgent };
 
@@ -41,12 +42,14 @@ export async function openClient(loaded: LoadedConfig): Promise<OperationsClient
     ...store,
     budget,
     preflight,
+    prober,
     accountChanges,
     dnsProviders,
     dnsCare,
     issuerCertificates,
     jobs,
     settings,
+    random: Math.random,
     clock,
     log,
   };

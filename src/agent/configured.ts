@@ -16,9 +16,12 @@ import type {
   IssuerCertificates,
   Ports,
   Preflight,
+  Prober,
   Solvers,
 } from '../core/ports.ts';
+import { createProber } from '../deploy/probe.ts';
 import { createDns, createResolver, type Dns } from '../dns/index.ts';
+import { createPrivateCheck, resolveBySystem } from '../http/private.ts';
 import { createHttp } from '../http.ts';
 import { budgetOf } from './budget.ts';
 import { createHostPermission } from './host-permission.ts';
@@ -37,6 +40,7 @@ export interface Configured extends Plugins {
   readonly hostPermission: HostPermission;
   readonly issuerCertificates: IssuerCertificates;
   readonly preflight: Preflight;
+  readonly prober: Prober;
   readonly solvers: Solvers;
   close(): Promise<void>;
 }
@@ -79,6 +83,11 @@ export async function configure(loaded: LoadedConfig, needs: ConfiguredNeeds): P
   };
   const solvers = createSolvers(answered, loaded.settings.experimental);
   const preflight = preflightOf(loaded, { ...needs, acme, http, resolver });
+  const prober = createProber({
+    clock,
+    resolve: resolveBySystem,
+    isPrivate: createPrivateCheck(allowPrivate),
+  });
   const close = async () => {
     preflight.close();
     await dns.close();
@@ -94,6 +103,7 @@ export async function configure(loaded: LoadedConfig, needs: ConfiguredNeeds): P
     hostPermission,
     issuerCertificates,
     preflight,
+    prober,
     solvers,
     close,
   };

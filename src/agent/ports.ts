@@ -106,6 +106,7 @@ export async function createPorts(loaded: LoadedConfig, needs: PortsNeeds): Prom
       endTrial: (key, signal) => configured.dns.care.endTrial(key, signal),
     },
     preflight: { look: (question, signal) => configured.preflight.look(question, signal) },
+    prober: { look: (question, signal) => configured.prober.look(question, signal) },
     solvers: { get: (type) => configured.solvers.get(type) },
     deployers: { get: (name) => configured.deployers.get(name) },
     notifiers: { get: (name) => configured.notifiers.get(name), all: () => configured.notifiers.all() },

@@ -14,7 +14,10 @@ export const exitTable: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.usage, 'the command line or the configuration file is wrong, or what they name cannot be had'],
   [exitCodes.unreachable, 'the agent is not running, or its store cannot be reached'],
   [exitCodes.refused, 'the agent refused the command, or knows no such thing'],
-  [exitCodes.unfinished, 'done in part: the task that was waited for, or the import, left something undone'],
+  [
+    exitCodes.unfinished,
+    'done in part: the task that was waited for, the import or the probe left something undone',
+  ],
 ];
 
 const unreachable = new Set(['store.notRunning', 'store.unavailable']);

@@ -16,6 +16,7 @@ import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from 
 import { hostsAdd, hostsList, hostsRemove } from '../operations/hosts.ts';
 import { issue } from '../operations/issue.ts';
 import { preflight } from '../operations/preflight.ts';
+import { probe } from '../operations/probe.ts';
 import { providersList, providersShow } from '../operations/providers.ts';
 import { type Requested, renew } from '../operations/renew.ts';
 import { renewAll } from '../operations/renew-all.ts';
@@ -30,9 +31,11 @@ import { renderCertificate } from './certificate.ts';
 import { renderBindings, renderCertificates } from './certificate-list.ts';
 import { renderPending } from './dns.ts';
 import { ownerOf, renderDomain } from './domain.ts';
+import { type ExitCode, exitCodes } from './exit.ts';
 import { renderGc } from './gc.ts';
 import { openIssuers, renderPreflight } from './preflight.ts';
 import { table } from './print.ts';
+import { amissAddresses, probeExit, renderProbe } from './probe.ts';
 import { renderProvider } from './providers.ts';
 import { renderTask } from './task.ts';
 
@@ -41,8 +44,8 @@ interface Rendering<Output> {
   text(answer: Output): string;
   /** For `--quiet`: ids or names, one a line. */
   ids(answer: Output): readonly string[];
-  /** It only says why there is no such thing as was asked about. */
-  isUnknown?(answer: Output): boolean;
+  /** Where the answer says no; default: always done. */
+  exit?(answer: Output): ExitCode;
 }
 
 type Entry = readonly [name: string, rendering: Rendering<unknown>];
@@ -188,7 +191,8 @@ const renderings = new Map<string, Rendering<unknown>>([
   rendering(why, {
     text: ({ lines }) => lines.map((line) => `${line}\n`).join(''),
     ids: ({ host }) => [host],
-    isUnknown: ({ unknown }) => unknown?.reason === 'no-domain' || unknown?.reason === 'no-host',
+    exit: ({ unknown }) =>
+      unknown?.reason === 'no-domain' || unknown?.reason === 'no-host' ? exitCodes.refused : exitCodes.ok,
   }),
   rendering(dnsDoctor, { text: ({ taskId }) => followUp(taskId), ids: ({ taskId }) => [taskId] }),
   rendering(dnsGc, {
@@ -212,6 +216,7 @@ const renderings = new Map<string, Rendering<unknown>>([
     text: ({ provider }) => renderProvider(provider),
     ids: ({ provider }) => provider.options.map(({ name }) => name),
   }),
+  rendering(probe, { text: renderProbe, ids: amissAddresses, exit: probeExit }),
   rendering(preflight, { text: renderPreflight, ids: openIssuers }),
   rendering(ack, {
     text: ({ lineages, silencedUntil }) =>
@@ -249,9 +254,9 @@ export function renderIds(operation: string, answer: unknown): string {
   return ids.map((id) => `${id}\n`).join('');
 }
 
-/** Whether what was asked about is not there, though the answer has words for it. */
-export function isUnknown(operation: string, answer: unknown): boolean {
-  return renderings.get(operation)?.isUnknown?.(answer) === true;
+/** What the shell gets with the answer: there may be no such thing as was asked about, though there are words for it. */
+export function exitOf(operation: string, answer: unknown): ExitCode {
+  return renderings.get(operation)?.exit?.(answer) ?? exitCodes.ok;
 }
 
 function asked({ taskId, lineages }: Requested): string {

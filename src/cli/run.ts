@@ -11,7 +11,7 @@ import { type ExitCode, errorText, exitCodeOf, exitCodes } from './exit.ts';
 import { discardListed, type GcOptions, gcOptions } from './gc.ts';
 import { json } from './print.ts';
 import { createProgress } from './progress.ts';
-import { isUnknown, renderIds, renderText } from './render.ts';
+import { exitOf, renderIds, renderText } from './render.ts';
 import { staticNeeds } from './static-needs.ts';
 import { renderOutcome } from './task.ts';
 import type { GlobalOptions, World } from './world.ts';
@@ -49,7 +49,7 @@ export async function runOperation(
     if (operation.name === dnsGc.name && options.delete === true)
       return await discardListed(answer as GcAnswer, { client, options }, world);
     world.terminal.out(render(operation.name, answer, options));
-    return isUnknown(operation.name, answer) ? exitCodes.refused : exitCodes.ok;
+    return exitOf(operation.name, answer);
   });
 }
 

@@ -1,5 +1,13 @@
 import type { Secret } from '../core/secret.ts';
-import type { CaLimit, Domain, Host, LimitName, ProfileWish, Settings } from '../core/types.ts';
+import type {
+  CaLimit,
+  Domain,
+  Host,
+  LimitName,
+  ProfileWish,
+  ServerAddress,
+  Settings,
+} from '../core/types.ts';
 import type { DeployTargetDefinition, DnsProviderDefinition, NotifierDefinition } from '../plugin/define.ts';
 
 /** What one configuration file says, checked and with its defaults; paths are absolute, secrets resolved. */
@@ -126,7 +134,11 @@ export interface DnsAccountConfig extends Plugged<DnsProviderDefinition<unknown>
   readonly programmable: boolean;
 }
 
-export type DeployTargetConfig = Plugged<DeployTargetDefinition<unknown>>;
+export interface DeployTargetConfig extends Plugged<DeployTargetDefinition<unknown>> {
+  /** Servers that show its certificates, to be looked at from outside; absent: nobody looks. */
+  readonly probe?: readonly ServerAddress[] | undefined;
+}
+
 export type NotifierConfig = Plugged<NotifierDefinition<unknown>>;
 
 /** By the name that the file uses: those that come with the agent and those of plugins. */

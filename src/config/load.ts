@@ -154,6 +154,7 @@ function readSettings(
     targetMarks: Object.fromEntries(
       config.deployTargets.map((target) => [target.name, markOfPlugged(target)]),
     ),
+    probes: probesOf(config),
     notifiers: notify,
     renewalCeilingMs: renewal.ceilingDays * 86_400_000,
     permissionMs: dnsPersist && dnsPersist.days * 86_400_000,
@@ -177,4 +178,11 @@ function readSettings(
       contacts: defaults.contacts ?? [],
     },
   };
+}
+
+function probesOf({ deployTargets }: Config): Settings['probes'] {
+  const probed = deployTargets.flatMap(({ name, probe }) =>
+    probe === undefined ? [] : [[name, probe] as const],
+  );
+  return probed.length === 0 ? undefined : Object.fromEntries(probed);
 }

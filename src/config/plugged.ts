@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Definitions, DeployTargetConfig, DnsAccountConfig, NotifierConfig } from './config.ts';
+import { probe } from './probe.ts';
 import type { Reader } from './reader.ts';
 import { dnsAccount } from './schema.ts';
 import { suggestion } from './suggest.ts';
@@ -16,11 +17,12 @@ export function readDnsAccounts(reader: Reader, { dns }: Definitions): readonly 
 }
 
 export function readDeployTargets(reader: Reader, { deploy }: Definitions): readonly DeployTargetConfig[] {
-  return reader
-    .keys(['deployTargets'])
-    .flatMap(
-      (name) => readPlugged({ section: 'deployTargets', name, kind: 'target', known: deploy }, reader) ?? [],
-    );
+  return reader.keys(['deployTargets']).flatMap((name) => {
+    const common = reader.read(z.looseObject({ probe }), ['deployTargets', name]);
+    const plugged = readPlugged({ section: 'deployTargets', name, kind: 'target', known: deploy }, reader);
+    if (common === undefined || plugged === undefined) return [];
+    return [{ ...plugged, probe: common.probe.length === 0 ? undefined : common.probe }];
+  });
 }
 
 export function readNotifiers(reader: Reader, { notify }: Definitions): readonly NotifierConfig[] {
@@ -39,6 +41,9 @@ interface Place<Definition> {
   readonly known: ReadonlyMap<string, Definition>;
 }
 
+/** Of each entry, whatever it names. */
+const commonKeys = { provider: ['zones', 'nameservers'], target: ['probe'], notifier: [] };
+
 const nouns = { provider: 'DNS provider', target: 'deploy target', notifier: 'notifier' };
 
 /** The definition that an entry names, and the rest of the entry as the definition's options. */
@@ -56,8 +61,7 @@ function readPlugged<Definition extends { readonly options: z.ZodType<unknown> }
     reader.report([...path, kind], `there is no ${nouns[kind]} "${wanted}"${hint}`);
     return undefined;
   }
-  const common = kind === 'provider' ? [kind, 'zones', 'nameservers'] : [kind];
-  return { name, definition, options: reader.read(definition.options, path, common) };
+  return { name, definition, options: reader.read(definition.options, path, [kind, ...commonKeys[kind]]) };
 }
 
 function plainName(name: string): string {

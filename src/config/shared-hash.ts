@@ -36,7 +36,8 @@ export function markOf({ directoryUrl, email, eab, trustPem, ...issuer }: Issuer
 
 /** Another text when a target is another place or served another way, a DNS account another one or with other credentials. */
 export function markOfPlugged(plugged: DeployTargetConfig | DnsAccountConfig): string {
-  return sha256(JSON.stringify(canonical(pluggedFacts(plugged)))).slice(0, 16);
+  const { probe: _, ...place } = { probe: undefined, ...plugged };
+  return sha256(JSON.stringify(canonical(pluggedFacts(place)))).slice(0, 16);
 }
 
 function pluggedFacts<T extends { readonly definition: { readonly name: string } }>({

@@ -1,5 +1,5 @@
 import { URL } from 'node:url';
-import type { Domain } from './types.ts';
+import type { Domain, ServerAddress } from './types.ts';
 
 const octet = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const ipv4 = new RegExp(`^${octet}(?:\\.${octet}){3}$`);
@@ -26,6 +26,11 @@ export function addressBytes(address: string): Uint8Array {
   const middle = Array<string>(8 - groups(head).length - after.length).fill('0');
   const values = [...groups(head), ...middle, ...after].map((group) => Number.parseInt(group, 16));
   return Uint8Array.from(values.flatMap((value) => [value >> 8, value & 0xff]));
+}
+
+/** `192.0.2.1:443`, `[2001:db8::1]:443`. */
+export function addressText({ host, port }: ServerAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** The name of an address in the reverse DNS (RFC 1035 §3.5, RFC 3596 §2.5): in TLS-ALPN-01 the CA asks for it (RFC 8738 §6). */

@@ -25,6 +25,7 @@ import type {
   Host,
   Instant,
   Issuance,
+  KeyClass,
   KeyType,
   LimitName,
   Lineage,
@@ -33,6 +34,7 @@ import type {
   ProfileWish,
   RenewalState,
   RevocationReason,
+  ServerAddress,
   Task,
   TxtByHand,
 } from './types.ts';
@@ -450,6 +452,9 @@ export type NoticeKind =
   | 'recovered'
   | 'deploy-failed'
   | 'deploy-recovered'
+  /** Clients are shown something else than was deployed, and are shown it again. */
+  | 'probe-failed'
+  | 'probe-recovered'
   | 'revoked'
   | 'revocation-late'
   /** The CA wants a certificate renewed at another time than usual, and says why. */
@@ -851,6 +856,11 @@ export interface DeployRequest {
     readonly label: string;
     readonly keyClass: 'ec' | 'rsa';
   };
+  /**
+   * Clients were seen to be shown something else at this instant: what readers took up before says nothing, and is done
+   * again (a reload), also where all is in place.
+   */
+  readonly amissAt?: Instant | undefined;
 }
 
 /** A certificate as read back from a target. */
@@ -886,6 +896,46 @@ export interface Deployer {
 export interface Deployers {
   /** Throws `deploy.target` if the file does not define it. */
   get(name: string): Deployer;
+}
+
+/** One handshake as a client makes it, to see what it is shown. */
+export interface ProbeQuestion {
+  readonly at: ServerAddress;
+  /** Sent as server name (RFC 6066 §3), unless it is an IP address. */
+  readonly name: string;
+  /** The only kind of key that this client takes; absent: any. */
+  readonly keyClass?: KeyClass | undefined;
+  /** Where a name of a tenant leads: private addresses are not connected to unless the configuration allows them. */
+  readonly isUntrusted?: boolean | undefined;
+}
+
+/** What was seen at one address, `192.0.2.1:443` or `[2001:db8::1]:443`. */
+export type Sight = { readonly address: string } & (
+  | { readonly kind: 'served'; readonly served: Served }
+  /** It is there, and shows this client nothing for the name. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** Nothing can be said of what clients elsewhere are shown. */
+  | { readonly kind: 'unreachable'; readonly message: string }
+);
+
+/** A certificate as a server showed it. */
+export interface Served {
+  /** SHA-256 of what was shown, lower-case hex, leaf first: as far as each is issued by the next. */
+  readonly chain: readonly string[];
+  readonly names: readonly string[];
+  readonly serial: string;
+  readonly issuerName: string;
+  readonly isSelfSigned: boolean;
+  readonly notBefore: Instant;
+  readonly notAfter: Instant;
+  /** Who issued the last of the chain: neither shown nor a root that browsers know. Absent: the chain is whole. */
+  readonly missing?: string | undefined;
+}
+
+/** Looks at servers from outside, as a strict client: nothing is fetched or remembered that a server does not show. */
+export interface Prober {
+  /** One sight for each address that `at` has, within a few seconds. Rejects with the signal's reason only. */
+  look(question: ProbeQuestion, signal: AbortSignal): Promise<readonly Sight[]>;
 }
 
 /** A configured notifier. */
@@ -937,6 +987,7 @@ export interface Ports {
   readonly preflight: Preflight;
   readonly solvers: Solvers;
   readonly deployers: Deployers;
+  readonly prober: Prober;
   readonly notifiers: Notifiers;
   readonly metrics: Metrics;
   readonly dnsCare: DnsCare;

@@ -70,10 +70,10 @@ function rightOf({ rank }: Choice<Showable>): string {
 }
 
 /** Lineages of its domain where a certificate for the name would be; fewer than all, of which there may be thousands. */
-async function lineagesFor(
+export async function lineagesFor(
   name: string,
-  { name: domain }: Domain,
-  { wishes, certificates }: Needs,
+  { name: domain }: Pick<Domain, 'name'>,
+  { wishes, certificates }: Pick<Needs, 'wishes' | 'certificates'>,
 ): Promise<readonly LineageId[]> {
   const [uploads, groups] = await Promise.all([certificates.uploads(domain), wishes.groups(domain)]);
   const parent = parentOf(name);

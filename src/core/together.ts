@@ -16,3 +16,23 @@ export async function together<const T extends readonly unknown[]>(
 export function errorsOf(thrown: unknown): readonly unknown[] {
   return thrown instanceof AggregateError ? thrown.errors.flatMap(errorsOf) : [thrown];
 }
+
+/** Runs `work` on each of the items, so many at once, in their order. Once it has thrown, nothing more is begun. */
+export async function inParallel<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      try {
+        await work(next);
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

@@ -494,12 +494,35 @@ export interface Deployment {
   readonly failures: number;
   readonly lastFailure?: Failure | undefined;
   readonly retryAt?: Instant | undefined;
+  /** Clients were shown something else, as a probe saw; until one sees that all is right there. */
+  readonly amiss?: Amiss | undefined;
   /** The people were told that the fallback is served in place of a trusted certificate. */
   readonly fallbackTold?: boolean | undefined;
   /** The lineage was purged: where it is taken away from. Says nothing of one that is there again. */
   readonly leaving?:
     | { readonly domain: string; readonly label: string; readonly keyClass: KeyClass }
     | undefined;
+}
+
+/** What servers of a target were seen to show instead of what it was given. */
+export interface Amiss {
+  readonly since: Instant;
+  /** When it was last seen. */
+  readonly at: Instant;
+  /** In words. */
+  readonly message: string;
+  /** Where it was last seen: each of them has to be right before it is over. */
+  readonly addresses: readonly string[];
+  /** Deployments that did not mend it. */
+  readonly failures: number;
+  /** When it is deployed anew; absent: that was done, and a probe has yet to see what came of it. */
+  readonly retryAt?: Instant | undefined;
+}
+
+/** Where a server is reached. `host`: an IP address, or a name for all addresses that it has. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
 }
 
 export type TaskState = 'running' | 'done' | 'failed';
@@ -553,6 +576,9 @@ export type EventType =
   | 'deploy.done'
   | 'deploy.failed'
   | 'deploy.recovered'
+  /** Clients are shown something else than a target was given. */
+  | 'probe.failed'
+  | 'probe.recovered'
   | 'domain.changed'
   | 'host.changed'
   | 'binding.changed'
@@ -600,6 +626,8 @@ export interface Settings {
   readonly deployTargets: readonly string[];
   /** By the name of the target: another one when its options were changed in the file. */
   readonly targetMarks?: Readonly<Record<string, string>> | undefined;
+  /** By the name of the target: servers that show what it was given, for those that are probed. */
+  readonly probes?: Readonly<Record<string, readonly ServerAddress[]>> | undefined;
   readonly notifiers: readonly string[];
   /** Renewal never waits longer than this before expiry, unless the CA's window says so. */
   readonly renewalCeilingMs: number;

@@ -112,7 +112,7 @@ function createFilesTarget(given: FilesOptions, context: PluginContext): Deploye
     signal.throwIfAborted();
     const generation = await place.put(path, { ...pemFiles(request.bundle) }, access);
     await index.update(access);
-    const notYet = await reloads?.follow({ path, generation, access }, signal);
+    const notYet = await reloads?.follow({ path, generation, access, since: request.amissAt }, signal);
     if (notYet !== undefined) return notYet;
     const observed = await observe(path);
     if (observed === undefined)

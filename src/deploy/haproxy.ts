@@ -59,6 +59,14 @@ export const haproxy = defineDeployTarget<Options>({
   create: createHaproxyTarget,
 });
 
+interface Placement {
+  readonly file: string;
+  readonly pem: string;
+  readonly access: Access;
+  /** Clients are shown something else: it is put in once more. */
+  readonly isAmiss: boolean;
+}
+
 /** All targets of this process that talk to one socket share its one transaction. */
 const inTurn = createTurns();
 
@@ -79,13 +87,13 @@ function createHaproxyTarget(given: Options, context: PluginContext): Deployer {
   };
 
   /** Memory first, disk at once after: what refuses the draft or the certificate leaves both as they were. */
-  async function place(file: string, pem: string, access: Access, signal: AbortSignal): Promise<void> {
+  async function place({ file, pem, access, isAmiss }: Placement, signal: AbortSignal): Promise<void> {
     await sweepDrafts(file, clock.now());
     const onDisk = await readIfThere(file);
     const loaded = await runtime.loaded(file, signal);
     const draft = onDisk === pem ? undefined : await writeDraft(file, pem, access);
     try {
-      const isThere = draft === undefined && loaded?.sha1 === sha1Of(pem);
+      const isThere = !isAmiss && draft === undefined && loaded?.sha1 === sha1Of(pem);
       if (!isThere) await runtime.replace(file, pem, signal);
       await draft?.putInPlace();
     } catch (error) {
@@ -111,13 +119,14 @@ function createHaproxyTarget(given: Options, context: PluginContext): Deployer {
 
   return {
     name,
-    async deploy({ bundle, slot }, signal) {
+    async deploy({ bundle, slot, amissAt }, signal) {
       const file = slotFile(path, slot);
       const access = await resolveAccess(given, run);
       signal.throwIfAborted();
       await ensureRoot(path, access);
       return inTurn(address, async () => {
-        await place(file, pemFiles(bundle)['combined.pem'], access, signal);
+        const pem = pemFiles(bundle)['combined.pem'];
+        await place({ file, pem, access, isAmiss: amissAt !== undefined }, signal);
         const observed = await observe(slot, signal);
         if (observed === undefined)
           throw new AgentError('deploy.mismatch', `HAProxy does not serve ${file}, which was just put in`);

@@ -21,6 +21,8 @@ export interface Placed {
   readonly path: SlotPath;
   readonly generation: number;
   readonly access: Access;
+  /** A reload that started before this instant does not count, whatever it was for. */
+  readonly since?: Instant | undefined;
 }
 
 export interface ReloadsNeeds {
@@ -66,9 +68,11 @@ export function createReloads({ target, rounds, reload, timeoutMs, clock }: Relo
   async function awaitedRound(placed: Placed, latest: Round): Promise<number> {
     const noted = await readAwaited(placed, target);
     const next = latest.number + 1;
-    if (noted !== undefined && noted <= next) return noted;
-    await markAwaited(placed, target, next);
-    return next;
+    const known = noted !== undefined && noted <= next ? noted : next;
+    const least = placed.since === undefined || latest.startedAt > placed.since ? latest.number : next;
+    const awaited = placed.since === undefined ? known : Math.max(known, least);
+    if (awaited !== noted) await markAwaited(placed, target, awaited);
+    return awaited;
   }
 
   async function runNext(latest: Round, access: Access, signal: AbortSignal): Promise<void> {

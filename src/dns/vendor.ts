@@ -1,10 +1,10 @@
 import { AgentError, isAgentError, toAgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
+import { createSlots } from '../core/slots.ts';
 import type { Instant } from '../core/types.ts';
 import { orAborted } from '../core/wait.ts';
 import { createDeadline } from './deadline.ts';
 import type { Limits, VendorCall } from './limits.ts';
-import { createSlots } from './slots.ts';
 
 export interface Vendor {
   /**

@@ -10,6 +10,7 @@ export const urgency: readonly NoticeKind[] = [
   'expiring',
   'binding-lapsed',
   'failed',
+  'probe-failed',
   'deploy-failed',
   'revocation-late',
   'revoked',
@@ -17,6 +18,7 @@ export const urgency: readonly NoticeKind[] = [
   'record-idle',
   'recovered',
   'deploy-recovered',
+  'probe-recovered',
 ];
 
 /** What a notice is about, for a subject or heading. `who`: the names in short. */
@@ -39,6 +41,10 @@ export function headingOf(notice: Notice, who: string): string {
       return `The certificate for ${who} did not get to ${target}`;
     case 'deploy-recovered':
       return `The certificate for ${who} is at ${target} again`;
+    case 'probe-failed':
+      return `Visitors of ${who} are shown something else than was deployed`;
+    case 'probe-recovered':
+      return `Visitors of ${who} are shown the certificate that was deployed again`;
     case 'revoked':
       return `The certificate for ${who} was revoked by its CA`;
     case 'revocation-late':
@@ -79,7 +85,10 @@ export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
       return `${warned}: a self-signed certificate is served, for want of a trusted one.`;
     case 'recovered':
       return `A trusted certificate${isValid ? `, valid until ${instant(expiresAt)}` : ''}.`;
+    case 'probe-failed':
+      return 'What the probe was shown, at the address that it names.';
     case 'deploy-recovered':
+    case 'probe-recovered':
       return 'The present certificate.';
     case 'expiring':
       return isValid
@@ -107,7 +116,7 @@ export function visitorsSee({ kind, expiresAt }: Notice, now: Instant): string {
 
 /** What happens without anybody doing anything. */
 export function agentDoes({ kind, nextAttemptAt, until }: Notice, now: Instant): string {
-  if (kind === 'recovered' || kind === 'deploy-recovered') return 'Goes on as usual: it renews in good time.';
+  if (isGood(kind)) return 'Goes on as usual: it renews in good time.';
   if (kind === 'record-wanted')
     return `Looks every few minutes, and goes on by itself once all nameservers of the zone show them. It asks for others ${until === undefined ? 'when the CA waits no longer' : `if that is not so ${when(until, now)}`}.`;
   if (kind === 'record-idle') return 'Lists them until the nameservers show them no more.';
@@ -116,13 +125,21 @@ export function agentDoes({ kind, nextAttemptAt, until }: Notice, now: Instant):
   if (kind === 'revoked') return 'Orders a new certificate now; if that fails, another message tells.';
   if (kind === 'advice' && nextAttemptAt !== undefined)
     return nextAttemptAt <= now ? 'Renews it now.' : `Renews it ${when(nextAttemptAt, now)}.`;
+  if (kind === 'probe-failed')
+    return nextAttemptAt === undefined
+      ? 'Looks again.'
+      : `Deploys the certificate anew ${nextAttemptAt <= now ? 'now' : when(nextAttemptAt, now)}, looks again, and goes on so until it is right. It tells you then, and not before.`;
   if (nextAttemptAt === undefined) return 'Goes on trying by itself.';
   return nextAttemptAt <= now ? 'Tries again now.' : `Tries again ${when(nextAttemptAt, now)}.`;
 }
 
+function isGood(kind: NoticeKind): boolean {
+  return kind === 'recovered' || kind === 'deploy-recovered' || kind === 'probe-recovered';
+}
+
 /** What the reader should do; undefined: nothing. */
 export function personDoes({ kind, advice }: Notice): string | undefined {
-  if (kind === 'recovered' || kind === 'deploy-recovered') return undefined;
+  if (isGood(kind)) return undefined;
   if (kind === 'record-wanted') return 'Add them to the zone; several values at one name stand side by side.';
   if (kind === 'record-idle') return 'Remove them: acme-agent dns pending lists them.';
   return advice ?? (kind === 'advice' ? 'Read what the CA says there.' : undefined);

@@ -19,13 +19,17 @@ export type OperationNeeds = ReconcileNeeds &
     | 'events'
     | 'budget'
     | 'preflight'
+    | 'prober'
     | 'journal'
     | 'dnsCare'
     | 'accounts'
     | 'accountChanges'
     | 'log'
   > &
-  StaticNeeds;
+  StaticNeeds & {
+    /** In [0, 1). */
+    readonly random: () => number;
+  };
 
 /** What there is without a store. */
 export interface StaticNeeds {

@@ -16,6 +16,7 @@ import { domainsAdd, domainsList, domainsRemove, domainsSet, domainsShow } from 
 import { hostsAdd, hostsList, hostsRemove } from './hosts.ts';
 import { issue } from './issue.ts';
 import { preflight } from './preflight.ts';
+import { probe } from './probe.ts';
 import { providersList, providersShow } from './providers.ts';
 import { renew } from './renew.ts';
 import { renewAll } from './renew-all.ts';
@@ -55,6 +56,7 @@ export const operations: readonly AnyOperation[] = [
   accountDeactivate,
   why,
   preflight,
+  probe,
   dnsDoctor,
   dnsPending,
   dnsGc,

@@ -2,7 +2,7 @@ import { hasPlace, readShowing } from '../core/deploy/holdings.ts';
 import { chosenFor, type Showing } from '../core/deploy/showing.ts';
 import type { Rank } from '../core/precedence.ts';
 import { deploymentId } from '../core/records.ts';
-import type { Certificate, Deployment, Domain, Failure, Instant, Lineage } from '../core/types.ts';
+import type { Amiss, Certificate, Deployment, Domain, Failure, Instant, Lineage } from '../core/types.ts';
 import type { OperationNeeds } from './define.ts';
 import { withAdvice } from './words.ts';
 
@@ -24,6 +24,8 @@ export interface TargetView {
   /** Deployments that failed in a row. */
   readonly failures: number;
   readonly lastError?: Failure | undefined;
+  /** Clients are shown something else there, as a probe saw. */
+  readonly amiss?: Pick<Amiss, 'since' | 'at' | 'message'> | undefined;
   /** Of a target that is behind or in trouble: when it is tried next. */
   readonly nextAt?: Instant | undefined;
 }
@@ -67,7 +69,7 @@ export async function shownOf({ lineage }: { readonly lineage: Lineage }, needs:
   const wanted = choice?.candidate.certificate;
   const targets = domain.deploy.map(async (target): Promise<TargetView> => {
     const view = viewOf(target, { wanted, known: shown, deployments });
-    const isBehind = view.shows !== 'same' || view.failures > 0;
+    const isBehind = view.shows !== 'same' || view.failures > 0 || view.amiss !== undefined;
     const nextAt = isBehind ? await needs.due.at('deploy', deploymentId(target, lineage.id)) : undefined;
     return { ...view, nextAt };
   });
@@ -126,7 +128,7 @@ export function viewOf(
   },
 ): TargetView {
   const deployment = deployments.find((one) => one.target === target);
-  const { observed, failures = 0, lastFailure } = deployment ?? {};
+  const { observed, failures = 0, lastFailure, amiss } = deployment ?? {};
   const seen = known.find(({ fingerprint }) => fingerprint === observed?.fingerprint);
   const isSame = observed?.fingerprint === wanted?.fingerprint;
   return {
@@ -137,6 +139,7 @@ export function viewOf(
     seen: seen === undefined ? undefined : factsOf(seen),
     failures,
     lastError: failures === 0 ? undefined : lastFailure && withAdvice(lastFailure),
+    amiss: amiss && { since: amiss.since, at: amiss.at, message: amiss.message },
   };
 }
 

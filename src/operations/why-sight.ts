@@ -49,9 +49,9 @@ export function described({ source, issuer, issuerName, notAfter }: ShownFacts, 
 }
 
 export function atTarget(view: TargetView, now: Instant): readonly string[] {
-  const { target, failures, lastError: error, nextAt } = view;
+  const { target, failures, lastError: error, amiss, nextAt } = view;
   const head = `At ${target}: ${sight(view, now)}.`;
-  if (view.shows === 'same' && failures === 0) return [head];
+  if (view.shows === 'same' && failures === 0 && amiss === undefined) return [head];
   const fault =
     error === undefined
       ? []
@@ -59,8 +59,14 @@ export function atTarget(view: TargetView, now: Instant): readonly string[] {
           `  ${counted(failures, 'deployment')} failed, the last ${relative(error.at, now)}: ${sentence(error.message)}`,
           ...(error.advice === undefined ? [] : [`  What to do: ${error.advice}`]),
         ];
+  const outside =
+    amiss === undefined
+      ? []
+      : [
+          `  But clients are shown something else since ${when(amiss.since, now)}: ${sentence(amiss.message)}`,
+        ];
   const again = nextAt === undefined ? 'none is planned' : soonOrAt(nextAt, now);
-  return [head, ...fault, `  Next deployment: ${again}.`];
+  return [head, ...fault, ...outside, `  Next deployment: ${again}.`];
 }
 
 function sight(view: TargetView, now: Instant): string {

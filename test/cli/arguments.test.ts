@@ -128,7 +128,7 @@ test('help and version end well; a bare call shows the help and is a mistake', a
   expect(help.code).toBe(0);
   expect(help.stdout).toContain('renew-all');
   expect(help.stdout).toContain(
-    '5  done in part: the task that was waited for, or the import, left something undone',
+    '5  done in part: the task that was waited for, the import or the probe left something undone',
   );
   expect((await cli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect((await cli([])).code).toBe(2);

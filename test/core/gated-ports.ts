@@ -12,6 +12,7 @@ import type { CoreStore } from './memory-ports.ts';
 import type { Mailbox, Target, Zone } from './outside.ts';
 import type { ScriptedCa } from './scripted-ca.ts';
 import type { ScriptedPreflight } from './scripted-preflight.ts';
+import type { ScriptedProber } from './scripted-prober.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 const lookAgainMs = 20;
@@ -26,6 +27,7 @@ export interface WorldParts {
   readonly first: ScriptedCa;
   readonly second: ScriptedCa;
   readonly preflight: ScriptedPreflight;
+  readonly prober: ScriptedProber;
   readonly web: Target;
   readonly mail: Mailbox;
   readonly hook: Mailbox;
@@ -93,6 +95,7 @@ export function createNeeds(parts: WorldParts): WorldNeeds {
       createBudget(parts.limited, { buckets: store.buckets, clock: ownClock, log }),
     ),
     preflight: gate.wrap('preflight', parts.preflight),
+    prober: gate.wrap('prober', parts.prober),
     solvers: {
       get: (type) => {
         if (type === 'http-01' || type === 'dns-01') return solvers[type];

@@ -19,6 +19,7 @@ import { type CoreStore, createMemoryPorts } from './memory-ports.ts';
 import { createMailbox, createTarget, createZone, type Mailbox, type Target, type Zone } from './outside.ts';
 import { createScriptedCa, type ScriptedCa } from './scripted-ca.ts';
 import { createScriptedPreflight, type ScriptedPreflight } from './scripted-preflight.ts';
+import { createScriptedProber, type ScriptedProber } from './scripted-prober.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 export const www = 'example.com/www.example.com/ec';
@@ -33,6 +34,7 @@ export interface CheapWorld {
   readonly first: ScriptedCa;
   readonly second: ScriptedCa;
   readonly preflight: ScriptedPreflight;
+  readonly prober: ScriptedProber;
   readonly web: Target;
   readonly zone: Zone;
   /** Issuers with rate limits, in our ledger; a test adds them. */
@@ -146,6 +148,7 @@ interface Parts extends Base, ReturnType<typeof createCas>, Pick<CheapWorld, 'to
 function assemble(parts: Parts): CheapWorld {
   const { clock, gate, log, store, zone, first, second, acme, dropLocks, tokensLeft } = parts;
   const preflight = createScriptedPreflight();
+  const prober = createScriptedProber();
   const web = createTarget('web');
   const mail = createMailbox('mail', true, clock);
   const hook = createMailbox('hook', false, clock);
@@ -160,6 +163,7 @@ function assemble(parts: Parts): CheapWorld {
     first,
     second,
     preflight,
+    prober,
     web,
     mail,
     hook,
@@ -181,6 +185,7 @@ function assemble(parts: Parts): CheapWorld {
       first,
       second,
       preflight,
+      prober,
       web,
       zone,
       mail,

@@ -144,4 +144,45 @@ describe('reloads of one target', () => {
     run(1).end();
     expect(await second).toBeUndefined();
   });
+
+  it('are repeated, once, for readers that were seen to show something else after them', async () => {
+    const { agent, clock, place, run, started, count } = givenTarget();
+    const placed = await place('a');
+    const done = agent().follow(placed, signal);
+    await started(1);
+    run(0).end();
+    await done;
+    clock.advance(60_000);
+    const seen = { ...placed, since: clock.now() };
+    clock.advance(1000);
+    const again = agent().follow(seen, signal);
+    await started(2);
+    run(1).end();
+    expect(await again).toBeUndefined();
+    // Asked again about the same sight, and about none.
+    expect(await agent().follow(seen, signal)).toBeUndefined();
+    expect(await agent().follow(placed, signal)).toBeUndefined();
+    expect(count()).toBe(2);
+  });
+
+  it('count for that only from the first one after it that ended well', async () => {
+    const { agent, clock, place, run, started } = givenTarget();
+    const placed = await place('a');
+    const done = agent().follow(placed, signal);
+    await started(1);
+    run(0).end();
+    await done;
+    clock.advance(60_000);
+    const seen = { ...placed, since: clock.now() };
+    clock.advance(1000);
+    const failing = agent().follow(seen, signal);
+    await started(2);
+    run(1).fail('nginx: configuration file test failed');
+    await expect(failing).rejects.toThrow('configuration file test failed');
+    clock.advance(10_000);
+    const next = agent().follow(seen, signal);
+    await started(3);
+    run(2).end();
+    expect(await next).toBeUndefined();
+  });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { AgentError } from '../../src/core/errors.ts';
 import type { PluginState } from '../../src/core/plugin.ts';
+import { createSlots } from '../../src/core/slots.ts';
 import { createLimits } from '../../src/dns/limits.ts';
-import { createSlots } from '../../src/dns/slots.ts';
 import { createThrottle } from '../../src/dns/throttle.ts';
 import { createVirtualClock } from '../core/virtual-clock.ts';
 import { createMemoryLog, createMemoryStore } from '../support/memory.ts';

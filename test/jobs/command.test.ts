@@ -136,6 +136,8 @@ async function handlerOf(
     ...store,
     budget,
     preflight: { look: async () => [] },
+    prober: { look: async () => [] },
+    random: () => 0.5,
     accountChanges,
     issuerCertificates,
     jobs,

@@ -102,6 +102,8 @@ describe('every kind of notice', () => {
     fallback: 'Visitors of www.example.com get a security warning',
     recovered: 'The certificate for www.example.com is in order again',
     'deploy-failed': 'The certificate for www.example.com did not get to web',
+    'probe-failed': 'Visitors of www.example.com are shown something else than was deployed',
+    'probe-recovered': 'Visitors of www.example.com are shown the certificate that was deployed again',
     'deploy-recovered': 'The certificate for www.example.com is at web again',
     revoked: 'The certificate for www.example.com was revoked by its CA',
     'revocation-late': 'The certificate for www.example.com is not revoked yet',

@@ -22,6 +22,7 @@ import type { Caller, Operation, OperationNeeds } from '../../src/operations/def
 import { openStore, type Store } from '../../src/store/index.ts';
 import { generateKey } from '../../src/x509/key.ts';
 import { createScriptedPreflight, type ScriptedPreflight } from '../core/scripted-preflight.ts';
+import { createScriptedProber, type ScriptedProber } from '../core/scripted-prober.ts';
 import { type AnyRedis, anyRedis } from '../support/any-redis.ts';
 import { createMemoryLog } from '../support/memory.ts';
 import { noDnsCare } from '../support/no-dns-care.ts';
@@ -56,6 +57,7 @@ export interface Bench {
   /** What is other than usual. */
   settings: Partial<Settings>;
   readonly preflight: ScriptedPreflight;
+  readonly prober: ScriptedProber;
   /** Certificates of CAs, by their address. */
   readonly published: Map<string, readonly Uint8Array[]>;
   /** As a worker would: input parsed, then carried out. */
@@ -95,7 +97,13 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
   const log = createMemoryLog();
   const jobs = { wake: async (job: DueJob, ids: readonly string[]) => void woken.push({ job, ids }) };
   const published = new Map<string, readonly Uint8Array[]>();
-  const made = { now: start, preflight: createScriptedPreflight(), published, settings: {} };
+  const made = {
+    now: start,
+    preflight: createScriptedPreflight(),
+    prober: createScriptedProber(),
+    published,
+    settings: {},
+  };
   const store = await openStore({
     redis: { url: redis.url },
     prefix: redis.prefix(),
@@ -108,6 +116,8 @@ async function openBench(redis: AnyRedis): Promise<Bench> {
     ...store,
     budget,
     preflight: made.preflight,
+    prober: made.prober,
+    random: () => 0.5,
     accountChanges: changesOf(store),
     issuerCertificates: { fetch: async (url) => made.published.get(url) ?? [] },
     dnsCare: noDnsCare(),

@@ -9,10 +9,12 @@ import { type ClearNeeds, clear } from './clear.ts';
 import { isNews, recordFailure, recordObserved, type Slot } from './deployment.ts';
 import { hasPlace, readShowing } from './holdings.ts';
 import { type FallbackNeeds, fallbackBundle } from './make-fallback.ts';
+import { type ProbeNeeds, probeAfterDeployment } from './probe.ts';
 import { showingEndsAt, trustedFor } from './showing.ts';
 
 export type DeployNeeds = FallbackNeeds &
   ClearNeeds &
+  ProbeNeeds &
   Pick<Ports, 'wishes' | 'renewals' | 'bindings' | 'deployers' | 'locks'>;
 
 /** So long nobody goes on with the deployment of a killed worker. */
@@ -53,7 +55,7 @@ async function deployOnce(slot: Slot, needs: DeployNeeds, signal: AbortSignal): 
   try {
     const bundle = await chosen(slot, needs);
     const deployer = needs.deployers.get(slot.target);
-    const request = { bundle, slot: slotOf(slot.lineage) };
+    const request = { bundle, slot: slotOf(slot.lineage), amissAt: slot.amiss?.at };
     const around = { clock: needs.clock, signal };
     const result = await atTarget(deployer, (both) => deployer.deploy(request, both), around);
     if ('again' in result) return result;
@@ -63,6 +65,7 @@ async function deployOnce(slot: Slot, needs: DeployNeeds, signal: AbortSignal): 
         `${slot.target} shows another certificate for ${slot.lineage.label} than was deployed`,
       );
     await recordObserved(slot, bundle.certificate, needs);
+    if (slot.amiss !== undefined) await probeAfterDeployment(slot, needs, signal);
   } catch (error) {
     if (signal.aborted || isAgentError(error, 'store.unavailable')) throw error;
     await recordFailure(slot, toAgentError(error), needs);
@@ -109,8 +112,12 @@ async function load(
   if (lineage === undefined || domain === undefined || !domain.deploy.includes(target)) return undefined;
   if (!(await hasPlace(lineage, domain, needs))) return undefined;
   const mark = needs.settings().targetMarks?.[target];
-  const [state, showing] = await Promise.all([needs.renewals.get(id), readShowing(lineage, domain, needs)]);
-  return { ...showing, target, state, mark };
+  const [state, showing, deployment] = await Promise.all([
+    needs.renewals.get(id),
+    readShowing(lineage, domain, needs),
+    needs.deployments.get(target, id),
+  ]);
+  return { ...showing, target, state, mark, amiss: deployment?.amiss };
 }
 
 async function chosen(slot: Slot, needs: DeployNeeds): Promise<Bundle> {

@@ -4,11 +4,12 @@ import type { Change, Ports } from '../ports.ts';
 import { deploymentId, editDeployment } from '../records.ts';
 import { failureOf } from '../renewal/failure.ts';
 import { nextDeploy } from '../renewal/next-action.ts';
-import type { Certificate, Deployment, Failure, NewEvent, RenewalState } from '../types.ts';
+import type { Amiss, Certificate, Deployment, Failure, NewEvent, RenewalState, Settings } from '../types.ts';
 import { type Showing, showable } from './showing.ts';
 
 export type RecordNeeds = Pick<Ports, 'deployments' | 'changes' | 'jobs' | 'clock' | 'log'> & {
   readonly random: () => number;
+  readonly settings: () => Settings;
 };
 
 /** The place of one lineage at one target, as it stood when a deployment began. */
@@ -17,6 +18,8 @@ export interface Slot extends Showing {
   readonly state: RenewalState;
   /** Of the target, as it is configured. */
   readonly mark: string | undefined;
+  /** Why it is deployed anew, though it lies there. */
+  readonly amiss: Amiss | undefined;
 }
 
 /** People hear of a deployment at its second failure: the first may be a restart. */
@@ -38,6 +41,8 @@ export async function recordObserved(slot: Slot, shown: Certificate, needs: Reco
         lineage: shown.source === 'self-signed' || shown.lineage === lineage.id ? undefined : shown.lineage,
       },
       mark: slot.mark,
+      // A probe says whether that has mended it.
+      amiss: needs.settings().probes?.[target] && withoutStep(before.amiss, slot.amiss),
       failures: 0,
       fallbackTold: shown.source === 'self-signed' && (before.fallbackTold === true || isNews(slot)),
       // Purged while we deployed, it has yet to go.
@@ -62,6 +67,11 @@ export async function recordObserved(slot: Slot, shown: Certificate, needs: Reco
     'certificate deployed',
   );
   if (slot.state.revoking !== undefined) await needs.jobs.wake('issue', [lineage.id]);
+}
+
+/** What was seen while we deployed is a reason to deploy once more. */
+function withoutStep(now: Amiss | undefined, before: Amiss | undefined): Amiss | undefined {
+  return now?.at === before?.at && now !== undefined ? { ...now, retryAt: undefined } : now;
 }
 
 /** A deployment fails on its own ladder. */

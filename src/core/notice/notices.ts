@@ -17,6 +17,8 @@ const kinds: Partial<Record<EventType, NoticeKind>> = {
   'record.idle': 'record-idle',
   'deploy.failed': 'deploy-failed',
   'deploy.recovered': 'deploy-recovered',
+  'probe.failed': 'probe-failed',
+  'probe.recovered': 'probe-recovered',
 };
 
 /** Told when the event says `tell`: people hear once of each, and not of what they asked for. */

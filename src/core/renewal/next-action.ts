@@ -41,7 +41,7 @@ export interface DeploymentCase {
 
 /**
  * The target is another place now: at once. Something else is served than should be: now, or on the deployment's own
- * ladder. Else when the choice changes by itself.
+ * ladder, also where only clients see that. Else when the choice changes by itself.
  */
 export function nextDeploy(given: DeploymentCase): Instant | undefined {
   const { deployment, showing, mark, now } = given;
@@ -54,7 +54,8 @@ export function nextDeploy(given: DeploymentCase): Instant | undefined {
   )
     return believable(deployment.retryAt, now, longestLadderMs) ?? now;
   const renewAt = wanted.source === 'self-signed' ? fallbackRenewAt(wanted) : undefined;
-  return earliest([renewAt, showingEndsAt(showing, now)]);
+  const amissAt = believable(deployment.amiss?.retryAt, now, longestLadderMs);
+  return earliest([renewAt, amissAt, showingEndsAt(showing, now)]);
 }
 
 export type DueWrite = Omit<DueEntry, 'at'> & { readonly at: Instant | undefined };

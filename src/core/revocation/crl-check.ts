@@ -2,6 +2,7 @@ import { isAgentError } from '../errors.ts';
 import { editHeld } from '../held-lineages.ts';
 import type { Change, Crls, IssuedSerials, Pki, Ports, RevokedEntry } from '../ports.ts';
 import { dueOfLineage } from '../renewal/next-action.ts';
+import { inParallel } from '../together.ts';
 import type { Certificate, RenewalState } from '../types.ts';
 import { withRevoked, yieldingDeployments } from './revocation.ts';
 
@@ -18,12 +19,7 @@ const atOnce = 4;
  * A list that cannot be had, or is not what it should be, is looked at again the next time.
  */
 export async function checkRevocations(needs: CrlNeeds, signal: AbortSignal): Promise<void> {
-  const waiting = [...(await places(needs))];
-  const worker = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      await checkPlace(next, needs, signal);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  await inParallel(await places(needs), atOnce, (place) => checkPlace(place, needs, signal));
 }
 
 /** Where lists are published, with the certificates that each speaks of, by the CA that issued them. */

@@ -1,4 +1,4 @@
-/** Calls under way at once, by account: a vendor that is slow must not be met by a crowd. */
+/** Work under way at once, by account or whatever shares a limit: what is slow must not be met by a crowd. */
 export interface Slots {
   /** Resolves when there is room; the function frees it again. Rejects with the signal's reason. */
   take(account: string, signal: AbortSignal): Promise<() => void>;
