@@ -11,8 +11,8 @@ import { type CheckItem, warned } from './check-item.ts';
 
 /** What is odd about the domains of the file, and about those that commands made, as far as there is a store. */
 export async function checkWishes(
-  { domains, settings }: LoadedConfig,
-  store: Pick<Store, 'wishes'> | undefined,
+  { domains, settings }: Pick<LoadedConfig, 'domains' | 'settings'>,
+  store: Pick<Store, 'wishes' | 'certificates'> | undefined,
 ): Promise<readonly CheckItem[]> {
   const stored = store === undefined ? [] : await storedWishes(store);
   const isStored = (name: string) => stored.some(({ domain }) => domain.name === name);
@@ -24,7 +24,7 @@ export async function checkWishes(
   return [
     ...wishes.flatMap((wish) => strays(wish, settings)),
     ...unfit.map(misfitItem),
-    ...fitting.flatMap((wish) => idle(wish, settings)),
+    ...(await Promise.all(fitting.map((wish) => idle(wish, settings, store)))).flat(),
   ];
 }
 
@@ -60,13 +60,31 @@ function strays({ domain }: Wish, settings: Settings): readonly CheckItem[] {
   return [{ name: `domain ${domain.name}`, level: 'failed', message, advice }];
 }
 
-/** It is there, and no certificate follows from it. */
-function idle(wish: Wish, settings: Settings): readonly CheckItem[] {
+/** It is there, and no certificate follows from it, nor was one uploaded. */
+async function idle(
+  wish: Wish,
+  settings: Settings,
+  store: Pick<Store, 'certificates'> | undefined,
+): Promise<readonly CheckItem[]> {
   const { domain } = wish;
   const account = settings.dnsAccounts.find(({ name }) => name === domain.dnsAccount);
   if (domain.disabledAt !== undefined || derivePolicies(wish, account).length > 0) return [];
+  if (await hasUpload(domain.name, store)) return [];
   const name = `domain ${domain.name}`;
   return effectiveMode(domain, account) === 'custom'
-    ? [warned(name, 'has no certificate: mode custom makes none by itself', 'Run acme-agent issue NAME.')]
+    ? [warned(name, 'has no certificate: mode custom makes none by itself', noneByItself)]
     : [warned(name, 'has no host, so it has no certificate', 'Add its hosts, or remove it.')];
 }
+
+/** Also where that cannot be read: it is said elsewhere. */
+async function hasUpload(domain: string, store: Pick<Store, 'certificates'> | undefined): Promise<boolean> {
+  try {
+    return ((await store?.certificates.uploads(domain)) ?? []).length > 0;
+  } catch (error) {
+    if (!isAgentError(error, 'store.record')) throw error;
+    return true;
+  }
+}
+
+const noneByItself =
+  'Upload one with "acme-agent certs add FILE", or have one ordered with "acme-agent issue NAME".';

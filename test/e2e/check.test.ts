@@ -167,7 +167,7 @@ describe('acme-agent check warns, and ends with 0,', () => {
       'listener http01': expect.stringMatching(/^warn port \d+ of ::1: a CA that comes by IPv4 is not/),
       'domain empty.test': 'warn has no host, so it has no certificate. Add its hosts, or remove it.',
       'domain asked.test': expect.stringMatching(
-        /^warn .*mode custom makes none.* Run acme-agent issue NAME/,
+        /^warn .*mode custom makes none.* Upload one with "acme-agent certs add FILE", or .*"acme-agent issue NAME"/,
       ),
     });
     expect(said['domain full.test']).toBeUndefined();
