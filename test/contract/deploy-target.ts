@@ -72,6 +72,17 @@ export function describeDeployTarget(name: string, setUp: () => Promise<DeployTa
       await expectServed(slot, observed);
     });
 
+    it('takes it once more when clients were seen to be shown something else', async () => {
+      const slot = slotOf('amiss.example.com');
+      const bundle = await makeBundle([slot.label]);
+      const deployer = await target.create();
+      const observed = await deployNow(deployer, { bundle, slot });
+      expect(await deployNow(deployer, { bundle, slot, amissAt: bundle.certificate.issuedAt })).toBe(
+        observed,
+      );
+      await expectServed(slot, observed);
+    });
+
     it('replaces a fallback by an issued certificate, that by an upload, and goes back, in the same place', async () => {
       const slot = slotOf('*.example.com');
       const deployer = await target.create();
