@@ -98,6 +98,31 @@ it('a certificate that is there is not imported again, but a new chain is', asyn
   expect(imports()).toBe(2);
 });
 
+it.each(['5xx', 'reset-before', 'reset-after'] as const)(
+  'an import that fails (%s) is not sent twice, and one that lost its answer is found again',
+  async (kind) => {
+    const acm = await started();
+    const bundle = await makeBundle([slot.label]);
+    // After the list, in which there is nothing.
+    const fault = acm.server.faultAfter(1, kind);
+    await expect((await createTarget(acm)).deploy({ bundle, slot }, signal)).rejects.toMatchObject({
+      code: 'deploy.target',
+      retry: 'later',
+    });
+    expect(fault.hasMet()).toBe(true);
+    expect(acm.server.calls).toHaveLength(2);
+    expect(acm.certificates.size).toBe(kind === 'reset-after' ? 1 : 0);
+    const [made] = acm.certificates.keys();
+    const before = acm.actions.length;
+    await deployNow(await createTarget(acm), { bundle, slot });
+    const [arn, ...others] = acm.certificates.keys();
+    expect(others).toEqual([]);
+    if (made !== undefined) expect(arn).toBe(made);
+    const imports = acm.actions.slice(before).filter((action) => action === 'ImportCertificate');
+    expect(imports).toHaveLength(kind === 'reset-after' ? 0 : 1);
+  },
+);
+
 it('a certificate of these names that is not of the agent is left alone, also among pages of others', async () => {
   const acm = await started();
   const other = await createTarget(acm);
