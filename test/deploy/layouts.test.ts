@@ -1,10 +1,22 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  constants,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { DeployRequest } from '../../src/core/ports.ts';
 import { describeDeployTarget } from '../contract/deploy-target.ts';
+import { until } from '../support/process.ts';
 import { testFolder } from '../support/run-folder.ts';
 import { createFilesTarget, deployNow, makeBundle, signal, slot, slotOf, storeOf } from './fixture.ts';
 
@@ -142,6 +154,23 @@ for (const layout of layouts) {
   });
 }
 
+it('a set that another process switched after we looked, and before we wrote, is in the index', async () => {
+  const path = testFolder('files');
+  const ours = await createFilesTarget({ path, layout: 'haproxy' });
+  const theirs = await createFilesTarget({ path });
+  const bundle = await makeBundle([slot.label]);
+  const other = await makeBundle(['other.example.com']);
+  // Who reads the index waits here, with what it is to say already worked out.
+  const index = join(path, 'crt-list.txt');
+  execFileSync('mkfifo', [index]);
+  const deploying = deployNow(ours, { bundle, slot });
+  const writer = await whenRead(index);
+  await deployNow(theirs, { bundle: other, slot: slotOf('other.example.com') });
+  await writer.close();
+  await deploying;
+  expect(readers.haproxy(path)).toHaveLength(2);
+});
+
 it('for Traefik and Envoy a new certificate is a new file, so that they see it', async () => {
   for (const layout of ['traefik', 'envoy'] as const) {
     const path = testFolder('files');
@@ -164,3 +193,14 @@ it.each(['nginx', 'apache', 'caddy'] as const)(
     expect(readdirSync(path)).toEqual(['example.com']);
   },
 );
+
+/** A pipe can be opened to write, without waiting, once somebody reads it. */
+async function whenRead(pipe: string): Promise<FileHandle> {
+  let found: FileHandle | undefined;
+  await until('the index is read', async () => {
+    found = await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+    return found !== undefined;
+  });
+  if (found === undefined) throw new Error('nobody reads the index');
+  return found;
+}
