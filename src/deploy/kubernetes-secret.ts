@@ -15,6 +15,7 @@ export const kubernetesSecret = z.object({
     annotations: texts,
   }),
   data: texts,
+  immutable: z.boolean().nullish(),
 });
 export type KubernetesSecret = z.infer<typeof kubernetesSecret>;
 

@@ -89,6 +89,11 @@ function createKubernetesTarget({ labels, adopt, ...access }: Options, context: 
     const write = async (before: KubernetesSecret | undefined) => {
       if (before !== undefined && !isOf(slot, before)) refuseForeign(slot, before);
       if (before !== undefined && isOf(slot, before) && isSame(pairIn(before), pair)) return;
+      if (before?.immutable === true)
+        throw refused(
+          `Kubernetes has a secret ${secretName(slot)} that is immutable`,
+          'Delete it; the next deployment makes one that can be changed.',
+        );
       const json = secretOf(slot, { pair, labels, before });
       await (before === undefined
         ? api.send({ ...sent, path: await secrets(), method: 'POST', json }, signal)

@@ -140,6 +140,41 @@ it('with "adopt" it is taken over with all else that is in it, unless it is of a
   });
 });
 
+it('an immutable secret is not written to, ours or one to take over, and the refusal names the remedy', async () => {
+  const cluster = await started();
+  const target = await createTarget(cluster, { adopt: true });
+  const older = await makeBundle([slot.label]);
+  await deployNow(target, { bundle: older, slot });
+  const ours = cluster.secrets.get('www.example.com.tls');
+  if (ours === undefined) throw new Error('nothing was deployed');
+  cluster.secrets.set('www.example.com.tls', { ...ours, immutable: true });
+  cluster.put('other.example.com.tls', { data: pairOfOthers(), immutable: true });
+  const writes = () => cluster.server.calls.filter((call) => !call.startsWith('GET')).length;
+  const before = writes();
+  for (const where of [slot, slotOf('other.example.com')])
+    await expect(
+      target.deploy({ bundle: await makeBundle([where.label]), slot: where }, signal),
+    ).rejects.toMatchObject({
+      retry: 'blocked',
+      message: `Kubernetes has a secret ${where.label}.tls that is immutable`,
+      advice: 'Delete it; the next deployment makes one that can be changed.',
+    });
+  expect(writes()).toBe(before);
+  expect(await target.observe(slot, signal)).toBe(older.certificate.fingerprint);
+});
+
+it('a server that has too much to do says when to come back, and is believed', async () => {
+  const cluster = await started();
+  cluster.server.refuse({ status: 429, headers: { 'retry-after': '7' }, json: { message: 'too many' } });
+  const target = await createTarget(cluster);
+  const before = Date.now();
+  const error: unknown = await target
+    .deploy({ bundle: await makeBundle([slot.label]), slot }, signal)
+    .catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'deploy.target', retry: 'later', facts: { status: 429 } });
+  expect(Reflect.get(Object(error), 'retryAt')).toBeGreaterThanOrEqual(before + 7000);
+});
+
 it('what somebody writes between our look and our change is not lost', async () => {
   const cluster = await started();
   const target = await createTarget(cluster);

@@ -86,7 +86,11 @@ export async function recordFailure(
     const failures = before.failures + 1;
     const { notAfter = 0 } = own?.certificate ?? {};
     const validUntil = notAfter <= now ? undefined : notAfter;
-    const retryAt = nextAttempt({ failures, retry: error.retry, validUntil, random: needs.random() }, now);
+    const { retry, retryAt: asked } = error;
+    const retryAt = nextAttempt(
+      { failures, retry, retryAt: asked, validUntil, random: needs.random() },
+      now,
+    );
     const lastFailure = failureOf(error, undefined, now);
     const after: Deployment = { ...before, mark, failures, retryAt, lastFailure };
     const facts = {

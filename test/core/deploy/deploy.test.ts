@@ -30,6 +30,14 @@ describe('a target', () => {
     expect(await typesOf()).not.toContain('certificate.fallback');
   });
 
+  it('that says when to come back is not asked before', async () => {
+    await world.want();
+    const retryAt = world.clock.now() + 2 * hour;
+    world.gate.once('web.deploy', failing(new AgentError('deploy.target', 'too many', { retryAt })));
+    await world.handle('deploy', id);
+    expect(await world.store.due.at('deploy', id)).toBe(retryAt);
+  });
+
   it('shows the issued certificate as soon as there is one', async () => {
     await world.want();
     await world.handle('deploy', id);

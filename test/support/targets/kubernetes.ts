@@ -13,6 +13,7 @@ export interface HeldSecret {
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly data: Readonly<Record<string, string>>;
+  readonly immutable?: boolean | undefined;
 }
 
 export interface Cluster {
@@ -25,7 +26,7 @@ export interface Cluster {
   /** Somebody else writes a secret. */
   put(
     name: string,
-    given: Partial<Pick<HeldSecret, 'type' | 'data'>> & { readonly labels?: Record<string, string> },
+    given: Partial<Pick<HeldSecret, 'type' | 'data' | 'immutable'>> & { readonly labels?: Record<string, string> },
   ): void;
 }
 
@@ -86,6 +87,8 @@ export async function startCluster(tls?: { readonly cert: string; readonly key: 
           if (before === undefined) return missing(name);
           if (json.metadata.resourceVersion !== before.metadata.resourceVersion) return changed(name);
           if (json.type !== before.type) return status(422, 'Invalid', 'type: field is immutable');
+          if (before.immutable === true)
+            return status(422, 'Invalid', 'data: field is immutable when `immutable` is set');
           return store(json, before.metadata.uid);
         },
       },
@@ -119,10 +122,10 @@ export async function startCluster(tls?: { readonly cert: string; readonly key: 
     token,
     secrets,
     verbs,
-    put(name, { type = 'kubernetes.io/tls', data = {}, labels = {} }) {
+    put(name, { type = 'kubernetes.io/tls', data = {}, labels = {}, immutable }) {
       version += 1;
       const uid = secrets.get(name)?.metadata.uid ?? randomUUID();
-      secrets.set(name, { type, data, metadata: { name, uid, labels, resourceVersion: String(version) } });
+      secrets.set(name, { type, data, immutable, metadata: { name, uid, labels, resourceVersion: String(version) } });
     },
   };
 }
