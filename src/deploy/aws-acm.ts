@@ -6,6 +6,7 @@ import { awsFields, awsNotes, keysTogether } from '../plugin/aws-client.ts';
 import type { PluginContext } from '../plugin/context.ts';
 import { defineDeployTarget } from '../plugin/define.ts';
 import { type AcmCertificate, createAcmApi } from './aws-acm-api.ts';
+import { createHaste } from './aws-acm-haste.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { pemFiles } from './pem-files.ts';
 import { createTurns } from './turns.ts';
@@ -57,16 +58,18 @@ export const awsAcm = defineDeployTarget<Options>({
     ...awsNotes,
     'Each label and key class is one certificate whose ARN stays: the first import makes it, the next ones replace what is in it. It is found again by its tag acme-agent, so what lost its answer is not imported twice.',
     'ACM takes no other key type, and no certificate with fewer key usages, into an ARN that it has; then it refuses in its own words. Delete that certificate in ACM: the next deployment makes a new one.',
-    'ACM takes no certificate before its validity begins. It lets an account import a number of certificates a year, so one that is there is not imported again.',
+    'ACM takes no certificate before its validity begins. It lets an account import a number of certificates a year (5,000 where nothing else was agreed, with 2,500 held at once), so one that is there is not imported again.',
+    'ACM takes about one import a second; the others of a crowd come back within seconds, for a quarter of an hour before that counts as a failure.',
     'What is observed is the certificate that ACM has; services that use it take it up within minutes. The key cannot be read back. Not tried against the real ACM.',
   ],
   create: createAcmTarget,
 });
 
 function createAcmTarget({ tags, ...aws }: Options, context: PluginContext): Deployer {
-  const { name, log, state } = context;
+  const { name, log, state, clock } = context;
   const api = createAcmApi(aws, context);
   const inTurn = createTurns();
+  const haste = createHaste(clock);
   const account = `${aws.region}:${aws.accessKeyId ?? aws.profile ?? ''}`;
   const memory = (slot: Slot) => `arn:${account}:${hashOf(slot)}`;
 
@@ -93,28 +96,39 @@ function createAcmTarget({ tags, ...aws }: Options, context: PluginContext): Dep
     return arn === undefined ? undefined : api.get(arn, signal);
   }
 
+  async function put({ bundle, slot }: DeployRequest, signal: AbortSignal): Promise<string> {
+    const pem = pemFiles(bundle);
+    const chain = bundle.chainDer.length === 0 ? '' : pem['chain.pem'];
+    const wanted = { cert: pem['cert.pem'], chain };
+    const before = await settled(slot, signal);
+    const key = pem['privkey.pem'];
+    const all = { ...tags, Name: tags.Name ?? tagText(slot.label), [slotTag]: hashOf(slot) };
+    const arn =
+      before !== undefined && isSame(before, wanted)
+        ? before.arn
+        : await api.put({ ...wanted, key, arn: before?.arn, tags: all }, signal);
+    await state.set(memory(slot), arn);
+    const found = await api.get(arn, signal);
+    if (found === undefined)
+      throw new AgentError('deploy.mismatch', `ACM does not have ${arn} that it just took`);
+    log.info({ target: name, lineage: slot.lineage, arn }, 'ACM has the certificate');
+    return observedIn(found);
+  }
+
   return {
     name,
-    async deploy({ bundle, slot }, signal) {
+    async deploy(request, signal) {
       signal.throwIfAborted();
-      return inTurn(hashOf(slot), async () => {
-        const pem = pemFiles(bundle);
-        const chain = bundle.chainDer.length === 0 ? '' : pem['chain.pem'];
-        const wanted = { cert: pem['cert.pem'], chain };
-        const before = await settled(slot, signal);
-        const key = pem['privkey.pem'];
-        const all = { ...tags, Name: tags.Name ?? tagText(slot.label), [slotTag]: hashOf(slot) };
-        const arn =
-          before !== undefined && isSame(before, wanted)
-            ? before.arn
-            : await api.put({ ...wanted, key, arn: before?.arn, tags: all }, signal);
-        await state.set(memory(slot), arn);
-        const found = await api.get(arn, signal);
-        if (found === undefined)
-          throw new AgentError('deploy.mismatch', `ACM does not have ${arn} that it just took`);
-        log.info({ target: name, lineage: slot.lineage, arn }, 'ACM has the certificate');
-        return { observed: observedIn(found) };
-      });
+      const slot = hashOf(request.slot);
+      try {
+        const observed = await inTurn(slot, () => put(request, signal));
+        haste.forget(slot);
+        return { observed };
+      } catch (error) {
+        const again = haste.next(slot, error);
+        if (again === undefined) throw error;
+        return { again };
+      }
     },
     async observe(slot, signal) {
       const found = await held(slot, signal);

@@ -9,7 +9,7 @@ import { describeTargetFaults, fingerprintOfPair } from '../contract/target-faul
 import { createPluginContext } from '../support/plugin-context.ts';
 import { type Acm, startAcm } from '../support/targets/acm.ts';
 import { createSharedContexts } from '../support/targets/context.ts';
-import { deployNow, makeBundle, signal, slot, slotOf } from './fixture.ts';
+import { createManualClock, deployNow, makeBundle, signal, slot, slotOf } from './fixture.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -122,6 +122,41 @@ it.each(['5xx', 'reset-before', 'reset-after'] as const)(
     expect(imports).toHaveLength(kind === 'reset-after' ? 0 : 1);
   },
 );
+
+it('a request too many has failed nothing: it comes back within seconds, and counts once that lasts', async () => {
+  const acm = await started();
+  const clock = createManualClock();
+  const target = await createTarget(acm, {}, createPluginContext('acm', clock));
+  const bundle = await makeBundle([slot.label]);
+  const busy = () =>
+    acm.server.refuse({ status: 400, json: { __type: 'ThrottlingException', message: 'Rate exceeded' } });
+  const put = () => target.deploy({ bundle, slot }, signal);
+
+  busy();
+  const [first, other] = await Promise.all([
+    put(),
+    target.deploy({ bundle, slot: slotOf('other.example.com') }, signal),
+  ]);
+  const again = 'again' in first ? first.again - clock.now() : 0;
+  expect(again).toBeGreaterThanOrEqual(2_000);
+  expect(again).toBeLessThan(12_000);
+  expect(other).not.toEqual(first);
+  acm.server.refuse(undefined);
+  expect(await put()).toEqual({ observed: bundle.certificate.fingerprint });
+
+  // What was long ago does not count.
+  clock.advance(3_600_000);
+  busy();
+  expect(await put()).toHaveProperty('again');
+  clock.advance(14 * 60_000);
+  expect(await put()).toHaveProperty('again');
+  clock.advance(2 * 60_000);
+  await expect(put()).rejects.toMatchObject({
+    code: 'deploy.target',
+    retry: 'later',
+    message: expect.stringContaining('ThrottlingException: Rate exceeded'),
+  });
+});
 
 it('a certificate of these names that is not of the agent is left alone, also among pages of others', async () => {
   const acm = await started();
