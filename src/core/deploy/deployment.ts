@@ -87,10 +87,7 @@ export async function recordFailure(
     const { notAfter = 0 } = own?.certificate ?? {};
     const validUntil = notAfter <= now ? undefined : notAfter;
     const { retry, retryAt: asked } = error;
-    const retryAt = nextAttempt(
-      { failures, retry, retryAt: asked, validUntil, random: needs.random() },
-      now,
-    );
+    const retryAt = nextAttempt({ failures, retry, retryAt: asked, validUntil, random: needs.random() }, now);
     const lastFailure = failureOf(error, undefined, now);
     const after: Deployment = { ...before, mark, failures, retryAt, lastFailure };
     const facts = {

@@ -26,7 +26,9 @@ export interface Cluster {
   /** Somebody else writes a secret. */
   put(
     name: string,
-    given: Partial<Pick<HeldSecret, 'type' | 'data' | 'immutable'>> & { readonly labels?: Record<string, string> },
+    given: Partial<Pick<HeldSecret, 'type' | 'data' | 'immutable'>> & {
+      readonly labels?: Record<string, string>;
+    },
   ): void;
 }
 
@@ -125,7 +127,12 @@ export async function startCluster(tls?: { readonly cert: string; readonly key: 
     put(name, { type = 'kubernetes.io/tls', data = {}, labels = {}, immutable }) {
       version += 1;
       const uid = secrets.get(name)?.metadata.uid ?? randomUUID();
-      secrets.set(name, { type, data, immutable, metadata: { name, uid, labels, resourceVersion: String(version) } });
+      secrets.set(name, {
+        type,
+        data,
+        immutable,
+        metadata: { name, uid, labels, resourceVersion: String(version) },
+      });
     },
   };
 }
