@@ -35,7 +35,8 @@ export async function checkCaa(
     if (verdict.says === 'no') needs.caa.forget(name);
     return [toFinding({ name, issuer, owner: set.owner }, verdict)];
   } catch (error) {
-    const message = `The CAA records of ${name} cannot be looked up: ${toAgentError(error).message}. Mend its DNS: a CA that cannot look them up does not issue.`;
+    const { message: reason, advice } = toAgentError(error);
+    const message = `The CAA records of ${name} cannot be looked up: ${reason}. ${advice} A CA that cannot look them up either does not issue.`;
     return [{ name, level: 'warning', code, message }];
   }
 }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { isAddress } from '../core/address.ts';
+import { AgentError } from '../core/errors.ts';
 import type { Clock, Finding, Preflight, PreflightQuestion } from '../core/ports.ts';
 import { deadline } from '../core/wait.ts';
 import { type CaaNeeds, checkCaa } from './caa-check.ts';
@@ -17,7 +18,8 @@ const longestMs = 5000;
 export function createPreflight(needs: LookNeeds): Preflight {
   async function look(question: PreflightQuestion, signal: AbortSignal): Promise<readonly Finding[]> {
     const { names } = question;
-    const own = deadline(needs.clock, longestMs, () => new Error('the look took too long'));
+    const late = () => new AgentError('dns.query', `no answer within ${longestMs / 1000} s`);
+    const own = deadline(needs.clock, longestMs, late);
     const both = AbortSignal.any([signal, own.signal]);
     // Each query and fetch listens, and a certificate may have a hundred names.
     setMaxListeners(0, both);

@@ -59,11 +59,7 @@ function dnsWarnings(
 ): readonly Finding[] {
   const say = sayOf(name);
   const broken = trouble.map((words) =>
-    say(
-      'warning',
-      'challenge.dns',
-      `${capital(words)}. Mend the DNS of ${name}: a CA refuses what it cannot look up.`,
-    ),
+    say('warning', 'challenge.dns', `${capital(words)} A CA refuses what it cannot look up.`),
   );
   if (addresses.length === 0 && broken.length === 0)
     return [say('warning', 'challenge.dns', missing(name, exists))];
@@ -84,7 +80,9 @@ async function factsOf(name: string, { lookUpHost }: ReachNeeds, signal: AbortSi
   try {
     return await lookUpHost(name, signal);
   } catch {
-    const trouble = [`the addresses of ${name} were not found in time`];
+    const trouble = [
+      `the addresses of ${name} were not found in time. Mend its DNS, or name faster servers under "resolvers".`,
+    ];
     return { exists: true, addresses: [], trouble };
   }
 }

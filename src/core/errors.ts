@@ -196,7 +196,11 @@ export const errorTable = kinds({
     retry: 'later',
     advice: 'The authoritative servers did not all show the record in time; check them one by one.',
   },
-  'dns.query': { retry: 'later', advice: 'Check that this machine may query DNS servers on port 53.' },
+  'dns.query': {
+    retry: 'later',
+    advice:
+      'Check the DNS servers under "resolvers" (absent: those of the system), and that this machine may ask them on port 53.',
+  },
 
   'provider.auth': {
     retry: 'blocked',

@@ -4,7 +4,7 @@ export interface HostFacts {
   readonly exists: boolean;
   /** IPv6 first. `owner`: where the record stands, at the end of any aliases. */
   readonly addresses: readonly HostAddress[];
-  /** In words, for each kind of record that cannot be had. */
+  /** For each kind of record that cannot be had, what is wrong and what to do; whole sentences but for the first letter. */
   readonly trouble: readonly string[];
 }
 

@@ -101,8 +101,10 @@ export async function findNameservers(
     record.type === 'NS' && record.name === zone ? [record.value] : [],
   );
   if (hosts.length === 0)
-    throw new AgentError('dns.query', `the DNS names no nameservers for the zone ${zone}; is it delegated?`, {
+    throw new AgentError('dns.query', `the DNS names no nameservers for the zone ${zone}`, {
       facts: { zone },
+      advice:
+        'Delegate the zone at the registrar, or declare the one that is delegated under "zones" of its account.',
     });
   const value = await Promise.all(
     hosts.map(async (server) => ({ server, addresses: await addressesOf(server, resolver, signal) })),

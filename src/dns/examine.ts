@@ -35,8 +35,8 @@ export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'>
     } catch (error) {
       signal.throwIfAborted();
       const { message, advice, code } = toAgentError(error);
+      const words = code === 'bug' ? message.replace(/^unexpected: /, '') : `${message}. ${advice}`;
       const isKnown = code !== 'bug' && code !== 'dns.query';
-      const words = isKnown ? `${message}. ${advice}` : message.replace(/^unexpected: /, '');
       findings.push({ about, level: isKnown ? 'amiss' : 'unknown', message: words });
       return undefined;
     }

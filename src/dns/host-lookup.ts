@@ -13,7 +13,7 @@ export async function lookUpHost(
     (['AAAA', 'A'] as const).map((type) =>
       resolver.ask({ name, type }, signal).catch((error: unknown) => {
         if (!isAgentError(error, 'dns.query')) throw error;
-        return error.message;
+        return `${error.message}. ${error.advice}`;
       }),
     ),
   );

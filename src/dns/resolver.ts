@@ -1,13 +1,17 @@
 import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
-import { AgentError, toAgentError } from '../core/errors.ts';
+import { AgentError } from '../core/errors.ts';
 import type { Resolver } from '../core/plugin.ts';
 import type { Ports } from '../core/ports.ts';
+import { type NoAnswer, nobodyKnows } from './no-answer.ts';
 import type { DnsReply } from './reply.ts';
 import type { DnsServer } from './socket.ts';
-import { type DnsQuestion, describeServer, type QueryOptions, query } from './wire.ts';
+import { type DnsQuestion, type QueryOptions, query, reasonOf } from './wire.ts';
 
-/** Asks recursive DNS servers. Every call rejects with `dns.query` when none of them knows: that is never "no such record". */
+/**
+ * Asks recursive DNS servers. Every call rejects with `dns.query` when none of them knows: that is never "no such record".
+ * The error has the remedy for what they said.
+ */
 export interface RecursiveResolver extends Resolver {
   /** The reply of the first server that says NOERROR or NXDOMAIN. */
   ask(question: DnsQuestion, signal: AbortSignal): Promise<DnsReply>;
@@ -21,6 +25,8 @@ export interface RecursiveResolver extends Resolver {
 
 const timeoutMs = 2500;
 const rounds = 2;
+/** Nobody is asked any more after so long: a job waits. */
+const enoughMs = 7000;
 const never = new AbortController().signal;
 
 /** `servers`: as `parseServer` reads them; those of the system when there is none. */
@@ -34,40 +40,43 @@ export function createResolver(
 
   async function ask(question: DnsQuestion, signal: AbortSignal): Promise<DnsReply> {
     const first = preferred;
-    let trouble = 'no DNS server is configured';
-    for (let turn = 0; turn < servers.length * rounds; turn++) {
+    const until = clock.now() + enoughMs;
+    const heard: NoAnswer[] = [];
+    for (let turn = 0; turn < servers.length * rounds && clock.now() < until; turn++) {
       const index = (first + turn) % servers.length;
-      const reply = await tryServer(servers[index], question, signal);
-      if (typeof reply !== 'string') {
+      const server = servers[index];
+      if (server === undefined) break;
+      const reply = await tryServer(server, question, { signal });
+      if (!('says' in reply)) {
         preferred = index;
         return reply;
       }
-      trouble = reply;
+      heard.push(reply);
     }
-    throw new AgentError(
-      'dns.query',
-      `nobody can say what ${question.name} ${question.type} is: ${trouble}`,
-      {
-        facts: { name: question.name, type: question.type },
-      },
-    );
+    throw nobodyKnows(question, await Promise.all(heard.map((one) => examined(one, question, signal))));
   }
 
-  /** The reply, or in words why it is of no use. */
+  /** The reply, or why there is none of use. */
   async function tryServer(
-    server: DnsServer | undefined,
+    server: DnsServer,
     question: DnsQuestion,
-    signal: AbortSignal,
-  ): Promise<DnsReply | string> {
-    if (server === undefined) return 'no DNS server is configured';
+    options: Pick<QueryOptions, 'signal' | 'signatures'>,
+  ): Promise<DnsReply | NoAnswer> {
     try {
-      const reply = await query(server, question, { clock, signal, rd: true, timeoutMs });
+      const reply = await query(server, question, { ...options, clock, rd: true, timeoutMs });
       if (reply.rcode === 'NOERROR' || reply.rcode === 'NXDOMAIN') return reply;
-      return `${describeServer(server)} answered ${reply.rcode}`;
+      return { server, says: reply.rcode };
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      return toAgentError(error).message;
+      if (options.signal.aborted) throw options.signal.reason;
+      return { server, says: undefined, reason: reasonOf(error) };
     }
+  }
+
+  /** A server that has an answer as soon as signatures do not count says that they are wrong. */
+  async function examined(heard: NoAnswer, question: DnsQuestion, signal: AbortSignal): Promise<NoAnswer> {
+    if (heard.says !== 'SERVFAIL') return heard;
+    const unchecked = await tryServer(heard.server, question, { signal, signatures: 'ignore' });
+    return 'says' in unchecked ? heard : { ...heard, says: 'bogus' };
   }
 
   async function each(

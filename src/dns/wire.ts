@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { AUTHENTIC_DATA, CHECKING_DISABLED, encode, RECURSION_DESIRED } from 'dns-packet';
-import { AgentError } from '../core/errors.ts';
+import { AgentError, isAgentError } from '../core/errors.ts';
 import { type DnsReply, plainName, rcodeOf, readReply, tryDecode } from './reply.ts';
 import { type DnsServer, type ExchangeOptions, exchangeTcp, exchangeUdp } from './socket.ts';
 
@@ -185,7 +185,9 @@ export function answersTo(question: DnsQuestion, message: Buffer): boolean {
   return asked.type === question.type && plainName(asked.name) === plainName(question.name);
 }
 
-function reasonOf(error: unknown): string {
+/** Why there was no answer, in a word or a few. */
+export function reasonOf(error: unknown): string {
+  if (isAgentError(error, 'dns.query') && error.cause !== undefined) return reasonOf(error.cause);
   if (!(error instanceof Error)) return String(error);
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

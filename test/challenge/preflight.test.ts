@@ -217,6 +217,12 @@ describe('addresses', () => {
       ['warning', 'challenge.dns'],
       ['warning', 'challenge.dns'],
     ]);
+    for (const { message } of found) {
+      expect(message).toMatch(
+        /cannot find it out \(SERVFAIL\)\. The resolver gets no sound answer from the nameservers/,
+      );
+      expect(message).toMatch(/A CA .*cannot look/);
+    }
   });
 
   test('are not looked at for dns-01', async () => {

@@ -247,7 +247,7 @@ function judged(type: string, detail: string): Case {
   };
 }
 
-function solved(provoke: Case['provoke'], says: string): Case {
+export function solved(provoke: Case['provoke'], says: string): Case {
   return { wish: byDns, provoke, says };
 }
 

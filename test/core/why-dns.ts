@@ -58,6 +58,13 @@ export const cnameLoop: Provoke = (world) =>
 export const deadResolver: Provoke = async (world) =>
   atCloudflare({}, { resolver: `127.0.0.1:${await freePort()}` })(world);
 
+/** What answers there knows other zones only, and resolves nothing. */
+export const strictResolver: Provoke = async (world) => {
+  const other = await startVendor(cloudflareFront, { zones: ['other.test'] });
+  onTestFinished(() => other.stop());
+  await atCloudflare({}, { resolver: `127.0.0.1:${other.dns.port}` })(world);
+};
+
 /** A zone that is locked each time that we want to change it, as by a long action of somebody else. */
 export const busyZone: Provoke = async (world) => {
   const locked = { error: { code: 'locked', message: 'another action of the zone is running' } };

@@ -4,7 +4,8 @@ import { why } from '../../src/operations/why.ts';
 import { noDnsCare } from '../support/no-dns-care.ts';
 import { failing } from './gate.ts';
 import { hour } from './given.ts';
-import { type Case, cases, replaced } from './why-cases.ts';
+import { type Case, cases, replaced, solved } from './why-cases.ts';
+import { strictResolver } from './why-dns.ts';
 import { startWiredWorlds, type WiredWorld, type WiredWorlds } from './wired-world.ts';
 
 let worlds: WiredWorlds;
@@ -44,6 +45,17 @@ describe('why says of a host that meets', () => {
     const next = lines.filter((line) => isNext.test(line)).at(-1);
     expect(next, lines.join('\n')).toContain(given.next ?? usual(code, given));
   });
+});
+
+test('why has the remedy for what a resolver said, not the one for a resolver that is silent', async () => {
+  const world = await worlds.open();
+  await strictResolver(world);
+  const given = solved(strictResolver, 'refuses to answer (REFUSED)');
+  await world.want({ issuers: ['first'], ...given.wish });
+  await untilMet(world, given);
+  const lines = await linesOf(world);
+  expect(lines.find((line) => isSentence(line, given))).toContain(given.says);
+  expect(lines.join('\n')).toContain('What to do: That resolver does not serve this machine');
 });
 
 test('why and the notice say what is known beyond the table', async () => {

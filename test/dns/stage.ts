@@ -113,12 +113,14 @@ export function errorOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 /** A UDP server on loopback that answers every query with what `reply` makes of it. */
-export async function startServer(reply: (id: number, question: Question) => Uint8Array): Promise<string> {
+export async function startServer(
+  reply: (id: number, question: Question, message: Buffer) => Uint8Array,
+): Promise<string> {
   const socket = createSocket('udp4');
   socket.on('message', (message, peer) => {
     const { id = 0, questions = [] } = decode(message);
     const [question] = questions;
-    if (question !== undefined) socket.send(reply(id, question), peer.port, peer.address);
+    if (question !== undefined) socket.send(reply(id, question, message), peer.port, peer.address);
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
