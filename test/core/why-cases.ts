@@ -145,10 +145,14 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
     dns.atCloudflare({}, { spoil: (vendor) => vendor.deny(true) }),
     'Authentication error [10000]',
   ),
-  'provider.throttled': solved(
-    dns.atCloudflare({ limit: { perSecond: 0.001, burst: 1 } }),
-    'Please wait and consider throttling',
-  ),
+  'provider.throttled': {
+    ...solved(
+      dns.atCloudflare({ limit: { perSecond: 0.001, burst: 1 } }),
+      'Please wait and consider throttling',
+    ),
+    // The engine has a say in it, by a clock of its own that is ahead.
+    next: '(in ',
+  },
   'provider.conflict': solved(dns.busyZone, 'another action of the zone is running'),
   'provider.invalid': solved(dns.atCloudflare({ minTtl: 3600 }), 'the TTL 60 is below 3600 [9005]'),
   'provider.unavailable': solved(dns.atCloudflare({}, { spoil: (vendor) => vendor.shake(1) }), '502'),
