@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
@@ -6,7 +7,7 @@ import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { unquoteTxt } from '../src/plugin/quoting.ts';
 import { createRecords, type HeldRecord } from '../src/plugin/records.ts';
-import { createVendorApi } from '../src/plugin/vendor-api.ts';
+import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
 import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
 
 const ttl = { min: 300, preferred: 300 };
@@ -46,15 +47,17 @@ export const infomaniak = defineDnsProvider<Options>({
   create,
 });
 
+const id = z.coerce.string();
 const record = z.object({
-  id: z.number(),
+  id,
   source: z.string(),
   type: z.string(),
   target: z.string(),
   ttl: z.number(),
 });
+const existing = z.object({ data: z.boolean() });
 const records = z.object({ data: z.array(record), pages: z.number().optional() });
-const created = z.object({ data: z.object({ id: z.number() }) });
+const created = z.object({ data: z.object({ id }) });
 
 /** How it writes the name of the zone itself. */
 const apex = '.';
@@ -66,6 +69,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       baseUrl: config.baseUrl,
       auth: () => ({ authorization: `Bearer ${config.token.reveal()}` }),
       secrets: [config.token],
+      fault,
     },
     context,
   );
@@ -84,7 +88,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
         name: absoluteName(one.source, zone),
         value: one.target.startsWith('"') ? unquoteTxt(one.target, 10) : one.target,
         ttl: one.ttl,
-        handle: String(one.id),
+        handle: one.id,
       }));
   }
 
@@ -94,14 +98,12 @@ function create(config: Options, context: PluginContext): DnsProvider {
       async create({ name: zone }, { name, value, ttl: seconds }, signal) {
         const json = { type: 'TXT', source: relativeName(name, zone, apex), target: value, ttl: seconds };
         const request = { doing: `to add a record at ${name}`, path: `/zones/${zone}/records`, json, zone };
-        return String((await api.read(created, request, signal)).data.id);
+        return (await api.read(created, request, signal)).data.id;
       },
       async remove({ name: zone }, { name, handle }, signal) {
         const path = `/zones/${zone}/records/${encodeURIComponent(handle)}`;
-        await api.send(
-          { doing: `to remove a record at ${name}`, method: 'DELETE', path, accept: [404] },
-          signal,
-        );
+        const request = { doing: `to remove a record at ${name}`, method: 'DELETE', path, zone } as const;
+        await api.send(request, signal).catch(unlessGone(undefined));
       },
     },
     traits,
@@ -112,12 +114,31 @@ function create(config: Options, context: PluginContext): DnsProvider {
     traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
     findZone: (name, signal) =>
       findZoneByName(name, async (candidate) => {
-        const request = { doing: `to show the zone ${candidate}`, path: `/zones/${candidate}` };
-        const { status } = await api.send({ ...request, accept: [404] }, signal);
-        return status === 404 ? undefined : { name: candidate };
+        const request = {
+          doing: `to say whether there is a zone ${candidate}`,
+          path: `/zones/${candidate}/exists`,
+          zone: candidate,
+        };
+        const { data } = await api.read(existing, request, signal).catch(unlessGone({ data: false }));
+        return data ? { name: candidate } : undefined;
       }),
     async check(signal) {
       await api.send({ doing: 'to show the profile', path: '/profile' }, signal);
     },
+  };
+}
+
+const failure = z.object({ error: z.object({ code: z.string() }) });
+
+/** The code says that what was asked for is not there; with which status is not documented. */
+function fault({ body }: VendorAnswer): VendorFault | undefined {
+  const code = failure.safeParse(body).data?.error.code;
+  return code === 'object_not_found' ? { code: 'dns.zoneNotFound' } : undefined;
+}
+
+function unlessGone<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (isAgentError(error, 'dns.zoneNotFound')) return instead;
+    throw error;
   };
 }

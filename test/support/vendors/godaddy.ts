@@ -68,7 +68,7 @@ export const godaddyFront: Front = {
 function inZone(world: World, { params }: Incoming, run: (zone: string) => Answer): Answer {
   const zone = world.zones.find(({ name }) => name === params.zone);
   return zone === undefined
-    ? refuse(404, 'UNKNOWN_DOMAIN', 'The given domain is not registered, or does not have a zone file')
+    ? refuse(404, 'NOT_FOUND', 'The requested resource is not found')
     : run(zone.name);
 }
 

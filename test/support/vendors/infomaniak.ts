@@ -1,9 +1,12 @@
 import type { Answer, Front, Incoming } from './server.ts';
+import { writeQuoted } from './text.ts';
 import type { VendorRecord, World } from './world.ts';
 
 /**
  * Infomaniak API v2, as https://developer.infomaniak.com/docs/api/get/2/zones/%7Bzone%7D/records has it: sources relative
- * (`.` at the apex), targets, all answers in `result` and `data`.
+ * (`.` at the apex), all answers in `result` and `data`, whether there is a zone at /zones/ZONE/exists, `object_not_found` for
+ * what is not there. Texts are taken without quotes and shown in quotes, which is how clients in use find them:
+ * https://github.com/acmesh-official/acme.sh/blob/master/dnsapi/dns_infomaniak.sh.
  */
 export const token = 'emulated-infomaniak-token';
 
@@ -19,8 +22,8 @@ export const infomaniakFront: Front = {
     { method: 'GET', path: '/profile', run: () => ok({ id: 1 }) },
     {
       method: 'GET',
-      path: '/zones/:zone',
-      run: (request) => inZone(world, request, (zone) => ok({ fqdn: zone })),
+      path: '/zones/:zone/exists',
+      run: (request) => inZone(world, request, () => ok(true)),
     },
     {
       method: 'GET',
@@ -78,7 +81,7 @@ function add(world: World, zone: string, { type, source, target, ttl }: Posted):
 
 function shown({ id, name, type, ttl, value }: VendorRecord, zone: string) {
   const source = name === zone ? '.' : name.slice(0, -zone.length - 1);
-  return { id, source, type, ttl, target: value, updated_at: 0 };
+  return { id, source, type, ttl, target: type === 'TXT' ? writeQuoted(value) : value, updated_at: 0 };
 }
 
 function page(items: readonly unknown[], { query }: Incoming, { pageSize }: World): Answer {

@@ -46,7 +46,7 @@ export const scalewayFront: Front = {
 
 function inZone(world: World, { params }: Incoming, run: (zone: string) => Answer): Answer {
   const zone = world.zones.find(({ name }) => name === params.zone);
-  return zone === undefined ? refuse(404, 'not_found', 'resource is not found') : run(zone.name);
+  return zone === undefined ? refuse(404, 'not_found', 'subdomain not found') : run(zone.name);
 }
 
 /** A zone below another of the account is its subdomain. */
