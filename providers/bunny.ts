@@ -42,12 +42,13 @@ export const bunny = defineDnsProvider<Options>({
   create,
 });
 
-/** The number of the record type in its API. */
+/** The record type in its API: clients in use know it by the number, its newer documentation shows the name. */
 const txt = 3;
+const txtName = 'TXT';
 
 const record = z.object({
   Id: z.number(),
-  Type: z.number(),
+  Type: z.union([z.number(), z.string()]),
   Ttl: z.number(),
   Value: z.string().nullable(),
   Name: z.string().nullable(),
@@ -88,7 +89,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     const doing = `to list the records of ${name}`;
     const request = { doing, path: `/dnszone/${id}`, zone: name, maxBytes: zoneBytes };
     const { Records } = await api.read(zoneRecords, request, signal);
-    return Records.filter(({ Type }) => Type === txt).map((one) => ({
+    return Records.filter(({ Type }) => Type === txt || Type === txtName).map((one) => ({
       name: absoluteName(one.Name ?? '', name),
       value: one.Value ?? '',
       ttl: one.Ttl,

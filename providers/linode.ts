@@ -41,7 +41,7 @@ export const linode = defineDnsProvider<Options>({
     'Scopes of the token: domains:read_write; of its user: access to the domains concerned only.',
   notes: [
     'Zone files are published by the minute, so a change takes one to some minutes to show.',
-    'TTLs between those that Linode knows (300, 3600, 7200 …) are rounded up there.',
+    'TTLs other than those that Linode knows (300, 3600, 7200 …) are rounded to the nearest there.',
   ],
   create,
 });

@@ -3,7 +3,8 @@ import type { VendorRecord, World } from './world.ts';
 
 /**
  * bunny.net, as https://docs.bunny.net/reference/dnszonepublic_index and
- * https://docs.bunny.net/reference/dnszonepublic_addrecord have it: types by number, records within the zone, PUT adds.
+ * https://docs.bunny.net/reference/dnszonepublic_addrecord have it: types by number (as clients in use have them) or by name
+ * (as the examples there have them; here every other one), records within the zone, PUT adds.
  */
 export const accessKey = 'emulated-bunny-access-key';
 
@@ -92,7 +93,7 @@ function add(world: World, zone: string, { Type, Ttl, Value, Name }: Put): Answe
 function shown({ id, name, type, ttl, value }: VendorRecord, zone: string) {
   return {
     Id: id,
-    Type: types[type],
+    Type: id % 2 === 0 ? types[type] : type,
     Ttl: ttl,
     Value: value,
     Name: name === zone ? '' : name.slice(0, -zone.length - 1),
