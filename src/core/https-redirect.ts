@@ -36,7 +36,7 @@ export async function readRedirect(
 }
 
 async function isShown(name: string, now: Instant, needs: Needs): Promise<boolean> {
-  return (await readShown(name, now, needs)).certificates.length > 0;
+  return (await readShown({ name, now }, needs)).certificates.length > 0;
 }
 
 async function isAwaited(name: string, { settings, hostAsks }: Needs): Promise<boolean> {

@@ -4,7 +4,7 @@ import { covers, isWildcard, parentOf } from './names.ts';
 import { fallbackId, keyClassOf, lineageId } from './policies.ts';
 import type { Ports } from './ports.ts';
 import { bindingPatterns, type Choice, choiceEndsAt, choose, endOf, type Question } from './precedence.ts';
-import type { Certificate, Domain, Instant, LineageId } from './types.ts';
+import type { Binding, Certificate, Domain, Instant, LineageId } from './types.ts';
 
 /** What a client is shown that asks for one name. */
 export interface Shown {
@@ -18,11 +18,18 @@ export interface Shown {
 
 type Needs = Pick<Ports, 'wishes' | 'certificates' | 'bindings' | 'renewals'>;
 
+export interface AskedName {
+  readonly name: string;
+  readonly now: Instant;
+  /** Of the platform, where the client came to; absent: none that has a name. */
+  readonly endpoint?: string | undefined;
+}
+
 /** Reads what there is for a name, and chooses by the order of `choose`. */
-export async function readShown(name: string, now: Instant, needs: Needs): Promise<Shown> {
+export async function readShown({ name, now, endpoint }: AskedName, needs: Needs): Promise<Shown> {
   const [domain, bindings] = await Promise.all([
     needs.wishes.domainOf(name),
-    needs.bindings.among(bindingPatterns(name)),
+    needs.bindings.among(boundNames(name, endpoint)),
   ]);
   const own = new Set(domain === undefined ? [] : await lineagesFor(name, domain, needs));
   const considered = [...new Set([...own, ...bindings.flatMap(({ lineages }) => lineages)])];
@@ -30,7 +37,7 @@ export async function readShown(name: string, now: Instant, needs: Needs): Promi
   const question: Question<Showable> = {
     names: [name],
     domain: domain?.name,
-    bindings: new Map(bindings.map((binding) => [binding.name, binding.lineages])),
+    bindings: boundLineages(bindings, endpoint),
     candidates: [...held.values()],
     now,
   };
@@ -41,6 +48,22 @@ export async function readShown(name: string, now: Instant, needs: Needs): Promi
     considered,
     endsAt: ends.length === 0 ? undefined : Math.min(...ends),
   };
+}
+
+/** What is bound to the endpoint is for all names there, as what is bound to `*` is everywhere; it comes before that. */
+function boundLineages(
+  bindings: readonly Binding[],
+  endpoint: string | undefined,
+): ReadonlyMap<string, readonly LineageId[]> {
+  const there = bindings.find(({ name }) => name === endpoint);
+  const all = bindings.map(({ name, lineages }) => [name, lineages] as const);
+  return new Map(there === undefined ? all : [...all, ['*', there.lineages]]);
+}
+
+/** Under what a binding that counts for the name may stand. */
+export function boundNames(name: string, endpoint: string | undefined): readonly string[] {
+  const patterns = bindingPatterns(name);
+  return endpoint === undefined || patterns.length === 0 ? patterns : [...patterns, endpoint];
 }
 
 /**

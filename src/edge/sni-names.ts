@@ -1,7 +1,6 @@
 import { covers, isUnder } from '../core/names.ts';
 import type { Ports, ServedChange } from '../core/ports.ts';
-import { bindingPatterns } from '../core/precedence.ts';
-import type { Shown } from '../core/shown.ts';
+import { boundNames, type Shown } from '../core/shown.ts';
 import type { Certificate, Instant, LineageId } from '../core/types.ts';
 import { createLru, type Lru } from './lru.ts';
 
@@ -35,9 +34,10 @@ const mostStrangers = 10_000;
 
 /** What was read of names, until it changes. */
 export function createKnownNames(
-  limits: { readonly most: number; readonly mostWeight: number },
+  limits: { readonly most: number; readonly mostWeight: number; readonly endpoint?: string | undefined },
   { certificates, clock }: Pick<Ports, 'certificates' | 'clock'>,
 ): KnownNames {
+  const { endpoint } = limits;
   const served = createLru<KnownName>(limits);
   const strangers = createLru<KnownName>({ ...limits, most: Math.min(limits.most, mostStrangers) });
   let version = 0;
@@ -57,7 +57,8 @@ export function createKnownNames(
   }
 
   async function outdate(changes: readonly ServedChange[] | 'all'): Promise<readonly string[]> {
-    const isConcerned = changes === 'all' ? () => true : await concernedBy(changes, certificates);
+    const isConcerned =
+      changes === 'all' ? () => true : await concernedBy(changes, { certificates, endpoint });
     version += 1;
     return [...outdateIn(served, isConcerned), ...outdateIn(strangers, isConcerned)];
   }
@@ -92,7 +93,7 @@ function outdateIn(names: Lru<KnownName>, isConcerned: IsConcerned): readonly st
 /** A lineage concerns the names that considered it, and those that its certificate covers now. */
 async function concernedBy(
   changes: readonly ServedChange[],
-  certificates: Pick<Ports, 'certificates'>['certificates'],
+  { certificates, endpoint }: Pick<Ports, 'certificates'> & { readonly endpoint: string | undefined },
 ): Promise<IsConcerned> {
   const of = (kind: ServedChange['kind']) =>
     changes.filter((change) => change.kind === kind).map(({ name }) => name);
@@ -105,7 +106,7 @@ async function concernedBy(
     considered.some((id) => ids.has(id)) ||
     stars.some((star) => covers(star, name)) ||
     domains.some((domain) => isUnder(name, domain)) ||
-    (bindings.size > 0 && bindingPatterns(name).some((pattern) => bindings.has(pattern)));
+    (bindings.size > 0 && boundNames(name, endpoint).some((pattern) => bindings.has(pattern)));
 }
 
 function namesOf(certificate: Certificate | undefined): readonly string[] {

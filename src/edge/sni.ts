@@ -1,4 +1,5 @@
 import { type SecureContext, TLSSocket } from 'node:tls';
+import { bindingRefusal, isEndpoint, parseBindingName } from '../core/bindings/names.ts';
 import { AgentError } from '../core/errors.ts';
 import { isWildcard, parseName, refusal } from '../core/names.ts';
 import type { Ports, ServedChange } from '../core/ports.ts';
@@ -17,6 +18,8 @@ export interface SniOptions {
   readonly maxBytes?: number | undefined;
   /** Shown where nothing is held; of an RSA key. Default: a self-signed one, made at start. */
   readonly defaultCertificate?: DefaultCertificate | undefined;
+  /** Of the platform, as `bind` names it (`web:443`): what is bound to it is shown for all names that have no binding of their own. */
+  readonly endpoint?: string | undefined;
   /**
    * A host that nothing is held for gets a self-signed certificate of its own, and the agents are told of it, which take it in where
    * their file allows that (`onDemand`). Needs the right to publish.
@@ -77,10 +80,11 @@ const namesPerContext = 4;
 export async function createSni(options: SniOptions, needs: SniNeeds): Promise<Sni & { stop(): void }> {
   const { maxContexts: most = 10_000, maxBytes = 512 * 1024 * 1024, tls = {} } = options;
   requirePositive({ maxContexts: most, maxBytes });
+  const endpoint = endpointOf(options);
   const { clock, log } = needs;
   const forAsked = options.onDemand === true ? maxBytes / 16 : 0;
   const contexts = createContexts({ most, mostWeight: (maxBytes * 3) / 4 - forAsked }, tls, needs);
-  const names = createKnownNames({ most: most * namesPerContext, mostWeight: maxBytes / 8 }, needs);
+  const names = createKnownNames({ most: most * namesPerContext, mostWeight: maxBytes / 8, endpoint }, needs);
   const byDefault = await createDefault(options.defaultCertificate, tls, needs);
   const asked = forAsked > 0 ? await createAskedNames({ tls, mostWeight: forAsked }, needs) : undefined;
   const listeners = new Set<(change: SniChange) => void>();
@@ -130,7 +134,7 @@ export async function createSni(options: SniOptions, needs: SniNeeds): Promise<S
 
   async function read(name: string): Promise<readonly SecureContext[]> {
     const asOf = names.version;
-    const shown = await readShown(name, clock.now(), needs);
+    const shown = await readShown({ name, now: clock.now(), endpoint }, needs);
     const made = await Promise.all(shown.certificates.map((certificate) => contexts.of(certificate)));
     const found = made.filter((context) => context !== undefined);
     // One that was purged in between is told by a change of its own.
@@ -211,6 +215,15 @@ function hostName(servername: string): string | undefined {
   if (refusal(servername) !== undefined) return undefined;
   const name = parseName(servername);
   return isWildcard(name) ? undefined : name;
+}
+
+function endpointOf({ endpoint }: SniOptions): string | undefined {
+  if (endpoint === undefined) return undefined;
+  const refused = isEndpoint(endpoint)
+    ? bindingRefusal(endpoint)
+    : 'an endpoint is service:port, like web:443';
+  if (refused !== undefined) throw new AgentError('config.invalid', `endpoint "${endpoint}": ${refused}`);
+  return parseBindingName(endpoint);
 }
 
 function requirePositive(limits: Readonly<Record<string, number>>): void {

@@ -114,7 +114,7 @@ async function whereItLeads(
 ): Promise<ProbedTarget> {
   const [deployed, shown] = await Promise.all([
     expectedAt(name, { domain, targets: domain.deploy }, needs),
-    readShown(name, needs.clock.now(), needs),
+    readShown({ name, now: needs.clock.now() }, needs),
   ]);
   const held = shown.certificates.map(({ fingerprint, lineage }) => [fingerprint, lineage] as const);
   const expected = new Map([...held, ...deployed]);

@@ -95,6 +95,8 @@ test('what keeps it from opening is named', async () => {
   await refused({}).toMatchObject({ code: 'config.invalid' });
   await refused({ redis }).toMatchObject({ code: 'config.invalid' });
   await refused({ redis, masterKey, maxContexts: 0 }).toMatchObject({ code: 'config.invalid' });
+  for (const endpoint of ['web', 'web:http', 'www.example.com:443', 'web:70000'])
+    await refused({ redis, masterKey, endpoint }).toMatchObject({ code: 'config.invalid' });
   const defaultCertificate = { cert: '', key: keyPem(newKey()) };
   await refused({ redis, masterKey, defaultCertificate }).toMatchObject({ code: 'config.invalid' });
   const other = randomBytes(32).toString('base64');

@@ -64,7 +64,7 @@ export async function considerHost(
 async function isSettled(name: string, needs: ConsiderNeeds): Promise<boolean> {
   const [refusal, host] = await Promise.all([needs.hostAsks.refusalOf(name), needs.wishes.host(name)]);
   if (refusal !== undefined || host !== undefined) return true;
-  const { certificates } = await readShown(name, needs.clock.now(), needs);
+  const { certificates } = await readShown({ name, now: needs.clock.now() }, needs);
   return certificates.some(({ source }) => source !== 'self-signed');
 }
 

@@ -59,7 +59,7 @@ async function dropSettled(
 }
 
 async function isServed(name: string, needs: Needs): Promise<boolean> {
-  const { certificates } = await readShown(name, needs.clock.now(), needs);
+  const { certificates } = await readShown({ name, now: needs.clock.now() }, needs);
   return certificates.some(({ source }) => source !== 'self-signed');
 }
 
