@@ -31,6 +31,8 @@ const options = z.strictObject({
 
 type Options = z.infer<typeof options>;
 
+const nodeFacts = z.object({ configuration: z.object({ database: z.string() }) });
+
 const advice =
   'Check that the Admin API is where the target says, and that its headers let the agent read and write certificates.';
 
@@ -41,10 +43,10 @@ export const kong = defineDeployTarget<Options>({
   docs: 'https://developer.konghq.com/gateway/entities/certificate/',
   options,
   notes: [
-    'For Kong 3 nodes with a database: without one the Admin API takes no changes. Not tried against a real Kong.',
-    'Each label is one certificate of Kong whose id never changes; an RSA certificate and an ECDSA one are its cert and cert_alt. One request replaces certificate, key and SNIs, so no name is ever without.',
+    'For Kong 3 nodes with a database: without one the Admin API takes no changes (405). Konnect has another API. Not tried against a real Kong; made by its sources and documentation.',
+    'Each label is one certificate of Kong whose id never changes; an RSA certificate and an ECDSA one are its cert and cert_alt. One request replaces certificate, key and SNIs; Kong adds new SNIs before it drops others, so no name is ever without.',
     'SNIs are the DNS names in the certificate, *.example.com as it is; Kong matches a wildcard only for names of three labels and more.',
-    'A name that another certificate in Kong has is refused, and nothing is changed: remove that SNI in Kong first.',
+    'A name that another certificate has in any workspace of Kong is refused, and nothing is changed: remove that SNI in Kong first.',
     'Nodes take a change up within db_update_frequency (5 s); what is observed is the database.',
   ],
   create: createKongTarget,
@@ -110,6 +112,15 @@ function createKongTarget({ url, headers, tags }: Options, context: PluginContex
     });
   }
 
+  /** Lists are answered there too. Who may not read the node's own facts is not told. */
+  async function isWithoutDatabase(signal: AbortSignal): Promise<boolean> {
+    const { body } = await api.send(
+      { doing: 'how it is configured', path: '/', accept: [401, 403, 404] },
+      signal,
+    );
+    return nodeFacts.safeParse(body).data?.configuration.database === 'off';
+  }
+
   return {
     name,
     async deploy({ bundle, slot }, signal) {
@@ -135,6 +146,16 @@ function createKongTarget({ url, headers, tags }: Options, context: PluginContex
     },
     async check(signal) {
       await api.send({ doing: 'to list certificates', path: '/certificates', query: { size: 1 } }, signal);
+      if (await isWithoutDatabase(signal))
+        throw new AgentError(
+          'deploy.target',
+          'Kong has no database, so its Admin API takes no certificates',
+          {
+            retry: 'blocked',
+            advice:
+              'Name the Admin API of a node with a database; of a hybrid deployment that of its control plane.',
+          },
+        );
     },
   };
 }

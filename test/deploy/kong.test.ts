@@ -103,6 +103,44 @@ it('a name that another certificate has is refused in words of Kong, and nothing
   expect([...gateway.snis]).toEqual([[slot.label, 'of-somebody-else']]);
 });
 
+it('Kong that broke off between certificate and SNIs shows none of it as done, and ends whole', async () => {
+  const gateway = await started();
+  const target = await createTarget(gateway);
+  const bundle = await makeBundle([slot.label]);
+  gateway.breaksAtSnis = true;
+  await expect(target.deploy({ bundle, slot }, signal)).rejects.toMatchObject({ code: 'deploy.target' });
+  await expect(target.observe(slot, signal)).rejects.toMatchObject({ code: 'deploy.mismatch' });
+  gateway.breaksAtSnis = false;
+  expect(await deployNow(target, { bundle, slot })).toBe(bundle.certificate.fingerprint);
+  expect([...gateway.snis.keys()]).toEqual([slot.label]);
+  // A replacement that breaks there is served under the names that it had.
+  const next = await makeBundle([slot.label]);
+  gateway.breaksAtSnis = true;
+  await expect(target.deploy({ bundle: next, slot }, signal)).rejects.toMatchObject({
+    code: 'deploy.target',
+  });
+  expect(servedFor(gateway, slot)).toBeDefined();
+  expect(await target.observe(slot, signal)).toBe(next.certificate.fingerprint);
+});
+
+it('a Kong without a database is found out by a check, and refuses in its own words', async () => {
+  const gateway = await started();
+  gateway.database = 'off';
+  const target = await createTarget(gateway);
+  await expect(target.check?.(signal)).rejects.toMatchObject({
+    code: 'deploy.target',
+    retry: 'blocked',
+    message: 'Kong has no database, so its Admin API takes no certificates',
+  });
+  await expect(target.deploy({ bundle: await makeBundle([slot.label]), slot }, signal)).rejects.toMatchObject(
+    {
+      retry: 'blocked',
+      message: expect.stringContaining("cannot create or update 'certificates' entities"),
+      facts: { status: 405 },
+    },
+  );
+});
+
 it('what lies in Kong can be read back, whole', async () => {
   const gateway = await started();
   const target = await createTarget(gateway);
@@ -121,5 +159,5 @@ it('a check says when the token is not taken, without showing it', async () => {
   const error: unknown = await wrong.check?.(signal).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'deploy.target', retry: 'blocked', facts: { status: 401 } });
   expect(inspect(error, { depth: 9 })).not.toContain('of-another-kong');
-  expect(gateway.server.calls).toEqual(['GET /certificates', 'GET /certificates']);
+  expect(gateway.server.calls).toEqual(['GET /certificates', 'GET /', 'GET /certificates']);
 });

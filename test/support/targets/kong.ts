@@ -17,6 +17,10 @@ export interface KongServer {
   readonly certificates: Map<string, Certificate>;
   /** Id of the certificate by name. */
   readonly snis: Map<string, string>;
+  /** As GET / tells it. */
+  database: 'postgres' | 'off';
+  /** The certificate is taken, then its SNIs fail: Kong does not take both in one transaction. */
+  breaksAtSnis: boolean;
   /** What Kong serves a client of this kind for a name (kong/runloop/certificate.lua). */
   served(name: string, keyClass: 'ec' | 'rsa'): { readonly cert: string; readonly key: string } | undefined;
 }
@@ -42,6 +46,11 @@ export async function startKong(): Promise<KongServer> {
     routes: [
       {
         method: 'GET',
+        path: '/',
+        run: () => ({ status: 200, json: { version: '3.9.0', configuration: { database: kong.database } } }),
+      },
+      {
+        method: 'GET',
         path: '/certificates',
         run: () => ({ status: 200, json: { data: [...certificates.keys()], next: null } }),
       },
@@ -56,8 +65,14 @@ export async function startKong(): Promise<KongServer> {
               status: 400,
               json: { name: 'schema violation', message: `schema violation (${problem})` },
             };
+          if (kong.database === 'off')
+            return {
+              status: 405,
+              json: { message: "cannot create or update 'certificates' entities when not using a database" },
+            };
           const { snis: names = [], ...certificate } = json;
           certificates.set(id, certificate);
+          if (kong.breaksAtSnis) return { status: 500, json: { message: 'An unexpected error occurred' } };
           for (const [name, of] of snis) if (of === id) snis.delete(name);
           for (const name of names) snis.set(name, id);
           return shown(id);
@@ -75,11 +90,13 @@ export async function startKong(): Promise<KongServer> {
     ],
   });
 
-  return {
+  const kong: KongServer = {
     server,
     token,
     certificates,
     snis,
+    database: 'postgres',
+    breaksAtSnis: false,
     served(name, keyClass) {
       const labels = name.split('.');
       const wildcard = labels.length >= 3 ? ['*', ...labels.slice(1)].join('.') : '';
@@ -90,6 +107,7 @@ export async function startKong(): Promise<KongServer> {
       return parts.find((part) => typeOf(part.cert) === keyClass);
     },
   };
+  return kong;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a client sent
