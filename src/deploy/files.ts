@@ -71,9 +71,9 @@ export const files = defineDeployTarget<FilesOptions>({
   notes: [
     'fullchain.pem, chain.pem, cert.pem, privkey.pem and combined.pem (key, then chain: what HAProxy takes) are replaced as one.',
     'A program that opens several of the files one by one must be reloaded after a change; one that opens combined.pem, or resolves the link once, never sees a key of another certificate.',
-    'nginx and Apache: name fullchain.pem and privkey.pem (Apache: SSLCertificateFile, SSLCertificateKeyFile), and reload. Caddy: "tls FULLCHAIN PRIVKEY", and "caddy reload --force". Caddy has not been tried by us.',
+    'nginx and Apache: name fullchain.pem and privkey.pem (Apache: SSLCertificateFile, SSLCertificateKeyFile), and reload. Caddy: "tls FULLCHAIN PRIVKEY", and "caddy reload --force". Without --force Caddy sees that its own configuration is the same, and reads nothing. Caddy has not been tried by us.',
     'layout haproxy: "bind :443 ssl crt /etc/haproxy/default.pem crt-list PATH/crt-list.txt", and reload; the target "haproxy" needs none.',
-    'layout traefik: the file provider with "filename: PATH/traefik/certificates.yml" (or "directory") and "watch: true"; no reload. layout envoy: a secret from a path_config_source with "path: PATH/envoy/DOMAIN+LABEL.json", named DOMAIN+LABEL; no reload, since each change comes by a rename. Both are written after the documentation of these programs; they have not been tried with them.',
+    'layout traefik: the file provider with "filename: PATH/traefik/certificates.yml" (or "directory") and "watch: true"; no reload; into a container mount the folder, since changes of a file mounted alone are not seen. layout envoy: a secret from a path_config_source with "path: PATH/envoy/DOMAIN+LABEL.json", named DOMAIN+LABEL, which must be there when Envoy reads its own configuration; no reload, since each change comes by a rename (where the folder itself is switched, as Kubernetes does with volumes, add "watched_directory"). Both are written after the documentation of these programs; they have not been tried with them.',
     'Reloads run one at a time, at most every 10 seconds; changes that come together share one.',
     'chain.pem holds the certificate itself when it has no issuer certificates (self-signed), since servers refuse an empty file.',
   ],

@@ -50,7 +50,7 @@ export const haproxy = defineDeployTarget<Options>({
   docs: 'https://docs.haproxy.org/2.6/management.html#9.3',
   options,
   notes: [
-    'HAProxy 2.4 or newer; tried with 2.6. Before the first certificate its bind line needs one of another place: "bind :443 ssl crt /etc/haproxy/default.pem crt /etc/haproxy/acme" (the folder must exist at its start), or with "crtList" "ssl crt /etc/haproxy/default.pem crt-list /etc/haproxy/acme/list" (the file must).',
+    'Tried with HAProxy 2.6 alone; its commands are documented since 2.2, and their answers are understood as the sources from 2.2 to 3.x write them. Before the first certificate its bind line needs one of another place: "bind :443 ssl crt /etc/haproxy/default.pem crt /etc/haproxy/acme" (the folder must exist at its start), or with "crtList" "ssl crt /etc/haproxy/default.pem crt-list /etc/haproxy/acme/list" (the file must).',
     'A certificate is set in a transaction and committed in one step: a handshake gets the old one or the new one. The file on disk follows, so that a restarted HAProxy has it.',
     'Observed: HAProxy shows the SHA-1 fingerprint of what it serves; that is compared with the certificate on disk, whose SHA-256 is recorded.',
     'HAProxy has one transaction at a time. A foreign one is waited for 5 s, then aborted.',
