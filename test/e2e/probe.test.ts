@@ -39,7 +39,8 @@ it.skipIf(!hasServer('nginx'))(
     await first.stop();
     const nginx = keep(await startNginx(nginxFolder, place));
     configure({ reload, probe: [`127.0.0.1:${nginx.port}`] });
-    keep(await site.start());
+    // What this machine trusts besides is nothing that clients have.
+    keep(await site.start({ env: { NODE_EXTRA_CA_CERTS: join(place, 'chain.pem') } }));
 
     const probe = () => site.run('probe', host);
     await until('all is in order', async () => (await probe()).code === 0, 60_000);
