@@ -14,6 +14,7 @@ import {
 import type { ProbeFinding } from '../core/deploy/sight.ts';
 import { AgentError } from '../core/errors.ts';
 import { covers, isWildcard } from '../core/names.ts';
+import { keyClassOf } from '../core/policies.ts';
 import { deploymentId } from '../core/records.ts';
 import { lineagesFor, readShown } from '../core/shown.ts';
 import type { Domain, Instant } from '../core/types.ts';
@@ -87,7 +88,10 @@ async function placesFor(
       if (place?.shown.names.some((pattern) => covers(pattern, name)) === true) places.push(place);
     }
   }
-  return places;
+  // Also those that cover the name are right there; the nearest to it is the one to look at.
+  const placeOf = ({ deployment: { target }, lineage }: ProbedPlace) =>
+    `${target} ${isDual(domain) ? keyClassOf(lineage.wanted.keyType) : ''}`;
+  return places.filter((one, at) => places.findIndex((other) => placeOf(other) === placeOf(one)) === at);
 }
 
 async function lookedAt(

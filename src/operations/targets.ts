@@ -44,7 +44,7 @@ export type Placing = 'done' | 'waiting' | 'failing';
 
 type Needs = Pick<
   OperationNeeds,
-  'wishes' | 'certificates' | 'bindings' | 'renewals' | 'deployments' | 'due' | 'clock'
+  'wishes' | 'certificates' | 'bindings' | 'renewals' | 'deployments' | 'due' | 'clock' | 'settings'
 >;
 
 /** What the targets should show in the place of a lineage, and what they were seen to show. */
@@ -68,7 +68,10 @@ export async function shownOf({ lineage }: { readonly lineage: Lineage }, needs:
   const choice = chosenFor(showing, needs.clock.now());
   const wanted = choice?.candidate.certificate;
   const targets = domain.deploy.map(async (target): Promise<TargetView> => {
-    const view = viewOf(target, { wanted, known: shown, deployments });
+    const isProbed = needs.settings().probes?.[target] !== undefined;
+    const seen = viewOf(target, { wanted, known: shown, deployments });
+    // What nobody looks at any more may long be mended.
+    const view = isProbed ? seen : { ...seen, amiss: undefined };
     const isBehind = view.shows !== 'same' || view.failures > 0 || view.amiss !== undefined;
     const nextAt = isBehind ? await needs.due.at('deploy', deploymentId(target, lineage.id)) : undefined;
     return { ...view, nextAt };

@@ -97,6 +97,8 @@ describe('what Deis has a person look at with curl:', () => {
     expect((await bench.run(why, { host: name })).lines.join('\n')).toMatch(
       /At files: in place, .*\n {2}But clients are shown something else since .*: 127\.0\.0\.1:\d+ shows a certificate for other\.example\.org/,
     );
+    bench.settings = {};
+    expect((await bench.run(why, { host: name })).lines.join('\n')).not.toContain('shown something else');
     // Again is as good as once; right again closes it.
     await probed(port);
     expect(await bench.events('probe.failed')).toHaveLength(1);
@@ -162,6 +164,19 @@ describe('what Deis has a person look at with curl:', () => {
     bench.prober.sights = () => [{ address: '192.0.2.1:443', kind: 'refused', message: 'no' }];
     expect((await bench.run(probe, { name })).targets).toMatchObject([{ findings: [{ level: 'amiss' }] }]);
     expect(await bench.events('probe.failed')).toEqual([]);
+  });
+
+  test('D9 a name has one line at each address, though another certificate covers it as well', async () => {
+    const { one } = await deployed();
+    const star = issued(['example.com', '*.example.com']);
+    const { id } = await upload(handIn(star.pem, { key: keyPem(star.key), chain: chainPem }));
+    await bench.seen(id, await bench.needs.certificates.certificate(id));
+    realProber();
+    const [own, covering] = [await serving(one), await serving(star)];
+    const { text, exit, answer } = await probed(own, covering);
+    expect(answer.targets).toHaveLength(1);
+    expect(text.match(/^ok/gm)).toHaveLength(2);
+    expect(exit).toBe(0);
   });
 
   test('D9 what is still on its way is not looked at, and what is no host is refused', async () => {
