@@ -33,16 +33,16 @@ interface DirectoryNeeds {
   readonly issuer: string;
   readonly url: string;
   readonly clock: Clock;
-  readonly fetch: (url: string, patienceMs: number, signal: AbortSignal) => Promise<Answer>;
+  readonly ask: (url: string, patienceMs: number, signal: AbortSignal) => Promise<Answer>;
 }
 
-export function createDirectory({ issuer, url, clock, fetch }: DirectoryNeeds): DirectorySource {
+export function createDirectory({ issuer, url, clock, ask }: DirectoryNeeds): DirectorySource {
   let held: { readonly directory: Directory; readonly at: Instant } | undefined;
   let renewing = false;
 
   async function refresh(signal: AbortSignal): Promise<Directory> {
     const run = async (spentMs: number) => {
-      const got = await fetch(url, readingMs - spentMs, signal);
+      const got = await ask(url, readingMs - spentMs, signal);
       if (got.status >= 400) throw errorOf(got, issuer, clock.now());
       return got;
     };

@@ -131,7 +131,7 @@ function createIssuer(config: IssuerConfig, needs: AcmeNeeds, userAgent: string)
     issuer: name,
     url: directoryUrl,
     clock,
-    fetch: (url, patienceMs, abort) => transport.send({ method: 'GET', url, patienceMs }, abort),
+    ask: (url, patienceMs, abort) => transport.send({ method: 'GET', url, patienceMs }, abort),
   });
   const contacts = (config.contacts ?? []).map((one) => (one.startsWith('mailto:') ? one : `mailto:${one}`));
   return {

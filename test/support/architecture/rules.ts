@@ -1,9 +1,11 @@
 import { posix } from 'node:path';
 import { type Import, type Scanned, scanSource } from './scan.ts';
 import {
+  classes,
   clocks,
   computedImports,
   coreBuiltins,
+  doors,
   environmentReaders,
   lazyPackages,
   maxLines,
@@ -37,6 +39,8 @@ export function checkArchitecture(sources: Sources, exceptions: Exceptions): str
     ...files.flatMap((file) => file.imports.flatMap((one) => checkImport(file, one))),
     ...product.flatMap((file) => checkEnvironment(file, exceptions)),
     ...product.flatMap((file) => checkTime(file, exceptions)),
+    ...product.flatMap(checkRequests),
+    ...product.flatMap(checkClasses),
     ...plugins.flatMap((plugin) => checkRegistry(plugin, files)),
     ...[...sources].flatMap(([path, text]) => checkLength(path, text, exceptions)),
   ].sort();
@@ -62,7 +66,11 @@ function checkImport(file: File, { specifier, kind, line }: Import): string[] {
   if (specifier.startsWith('.')) return checkOwnImport(file, specifier, say);
   if (specifier.startsWith('node:')) {
     const allowed = file.unit !== 'core' || coreBuiltins.includes(specifier);
-    return allowed ? [] : say(`imports ${specifier}: the core does no I/O`);
+    if (!allowed) return say(`imports ${specifier}: the core does no I/O`);
+    const places = doors[specifier];
+    return places === undefined || isIn(file.path, places)
+      ? []
+      : say(`imports ${specifier}: it is given what it needs of that`);
   }
   const name = packageOf(specifier);
   if (!isIn(file.path, packages[name] ?? []))
@@ -115,6 +123,17 @@ function checkTime(file: File, exceptions: Exceptions): string[] {
     ),
     ...importsOf(file, ['node:perf_hooks', 'perf_hooks'], 'imports a clock'),
   ];
+}
+
+function checkRequests(file: File): string[] {
+  const pattern =
+    /(?<![.\w]|function\s)(?:globalThis\s*\.\s*)?\b(?:fetch\s*\((?!\s*\w+\??\s*:)|new\s+(?:WebSocket|EventSource)\b)/g;
+  return matches(file, pattern, () => 'makes requests of its own: they go through what it is given');
+}
+
+function checkClasses(file: File): string[] {
+  if (classes.includes(file.path)) return [];
+  return matches(file, /(?<![.\w])class\b(?!\s*[:=?,)])/g, () => 'has a class: functions and factories do');
 }
 
 function checkRegistry({ folder, define }: (typeof plugins)[number], files: readonly File[]): string[] {

@@ -60,6 +60,28 @@ export const lazyPackages: readonly string[] = ['@aws-sdk/client-route-53', '@aw
 /** The core does no I/O. */
 export const coreBuiltins: readonly string[] = ['node:crypto', 'node:url'];
 
+/** Of Node's own modules, the doors to the world, and who may open them. One that is not listed: everybody. */
+export const doors: Readonly<Record<string, readonly string[]>> = {
+  'node:child_process': ['src/child.ts', 'src/store/'],
+  'node:dgram': ['src/dns/'],
+  'node:dns': ['src/dns/'],
+  'node:dns/promises': ['src/http/'],
+  'node:http': ['src/edge/', 'src/acme/transport.ts'],
+  'node:http2': [],
+  'node:https': [],
+  'node:module': ['src/config/plugins.ts'],
+  'node:tls': ['src/edge/', 'src/http.ts', 'src/store/', 'src/x509/roots.ts'],
+  'node:vm': [],
+  'node:worker_threads': [],
+};
+
+/** An error has to be one, a secret has a private field, and a driver constructs its connector. */
+export const classes: readonly string[] = [
+  'src/core/errors.ts',
+  'src/core/secret.ts',
+  'src/store/master-connector.ts',
+];
+
 /** A module named at run time: third-party plugins only. */
 export const computedImports: readonly string[] = ['src/config/', 'src/agent.ts'];
 
