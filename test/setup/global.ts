@@ -2,6 +2,7 @@ import { fetchServers, pathWithServers } from '../support/fetch/index.ts';
 import { openRun } from '../support/run-folder.ts';
 import { endLeftovers } from './leftovers.ts';
 import { searchForSecrets } from './secrets.ts';
+import { recordTerminal } from './terminal.ts';
 
 /**
  * Before the first test file: servers on this machine, and a folder for all that the run leaves behind. After the
@@ -9,6 +10,7 @@ import { searchForSecrets } from './secrets.ts';
  */
 export async function setup(): Promise<() => Promise<void>> {
   const folder = openRun();
+  recordTerminal();
   await fetchServers(say);
   process.env.PATH = pathWithServers();
   return async () => {

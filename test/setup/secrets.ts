@@ -2,16 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { AgentError } from '../../src/core/errors.ts';
+import '../support/record-children.ts';
 import { startProcess } from '../support/process.ts';
 import { startRedis } from '../support/redis.ts';
-import { runFolder, runPart } from '../support/run-folder.ts';
+import { type RunPart, runFolder, runPart } from '../support/run-folder.ts';
 import { createSecretSearch, type Encoding } from '../support/secret-search.ts';
 import { recordErrors, writeErrors } from './errors.ts';
+import { writeUnseen } from './terminal.ts';
 
 const encodings: readonly Encoding[] = ['raw', 'hex', 'base64', 'base64url'];
 
 /** Of the folders of servers and agents, what nobody may find a secret in; their key files hold theirs rightly. */
-const searchedInDirs = /\/appendonlydir\/|\.(aof|rdb|log)$/;
+const searchedInDirs = /\/(appendonlydir|\.reloads)\/|\.(aof|rdb|log)$/;
+
+/** Of these, all. */
+const searchedParts = ['output', 'terminal', 'processes', 'children', 'errors'] as const;
 
 interface Finding {
   readonly secret: number;
@@ -20,7 +25,7 @@ interface Finding {
 }
 
 /**
- * Throws when a secret of this run stands in any output, log, error, process argument or Redis of it. Before, it puts
+ * Throws when a secret of this run stands in any output, log, error, process argument or Redis of it, on its terminal, or in what a reload said. Before, it puts
  * a secret into each of these places, in each encoding, and throws when it does not find all of them.
  */
 export async function searchForSecrets(): Promise<void> {
@@ -59,6 +64,7 @@ async function plant(): Promise<{ secret: Buffer; places: readonly string[] }> {
   const texts = [secret.toString(), ...encodings.slice(1).map((encoding) => encode(secret, encoding))];
   const talker = await startProcess({ name: 'planted', command: ['sh', '-c', 'echo "$@"', 'sh', ...texts] });
   await talker.exited;
+  writeUnseen(texts);
 
   const redis = await startRedis();
   for (const text of texts) {
@@ -70,7 +76,7 @@ async function plant(): Promise<{ secret: Buffer; places: readonly string[] }> {
   recordErrors();
   for (const text of texts) new AgentError('bug', 'planted', { facts: { text } });
   writeErrors();
-  return { secret, places: ['output', 'processes', 'errors', 'dirs'] };
+  return { secret, places: [...searchedParts, 'dirs'] };
 }
 
 function encode(secret: Buffer, encoding: Encoding): string {
@@ -85,16 +91,11 @@ function search(secrets: readonly Buffer[]): Finding[] {
 }
 
 function searchedFiles(): string[] {
-  const all = (part: 'output' | 'processes' | 'errors' | 'dirs') =>
+  const all = (part: RunPart) =>
     readdirSync(runPart(part), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name));
-  return [
-    ...all('output'),
-    ...all('processes'),
-    ...all('errors'),
-    ...all('dirs').filter((file) => searchedInDirs.test(file)),
-  ];
+  return [...searchedParts.flatMap(all), ...all('dirs').filter((file) => searchedInDirs.test(file))];
 }
 
 function placeAndEncoding({ file, encoding }: Finding): string {

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { pathWithServers } from './fetch/index.ts';
 import { freePort } from './ports.ts';
 import { type ServerProcess, startProcess, until } from './process.ts';
-import { testFolder } from './run-folder.ts';
+import { runPart, testFolder } from './run-folder.ts';
 
 /** A folder with a configuration of its own, in which agents are started and asked as a user would. */
 export interface AgentSite {
@@ -36,7 +36,10 @@ export interface CliResult {
 }
 
 /** The program as built, for those who run it in another way than `agentSite` does. */
-export const main = builtMain();
+export const main = built('src/cli/main.js');
+
+/** So that an agent, too, has the arguments of what it starts recorded. */
+const recorder = `--import=${pathToFileURL(built('test/support/record-children.js'))}`;
 
 /**
  * The configuration gets a data directory and a port for HTTP-01 of its own, and no look at names, unless it says so. `program`: another
@@ -46,7 +49,7 @@ export async function agentSite(config: object, name = 'agent', program = main):
   const folder = testFolder(name);
   const configFile = join(folder, 'acme-agent.yaml');
   const httpPort = await freePort();
-  const env = { ...process.env, PATH: pathWithServers() };
+  const env = { ...process.env, PATH: pathWithServers(), NODE_OPTIONS: recorder };
 
   function configure(wanted: object): void {
     const base = {
@@ -63,7 +66,7 @@ export async function agentSite(config: object, name = 'agent', program = main):
     const agent = await startProcess({
       name,
       command: [process.execPath, program, '--config', configFile, 'start', ...(options.args ?? [])],
-      env: { PATH: env.PATH, ...options.env },
+      env: { PATH: env.PATH, NODE_OPTIONS: recorder, ...options.env },
     });
     let ended = false;
     agent.exited.then(() => {
@@ -83,6 +86,10 @@ export async function agentSite(config: object, name = 'agent', program = main):
         { env, maxBuffer: 1 << 26 },
         (error, stdout, stderr) => {
           const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
+          // For the search for secrets; its arguments are recorded as those of all programs.
+          appendFileSync(join(runPart('output'), `${name}-${process.pid}-commands.log`), stdout + stderr, {
+            mode: 0o600,
+          });
           resolve({ code, stdout, stderr });
         },
       );
@@ -100,10 +107,9 @@ export async function agentSite(config: object, name = 'agent', program = main):
 }
 
 /** Agents run as built: this file is either in the sources beside `dist`, or in `dist` itself. */
-function builtMain(): string {
-  const candidates = ['../../dist/src/cli/main.js', '../../src/cli/main.js'];
-  const found = candidates
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(path));
-  return found ?? fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+function built(file: string): string {
+  const [aside = '', within = ''] = ['../../dist/', '../../'].map((folder) =>
+    fileURLToPath(new URL(folder + file, import.meta.url)),
+  );
+  return existsSync(aside) || !existsSync(within) ? aside : within;
 }

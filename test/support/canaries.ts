@@ -2,7 +2,7 @@ import { createPrivateKey, randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { watchSecrets } from '../../src/core/secret.ts';
-import { runPart } from './run-folder.ts';
+import { runFolder, runPart } from './run-folder.ts';
 import { shortestSecret } from './secret-search.ts';
 
 const registered = new Set<string>();
@@ -30,6 +30,8 @@ export function unregistered<T>(work: () => T): T {
 
 /** Puts a value onto the list of what the end of the run searches for. What is neither text nor bytes is ignored. */
 export function registerSecret(value: unknown): void {
+  // Programs are told of folders as they are told of secrets, by their environment.
+  if (typeof value === 'string' && value.startsWith(`${runFolder()}/`)) return;
   for (const bytes of bytesOf(value)) {
     const line = bytes.toString('base64');
     if (bytes.length < shortestSecret || registered.has(line)) continue;

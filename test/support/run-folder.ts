@@ -89,8 +89,10 @@ function kill(pid: number): void {
   }
 }
 
+export type RunPart = 'output' | 'terminal' | 'processes' | 'children' | 'secrets' | 'errors' | 'dirs';
+
 /** A part of the run folder, made when missing. */
-export function runPart(name: 'output' | 'processes' | 'secrets' | 'errors' | 'dirs'): string {
+export function runPart(name: RunPart): string {
   const path = join(runFolder(), name);
   mkdirSync(path, { recursive: true, mode: 0o700 });
   return path;
