@@ -11,3 +11,9 @@ export function mask(text: string, secrets: readonly string[], skip = 0): string
   }
   return masked + text.slice(at);
 }
+
+/** `text` with `***` for each private key in PEM, also where it begins before the text or ends behind it. */
+export function maskKeys(text: string): string {
+  const whole = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g;
+  return text.replace(whole, '***').replace(/^[A-Za-z0-9+/=\s]*-----END [A-Z0-9 ]*PRIVATE KEY-----/, '***');
+}

@@ -1,5 +1,6 @@
 import type { ChildResult, RunChild } from '../core/child.ts';
 import { AgentError, type ErrorCode } from '../core/errors.ts';
+import { maskKeys } from '../core/mask.ts';
 import type { Secret } from '../core/secret.ts';
 import { isProgram } from '../plugin/program.ts';
 
@@ -71,8 +72,9 @@ function howItEnded(result: ChildResult, timeoutMs: number): string {
   return result.code === undefined ? 'was killed' : `ended with exit code ${result.code}`;
 }
 
-function lastLines(result: ChildResult): string {
-  const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '');
+/** Programs read the keys that they are called for, and one that fails may print what it read. */
+function lastLines({ stdout, stderr }: ChildResult): string {
+  const lines = `${maskKeys(stdout)}\n${maskKeys(stderr)}`.split('\n').filter((line) => line.trim() !== '');
   const text = lines.slice(-5).join('\n').slice(-1000);
   return text === '' ? '' : `: ${text}`;
 }

@@ -71,6 +71,19 @@ describe('the reload', () => {
     expect(count()).toBe(2);
   });
 
+  it.each(['cat', 'tail -n 3', 'head -n 3'])(
+    'that prints the key which it read by "%s" has it masked',
+    async (print) => {
+      const path = testFolder('files');
+      const bundle = await makeBundle(['www.example.com']);
+      const reload = ['/bin/sh', '-c', `echo refused; ${print} "$KEY" >&2; exit 1`];
+      const reloadEnv = { KEY: join(linkOf(path), 'privkey.pem') };
+      const target = await createFilesTarget({ path, reload, reloadEnv });
+      const failed = await target.deploy({ bundle, slot }, signal).catch(String);
+      expect(failed).toMatch(/ended with exit code 1: refused\n\*\*\*$/);
+    },
+  );
+
   it('that takes too long is ended, and the error names the time', async () => {
     const path = testFolder('files');
     const target = await createFilesTarget({ path, reload: ['sleep', '60'], reloadTimeout: 0.2 });
