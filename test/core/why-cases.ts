@@ -150,8 +150,7 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
       dns.atCloudflare({ limit: { perSecond: 0.001, burst: 1 } }),
       'Please wait and consider throttling',
     ),
-    // The engine has a say in it, by a clock of its own that is ahead.
-    next: '(in ',
+    next: '(in ', // The engine has a say in it, by a clock of its own that is ahead.
   },
   'provider.conflict': solved(dns.busyZone, 'another action of the zone is running'),
   'provider.invalid': solved(dns.atCloudflare({ minTtl: 3600 }), 'the TTL 60 is below 3600 [9005]'),
