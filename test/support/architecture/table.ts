@@ -70,7 +70,13 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   'node:http2': [],
   'node:https': [],
   'node:module': ['src/config/plugins.ts'],
-  'node:tls': ['src/edge/', 'src/deploy/probe-handshake.ts', 'src/http.ts', 'src/store/', 'src/x509/roots.ts'],
+  'node:tls': [
+    'src/edge/',
+    'src/deploy/probe-handshake.ts',
+    'src/http.ts',
+    'src/store/',
+    'src/x509/roots.ts',
+  ],
   'node:vm': [],
   'node:worker_threads': [],
 };
