@@ -40,6 +40,7 @@ export interface RequestOptions {
   readonly data?: unknown;
   /** Ours. */
   readonly patienceMs?: number | undefined;
+  readonly unheardMs?: number | undefined;
 }
 
 /** acme-client 5.4.0's `client.http`: signing, and the requests that we replace. */

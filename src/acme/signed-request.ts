@@ -30,19 +30,28 @@ export interface SignedCall {
   readonly spentMs: number;
 }
 
-/** Signs and sends until the CA takes the nonce (RFC 8555 §6.5); each try has a signature of its own. */
+/**
+ * Signs and sends until the CA takes the nonce (RFC 8555 §6.5); each try has a signature of its own. What became of one can
+ * be seen later, but of one for an order: only its answer says where that is, so who does not wait for it pays for an
+ * order that nobody knows of, and never gets one from a CA that always takes so long.
+ */
 export async function signedRequest(api: AcmeApi, needs: ClientNeeds, call: SignedCall): Promise<ApiAnswer> {
   const { http } = api;
   const kid = call.withKid ? api.getAccountUrl() : null;
   const payload = call.bound ? bindExternally(http, needs, call) : call.payload;
-  const until = needs.clock.now() + patienceFor(call.payload) - call.spentMs;
+  // A POST-as-GET reads, and the answer to a challenge, which says nothing, can be given as often as one likes.
+  const isReading = call.payload === null || Object.keys(call.payload).length === 0;
+  const isOrder = call.payload !== null && 'identifiers' in call.payload;
+  const answerMs = isOrder ? changingMs : readingMs;
+  const until = needs.clock.now() + (isReading ? readingMs : changingMs) - call.spentMs;
   const patienceMs = () => Math.max(1, until - needs.clock.now());
   let nonce: string | undefined;
   for (let rejected = 0; ; rejected++) {
     nonce ??= await http.getNonce(Math.min(patienceMs(), readingMs));
     const got = await http.request(call.url, 'post', {
       data: http.createSignedBody(call.url, payload, { nonce, kid }),
-      patienceMs: patienceMs(),
+      patienceMs: Math.min(patienceMs(), Math.max(1, answerMs - call.spentMs)),
+      unheardMs: isReading || isOrder ? 0 : changingMs - readingMs,
     });
     if (got.status < 400) {
       keepNonce(needs, got);
@@ -55,11 +64,6 @@ export async function signedRequest(api: AcmeApi, needs: ClientNeeds, call: Sign
     }
     nonce = nonceOf(got);
   }
-}
-
-/** A POST-as-GET reads, and the answer to a challenge, which says nothing, can be given as often as one likes. */
-function patienceFor(payload: object | null): number {
-  return payload === null || Object.keys(payload).length === 0 ? readingMs : changingMs;
 }
 
 /** RFC 8555 §7.3.4. */
@@ -88,11 +92,11 @@ export async function request(
   call: { readonly url: string; readonly method: string } & RequestOptions,
   signal: AbortSignal,
 ): Promise<ApiAnswer> {
-  const { url, data, patienceMs } = call;
+  const { url, data, patienceMs, unheardMs } = call;
   const answer = await transport.send(
     data === undefined
       ? { method: 'GET', url, patienceMs }
-      : { method: 'POST', url, body: JSON.stringify(data), patienceMs },
+      : { method: 'POST', url, body: JSON.stringify(data), patienceMs, unheardMs },
     signal,
   );
   const isJson = /json/.test(answer.headers['content-type'] ?? '');

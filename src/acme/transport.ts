@@ -7,14 +7,16 @@ import type { Clock } from '../core/ports.ts';
 /** Enough for hundreds of orders at a time, and few enough to stay a good guest at the CA. */
 const maxConnections = 16;
 const maxBytes = 1024 * 1024;
-/** For a whole exchange that only reads, connecting included: nobody may be kept waiting longer. */
+/** So long an answer is waited for, connecting included: nobody may be kept longer. */
 export const readingMs = 10_000;
 /**
- * For one that makes or changes something: the CA is at it. Who hangs up on newOrder pays for an order that nobody knows
- * of, and never gets one from a CA that always takes so long.
+ * So long an exchange lasts that makes or changes something, whoever waits for it: there are CAs that give up what they are
+ * at when the other side hangs up.
  */
 export const changingMs = 30_000;
 const keepAliveMs = 15_000;
+/** Of the error when nobody waits for an exchange any more that goes on. */
+const underWay = 'UNDER_WAY';
 
 export interface TransportOptions {
   /** In place of the system's trust anchors. */
@@ -29,6 +31,8 @@ export interface Request {
   readonly body?: string | undefined;
   /** For the whole answer, so that a body that drips cannot hold a worker. Default: that of one that only reads. */
   readonly patienceMs?: number | undefined;
+  /** So much longer it goes on by itself, its answer unheard. Default: not at all. */
+  readonly unheardMs?: number | undefined;
 }
 
 interface RawAnswer {
@@ -46,7 +50,8 @@ type RawRequest = Dispatcher.DispatchOptions & { readonly origin: string };
 export interface Transport {
   /**
    * One exchange over a kept connection. Any status but a redirect resolves. Rejects with `acme.network` when no whole
-   * answer came (fact `mayHaveArrived`: the CA may have acted), `acme.response` for an answer that ACME has no place for, and with the signal's reason when aborted.
+   * answer came (fact `mayHaveArrived`: the CA may have acted; `isUnderWay`: it still may), `acme.response` for an answer
+   * that ACME has no place for, and with the signal's reason when aborted.
    */
   send(request: Request, signal: AbortSignal): Promise<Answer>;
   /** Aborts what is under way. */
@@ -67,7 +72,8 @@ export function createTransport(options: TransportOptions, clock: Clock): Transp
       }
       const raw = rawRequest(request, options.userAgent);
       const patienceMs = Math.max(1, request.patienceMs ?? readingMs);
-      const answer = await exchange({ dispatcher, clock, patienceMs }, raw, signal).catch(
+      const { unheardMs = 0 } = request;
+      const answer = await exchange({ dispatcher, clock, patienceMs, unheardMs }, raw, signal).catch(
         (error: unknown) => {
           if (signal.aborted) throw signal.reason;
           throw closed ? stopping() : networkError(request.url, error);
@@ -111,16 +117,19 @@ function rawRequest({ url, method, body }: Request, userAgent: string): RawReque
   return { origin, path: pathname + search, method, headers, body };
 }
 
+interface Means {
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly patienceMs: number;
+  readonly unheardMs: number;
+}
+
 /**
  * One request and its whole answer. Rejects at once with the signal's reason, also while the request still waits for a
  * connection, which undici's own `request` does not; else with undici's error, or one of our deadline.
  */
 function exchange(
-  {
-    dispatcher,
-    clock,
-    patienceMs,
-  }: { readonly dispatcher: Dispatcher; readonly clock: Clock; readonly patienceMs: number },
+  { dispatcher, clock, patienceMs, unheardMs }: Means,
   request: RawRequest,
   signal: AbortSignal,
 ): Promise<RawAnswer> {
@@ -132,9 +141,14 @@ function exchange(
       call.abort();
     };
     const onAbort = (): void => stop(signal.reason);
-    const cancelDeadline = clock.after(patienceMs, () =>
-      stop(new Error(`no whole answer in ${Math.ceil(patienceMs / 1000)} s`)),
-    );
+    const cancelDeadline = clock.after(patienceMs, () => {
+      const why = `no whole answer in ${Math.ceil(patienceMs / 1000)} s`;
+      if (unheardMs <= 0) return stop(new Error(why));
+      reject(Object.assign(new Error(why), { code: underWay }));
+      signal.removeEventListener('abort', onAbort);
+      const cancelEnd = clock.after(unheardMs, call.abort);
+      call.answer.then(cancelEnd, cancelEnd);
+    });
     // One signal may stop hundreds of requests at a time; Node takes more than ten listeners for a leak.
     setMaxListeners(0, signal);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -203,7 +217,11 @@ function networkError(url: string, cause: unknown): AgentError {
   const isUntrusted = cause instanceof Error && 'code' in cause && /CERT|VERIFY/.test(String(cause.code));
   const what = isUntrusted ? `the certificate of ${host} is not trusted` : `${host} did not answer`;
   return new AgentError('acme.network', `${what}: ${wordsOf(cause)}`, {
-    facts: { url, mayHaveArrived: !isUntrusted && !isUnsent(cause) },
+    facts: {
+      url,
+      mayHaveArrived: !isUntrusted && !isUnsent(cause),
+      isUnderWay: cause instanceof Error && 'code' in cause && cause.code === underWay,
+    },
     advice: isUntrusted ? 'If this CA is your own, name its root under "trust" of the issuer.' : undefined,
     cause,
   });

@@ -626,6 +626,7 @@ export interface AcmeSession {
   authorization(url: string, signal: AbortSignal): Promise<AcmeAuthorization>;
   /** Tells the CA that the challenge is in place. */
   respond(challengeUrl: string, signal: AbortSignal): Promise<void>;
+  /** A CA may be at it for longer than this waits (`acme.network`, fact `isUnderWay`); then its order tells. */
   finalize(order: AcmeOrder, csrDer: Uint8Array, signal: AbortSignal): Promise<AcmeOrder>;
   /** PEM chain as delivered; the alternate whose topmost issuer matches `preferredChain` if there is one. */
   certificate(order: AcmeOrder, signal: AbortSignal): Promise<string>;

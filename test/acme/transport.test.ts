@@ -133,4 +133,36 @@ describe('the transport', () => {
     expect(new Set(await Promise.all(stuck))).toEqual(new Set(['aborted']));
     expect((await transport.send({ method: 'GET', url: ca.url }, never)).status).toBe(404);
   });
+
+  test('leaves an exchange that may go on to itself, whatever becomes of its caller, and ends it in time', async () => {
+    const ca = await startCa();
+    const timers: { readonly ms: number; readonly run: () => void }[] = [];
+    const clock = {
+      ...systemClock,
+      after: (ms: number, run: () => void) => {
+        timers.push({ ms, run });
+        return () => {};
+      },
+    };
+    const transport = open({ trustPem: ca.trustPem }, clock);
+    let isClosed = false;
+    const closed = new Promise<void>((resolve) => {
+      ca.fail('/dir', (response) => response.on('close', resolve));
+    }).then(() => {
+      isClosed = true;
+    });
+    const abort = new AbortController();
+    const request = { method: 'GET', url: ca.directoryUrl, patienceMs: 10_000, unheardMs: 20_000 } as const;
+    const answer = transport.send(request, abort.signal).catch((error) => error);
+    await expect.poll(() => ca.requests).toHaveLength(1);
+    timers[0]?.run();
+    expect(await answer).toMatchObject({ code: 'acme.network', facts: { isUnderWay: true } });
+    abort.abort();
+    // The CA has had the time to see a hang-up, had there been one.
+    await transport.send({ method: 'GET', url: ca.url }, never);
+    expect(isClosed).toBe(false);
+    expect(timers[1]?.ms).toBe(20_000);
+    timers[1]?.run();
+    await closed;
+  });
 });

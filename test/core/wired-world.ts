@@ -1,6 +1,6 @@
 import { createAcme } from '../../src/acme/index.ts';
 import type { Clock } from '../../src/core/ports.ts';
-import { startProxy, type TestProxy } from '../support/proxy.ts';
+import { type Call, startProxy, type TestProxy } from '../support/proxy.ts';
 import { type CaFront, startCaFront } from './ca-front.ts';
 import { gateSome, sessionCalls } from './gated-ports.ts';
 import { startWorlds, type World } from './world.ts';
@@ -14,7 +14,7 @@ export interface WiredWorld extends World {
   /** How long each job of an order held its worker. */
   readonly held: readonly number[];
   /** So long the call that waits in the proxy is on its way; ends early when the client hangs up. */
-  takes(ms: number): (hungUp: Promise<void>) => Promise<void>;
+  takes(ms: number): (hungUp: Promise<void>, call: Call) => Promise<void>;
 }
 
 export interface WiredWorlds {
@@ -79,10 +79,17 @@ export async function startWiredWorlds(): Promise<WiredWorlds> {
       fronts: { first: wire('first').front, second: wire('second').front },
       waits,
       held: watchJobs(world, waits),
-      takes: (ms) => (hungUp) =>
-        world.gate.aside(
-          Promise.race([new Promise<void>((resolve) => world.clock.outside(ms, resolve)), hungUp]),
-        ),
+      takes:
+        (ms) =>
+        async (hungUp, { kind }) => {
+          const pass = (passMs: number) =>
+            Promise.race([new Promise<void>((resolve) => world.clock.outside(passMs, resolve)), hungUp]);
+          const patienceMs = kind === 'newOrder' ? 30_000 : 10_000;
+          if (ms <= patienceMs) return world.gate.aside(pass(ms));
+          await world.gate.aside(pass(patienceMs + 1));
+          // From here on nobody in the world waits for it.
+          await pass(ms - patienceMs - 1);
+        },
     };
   }
 

@@ -52,7 +52,7 @@ export interface Faults {
   /** The CA's answer comes in so many pieces, with a pause after each. */
   drip(match: Match, pace: { readonly pieces: number; readonly pauseMs: number }, times?: number): Fault;
   /** The call waits on its way to the CA; when the client hangs up the CA never sees it. */
-  delay(match: Match, wait: (hungUp: Promise<void>) => Promise<void>, times?: number): Fault;
+  delay(match: Match, wait: (hungUp: Promise<void>, call: Call) => Promise<void>, times?: number): Fault;
 }
 
 /** What a call meets. */
@@ -142,12 +142,13 @@ export function createRuleBook(): RuleBook {
       }),
     delay: (match, wait, times = 1) =>
       add(match, times, {
-        async before(_call, hungUp) {
+        async before(call, hungUp) {
           let isGone = false;
           await wait(
             hungUp.then(() => {
               isGone = true;
             }),
+            call,
           );
           return isGone ? 'cut' : undefined;
         },

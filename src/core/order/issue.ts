@@ -20,6 +20,9 @@ import { longestValidationMs } from './present.ts';
 import { latenessOf, untilMade } from './processing.ts';
 import { isUncounted, leaveAlone, ofLimit } from './room.ts';
 
+/** So long a CA may be at a request to finalize that nobody waits for any more. */
+const longestFinalizeMs = 30_000;
+
 export type IssueNeeds = IssuanceNeeds & Pick<Ports, 'acme'>;
 
 /** What the CA issued, verified; storing it is the caller's, and then `finish`. */
@@ -193,9 +196,13 @@ async function askPeople(run: Run, records: readonly TxtByHand[]): Promise<void>
   run.issuance = change.putIssuance;
 }
 
-async function finalize(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder> {
+async function finalize(run: Run, order: AcmeOrder, signal: AbortSignal): Promise<AcmeOrder | Again> {
   const { session, issuance } = run;
-  const { finalizedAt = run.needs.clock.now() } = issuance;
+  const now = run.needs.clock.now();
+  const { finalizedAt = now } = issuance;
+  const again = finalizedAt + longestFinalizeMs;
+  // An earlier request may still be under way, also one of a run that was killed.
+  if (finalizedAt < now && now < again) return { again };
   if (!run.keySafe || issuance.finalizedAt === undefined)
     await save(run, { ...issuance, finalizedAt }, !run.keySafe);
   try {
@@ -204,8 +211,10 @@ async function finalize(run: Run, order: AcmeOrder, signal: AbortSignal): Promis
     // The CA may have taken an earlier finalize whose answer was lost; its order says so.
     if (!isAgentError(error, 'acme.malformed') && !isAgentError(error, 'acme.network')) throw error;
     const seen = await session.order(order.url, signal);
-    if (seen.status === 'ready') throw error;
-    return seen;
+    if (seen.status !== 'ready') return seen;
+    // A second one that does not come back in time is a failure.
+    if (error.facts.isUnderWay === true && finalizedAt === now) return { again };
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
+import { until as happened } from '../../support/process.ts';
 import { expectPeace, until } from '../fault-kit.ts';
 import { failing } from '../gate.ts';
 import { day, hour, minute, t0 } from '../given.ts';
@@ -36,6 +37,22 @@ describe('a CA that is long in making the certificate', () => {
     const { issuedAt = 0 } = (await world.store.certificates.certificate(www)) ?? {};
     const lateMs = issuedAt - (world.first.orders[0]?.validAt ?? 0);
     expect(lateMs).toBeLessThanOrEqual(Math.min(Math.max(ms / 8, 11 * minute), hour + minute));
+  });
+
+  it('and answers only then, after 25 s: the job is gone long before, and its request is not cut off', async () => {
+    const takes = world.takes(25_000);
+    const finalize = world.wire.first.delay('finalize', async (hungUp, call) => {
+      await takes(hungUp, call);
+      const acted = happened('the CA acted', () => world.first.finalized().length > 0, 10_000);
+      world.gate.track(acted.catch(() => undefined));
+    });
+    await world.want({ issuers: ['first'] });
+    await world.live(5 * minute);
+    await expectPeace(world);
+    expect(await world.events('certificate.failed')).toEqual([]);
+    expect([finalize.met, world.wire.first.counts().finalize]).toEqual([1, 1]);
+    expect(orders()).toEqual([1, 1]);
+    expect(Math.max(...world.held)).toBeLessThanOrEqual(10_500);
   });
 
   it("is asked after between the attempts, which are those of its issuer's ladder from the third on", async () => {
