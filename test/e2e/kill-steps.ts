@@ -60,6 +60,8 @@ interface Site {
 }
 
 const mostSteps = 40;
+/** Many times what it takes: a dozen agents share the machine. */
+const timeoutMs = 240_000;
 
 /** Blows one after the other, at each step before and after it. */
 export function* allBlows(): Generator<Blow> {
@@ -108,7 +110,7 @@ export async function startVictim({ redis: server, bind, name }: VictimOptions):
     defaults: { mode: 'individual' },
   });
   const parts: Site = { prefix, redis, commands, tap, bind, proxy, site };
-  let agent = await site.start();
+  let agent = await site.start({ timeoutMs });
 
   return {
     async strike(blow) {
@@ -122,14 +124,14 @@ export async function startVictim({ redis: server, bind, name }: VictimOptions):
       await until(
         `${host} is issued, or its agent struck`,
         async () => seen.at !== undefined || (await isQuiet(target, parts)),
-        60_000,
+        timeoutMs,
       );
       parts.tap.watch(() => 'pass');
       const { at, isOrderUrl } = seen;
       if (at !== undefined) {
         await agent.exited;
-        agent = await site.start();
-        await until(`${host} is issued after ${at}`, () => isQuiet(target, parts), 150_000);
+        agent = await site.start({ timeoutMs });
+        await until(`${host} is issued after ${at}`, () => isQuiet(target, parts), timeoutMs);
       }
       return { ...blow, at, isOrderUrl, ...(await whatIsLeft(target, parts)) };
     },
