@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { type ErrorCode, isAgentError } from '../src/core/errors.ts';
+import { AgentError, type ErrorCode, isAgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import { secret } from '../src/core/secret.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { baseUrlOption, secretText } from '../src/plugin/fields.ts';
-import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
 import { createRecordBatches, type HeldRecord } from '../src/plugin/records.ts';
 import { createSession } from '../src/plugin/session.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
@@ -51,7 +50,7 @@ export const netcup = defineDnsProvider<Options>({
     'Only what changes is sent; other records of the zone are never written.',
     'Zones of the newer CloudDNS are not reachable by this API.',
     'That a request with several changes is taken or refused as a whole is not documented.',
-    'Values over 255 octets are written as quoted strings; that this is right is not documented.',
+    'netcup quotes values itself, and may change backslashes and single quotes in them; no challenge has any.',
   ],
   create,
 });
@@ -63,7 +62,10 @@ const record = z.object({
   priority: z.string().optional(),
   destination: z.string(),
 });
-const dnsrecords = z.object({ responsedata: z.object({ dnsrecords: z.array(record) }) });
+/** netcup has no list of a zone without records, but an error: then there is no data. */
+const listed = z.object({
+  responsedata: z.union([z.object({ dnsrecords: z.array(record) }), z.literal('')]),
+});
 const login = z.object({ responsedata: z.object({ apisessionid: z.string().min(1) }) });
 
 /** netcup ends a session 15 minutes after its last use. */
@@ -99,19 +101,21 @@ function create(config: Options, context: PluginContext): DnsProvider {
     try {
       return await api.read(form, { doing, path: '?JSON', json, zone, secrets: [id] }, signal);
     } catch (error) {
-      if (!isAgentError(error, 'provider.auth') || !session.drop(begunAt)) throw error;
-      return call(form, asked, signal);
+      if (!isAgentError(error, 'provider.auth')) throw error;
+      if (session.drop(begunAt)) return call(form, asked, signal);
+      // The login went well, so the credentials are right; clients report that netcup loses sessions at times.
+      throw new AgentError('provider.unavailable', error.message, { cause: error });
     }
   }
 
   async function list({ name: zone }: ZoneRef, signal: AbortSignal): Promise<HeldRecord[]> {
     const doing = `to list the records of ${zone}`;
-    const { responsedata } = await call(dnsrecords, { action: 'infoDnsRecords', doing, zone }, signal);
-    return responsedata.dnsrecords
+    const { responsedata } = await call(listed, { action: 'infoDnsRecords', doing, zone }, signal);
+    return (responsedata === '' ? [] : responsedata.dnsrecords)
       .filter(({ type }) => type === 'TXT')
       .map((one) => ({
         name: absoluteName(one.hostname, zone),
-        value: readValue(one.destination),
+        value: one.destination,
         handle: one.id,
       }));
   }
@@ -154,12 +158,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 }
 
 function toRecord(zone: string, { name, value }: { readonly name: string; readonly value: string }) {
-  const destination = Buffer.byteLength(value) > 255 ? quoteTxt(value, 10) : value;
-  return { hostname: relativeName(name, zone, '@'), type: 'TXT', priority: '0', destination };
-}
-
-function readValue(destination: string): string {
-  return destination.startsWith('"') ? unquoteTxt(destination, 10) : destination;
+  return { hostname: relativeName(name, zone, '@'), type: 'TXT', priority: '0', destination: value };
 }
 
 const failure = z.object({
@@ -175,7 +174,9 @@ function fault({ body }: VendorAnswer): VendorFault | undefined {
   if (error === undefined) return undefined;
   const { statuscode, shortmessage, longmessage } = error;
   const words = `${longmessage === '' ? shortmessage : longmessage} [${statuscode}]`;
-  if (/requests per minute/i.test(words)) return { code: 'provider.throttled', words, retryAfterMs: minute };
+  if (/contain any DNS records/i.test(words)) return undefined;
+  if (/requests per minute|too many error messages/i.test(words))
+    return { code: 'provider.throttled', words, retryAfterMs: minute };
   return { code: codeOf(statuscode, words), words };
 }
 

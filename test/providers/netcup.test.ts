@@ -49,3 +49,27 @@ it('sends what changes only, and says of a login that fails that the credentials
   expect(error).toMatchObject({ code: 'provider.auth', message: /^netcup refuses to log in/ });
   expect(String(error)).not.toContain('another-secret-password');
 });
+
+it('puts a value into a zone that has no records, which netcup tells as an error', async () => {
+  const server = await startVendor(createNetcupFront(), {});
+  onTestFinished(() => server.stop());
+  for (const { id } of server.world.records(zone.name)) server.world.removeRecord(zone.name, id);
+  const provider = await providerAt({ definition: netcup, options }, server);
+  expect(await provider.listTxt?.(zone, undefined, signal)).toEqual([]);
+  await provider.apply(zone, [add], signal);
+  expect(server.world.store.txt(add.name)).toEqual(['digest']);
+});
+
+it('does not say that the credentials are wrong where netcup loses a session, or counts mistakes', async () => {
+  const front = createNetcupFront();
+  const server = await startVendor(front, {});
+  onTestFinished(() => server.stop());
+  const provider = await providerAt({ definition: netcup, options }, server);
+  front.loseSessions();
+  await expect(provider.apply(zone, [add], signal)).rejects.toMatchObject({
+    code: 'provider.unavailable',
+    message: expect.stringContaining('The session id is not in a valid format.'),
+  });
+  front.blame();
+  await expect(provider.apply(zone, [add], signal)).rejects.toMatchObject({ code: 'provider.throttled' });
+});

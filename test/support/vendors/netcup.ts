@@ -1,5 +1,4 @@
 import type { Answer, Front, Incoming } from './server.ts';
-import { readQuoted, writeQuoted } from './text.ts';
 import type { World } from './world.ts';
 
 /**
@@ -14,12 +13,23 @@ export const apiPassword = 'emulated-netcup-password';
 interface NetcupFront extends Front {
   /** Forgets all sessions. */
   endSessions(): void;
+  /** Forgets each session at once from now on. */
+  loseSessions(): void;
+  /** Refuses everything from now on, as after many mistakes: https://github.com/go-acme/lego/issues/912. */
+  blame(): void;
 }
 
 export function createNetcupFront(): NetcupFront {
   const sessions = new Set<string>();
+  let [loses, blames] = [false, false];
   return {
     endSessions: () => sessions.clear(),
+    loseSessions: () => {
+      loses = true;
+    },
+    blame: () => {
+      blames = true;
+    },
     isAuthorized: ({ json }) =>
       json?.param?.customernumber === customerNumber &&
       json.param.apikey === apiKey &&
@@ -36,7 +46,12 @@ export function createNetcupFront(): NetcupFront {
         method: 'POST',
         path: '/',
         writes: ({ json }) => json?.action === 'updateDnsRecords',
-        run: (request) => act(world, request, sessions),
+        run(request) {
+          if (blames) return refuse(4013, 'Too many error messages, please check your commands.');
+          const answer = act(world, request, sessions);
+          if (loses) sessions.clear();
+          return answer;
+        },
       },
     ],
   };
@@ -57,7 +72,7 @@ function act(world: World, { json, query }: Incoming, sessions: Set<string>): An
   if (action === 'infoDnsZone')
     return zone === undefined ? noZone(5029, param.domainname) : ok({ name: zone, ttl: '86400' });
   if (action === 'infoDnsRecords')
-    return zone === undefined ? noZone(5029, param.domainname) : ok({ dnsrecords: list(world, zone) });
+    return zone === undefined ? noZone(5029, param.domainname) : records(world, zone);
   if (action !== 'updateDnsRecords') return refuse(4013, 'Value in field action is not known.');
   return zone === undefined
     ? noZone(5028, param.domainname)
@@ -66,6 +81,16 @@ function act(world: World, { json, query }: Incoming, sessions: Set<string>): An
 
 function noZone(statuscode: number, zone: string): Answer {
   return refuse(statuscode, `Can not get DNS records for zone. The zone ${zone} could not be found.`);
+}
+
+/** The words, in this order, are those of https://github.com/mrueg/external-dns-netcup-webhook/issues/5. */
+function records(world: World, zone: string): Answer {
+  const dnsrecords = list(world, zone);
+  if (dnsrecords.length > 0) return ok({ dnsrecords });
+  return refuse(
+    5029,
+    `Can not get DNS records for zone.  The zone does not ${zone} contain any DNS records.`,
+  );
 }
 
 interface Sent {
@@ -82,7 +107,7 @@ function list(world: World, zone: string) {
     hostname: name === zone ? '@' : name.slice(0, -zone.length - 1),
     type,
     priority: '0',
-    destination: value.length > 255 ? writeQuoted(value) : value,
+    destination: value,
     deleterecord: false,
     state: 'yes',
   }));
@@ -95,14 +120,17 @@ function update(world: World, zone: string, sent: readonly Sent[]): Answer {
     const problem = world.problem(zone, { name });
     if (problem !== undefined || one.type !== 'TXT' || (one.id === undefined) === (one.deleterecord === true))
       return refuse(4013, `Value in field hostname does not match requirements: ${problem ?? one.type}`);
-    if (one.destination.length > 255 && readQuoted(one.destination) === undefined)
-      return refuse(4013, 'Value in field destination is too long.');
+    // As https://github.com/YunoHost/issues/issues/2513 has it; long values go whole (DNSControl/dnscontrol#1416).
+    if (/^".*"$/.test(one.destination))
+      return refuse(
+        4013,
+        'Please put quotation marks in front of a backslash. The name server automatically sets quotation marks at the beginning and end.',
+      );
   }
   for (const { id, hostname, destination, deleterecord } of sent) {
     const name = hostname === '@' ? zone : `${hostname}.${zone}`;
-    const value = readQuoted(destination) ?? destination;
     if (deleterecord === true) world.removeRecord(zone, Number(id));
-    else world.addRecord(zone, { name, type: 'TXT', ttl: 86_400, value });
+    else world.addRecord(zone, { name, type: 'TXT', ttl: 86_400, value: destination });
   }
   return ok({ dnsrecords: list(world, zone) });
 }
