@@ -82,7 +82,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     context,
   );
   const registrations = createRegistrations(config, { api, state: context.state });
-  const ring = createRing(context.state);
+  const ring = createRing(context.state, context.clock);
 
   /** `accept`: the server looks at the value only after it knows who asks. */
   function update(
@@ -118,7 +118,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
             `${vendor} has no registration for ${name}; name it under "registrations"`,
           );
         if (op === 'remove') await ring.remove(name, value);
-        else await ring.add(name, value, (txt) => update(at, { txt }, signal));
+        else await ring.add(name, { value, write: (txt) => update(at, { txt }, signal) }, signal);
       }
       return { outcomes: changes.map(() => ({ ok: true })) };
     },

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { acmeDns } from '../../providers/acme-dns.ts';
 import { describeVendor, providerAt } from '../contract/vendor.ts';
-import { createPluginContext } from '../support/plugin-context.ts';
+import { createPluginContext, hastyClock } from '../support/plugin-context.ts';
 import { createAcmeDnsFront, type Registered } from '../support/vendors/acme-dns.ts';
 import { startVendor } from '../support/vendors/server.ts';
 
 const signal = new AbortController().signal;
 const password = 'emulated-acme-dns-password';
+/** Of the hasty clock. */
+const secondMs = 50;
 /** All agents of one store. */
 const { state } = createPluginContext('acme-dns');
 
@@ -32,7 +34,7 @@ const byDomain = (change: Partial<Registered> = {}) =>
 
 describeVendor({
   definition: { ...acmeDns, create: (options, context) => acmeDns.create(options, { ...context, state }) },
-  front: createAcmeDnsFront({ registrations: registered, anyText: true }),
+  front: createAcmeDnsFront({ registrations: registered, anyText: true, secondMs }),
   options: { registrations: byDomain() },
   wrongOptions: { registrations: byDomain({ password: 'wrong-password' }) },
   zoneRef: ({ name }) => ({ name }),
@@ -54,10 +56,10 @@ describe('acme-dns', () => {
   const options = { registrations: { 'shop.test': registration } };
 
   async function start(more: object = {}) {
-    const front = createAcmeDnsFront({ registrations: [registration] });
+    const front = createAcmeDnsFront({ registrations: [registration], secondMs });
     const server = await startVendor(front, {});
     onTestFinished(() => server.stop());
-    const context = createPluginContext('acme-dns');
+    const context = createPluginContext('acme-dns', hastyClock);
     const open = () => providerAt({ definition: acmeDns, options: { ...options, ...more } }, server, context);
     const provider = await open();
     const change = (op: 'add' | 'remove', text: string, by = provider) =>

@@ -4,7 +4,8 @@ import type { World } from './world.ts';
 
 /**
  * acme-dns, as https://github.com/joohoi/acme-dns has it: registrations with credentials of their own, two places a name,
- * the value that was written longest ago gives way, no removal, a TTL of 1.
+ * the value that was written longest ago gives way, no removal, a TTL of 1. Time counts in whole seconds (Update in
+ * pkg/database/db.go); of two values of one second the database may give any.
  */
 export interface Registered {
   readonly username: string;
@@ -18,6 +19,8 @@ interface AcmeDnsOptions {
   readonly registrations?: readonly Registered[] | undefined;
   /** The real one takes 43 characters, the length of a digest, and no others. */
   readonly anyText?: boolean | undefined;
+  /** How long a second is: less for a clock that is hasty. */
+  readonly secondMs?: number | undefined;
 }
 
 interface AcmeDnsFront extends Front {
@@ -34,11 +37,11 @@ interface Place {
 export function createAcmeDnsFront({
   registrations = [],
   anyText = false,
+  secondMs = 1000,
 }: AcmeDnsOptions = {}): AcmeDnsFront {
   const known = [...registrations];
   const places = new Map<string, readonly Place[]>();
   const served: string[][] = [];
-  let writes = 0;
 
   function update(world: World, { json, headers }: Incoming): Answer {
     const found = known.find(({ username }) => username === headers['x-api-user']);
@@ -46,8 +49,9 @@ export function createAcmeDnsFront({
     const { fulldomain: name } = found;
     const [first, second] = places.get(name) ?? [empty, empty];
     if (first === undefined || second === undefined) return { status: 500, json: { error: 'db_error' } };
-    const staying = first.writtenAt <= second.writtenAt ? second : first;
-    const held = [staying, { value: json.txt, writtenAt: ++writes }];
+    // Of two that are equally old the one goes that came last: the worst for who relies on an order.
+    const staying = first.writtenAt < second.writtenAt ? second : first;
+    const held = [staying, { value: json.txt, writtenAt: Math.floor(Date.now() / secondMs) }];
     places.set(name, held);
     const values = held.map(({ value }) => value).filter((value) => value !== '');
     // Both places may hold the same, but a set of records has no copies (RFC 2181 §5).
