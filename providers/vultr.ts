@@ -4,7 +4,6 @@ import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
 import { readPages } from '../src/plugin/pages.ts';
-import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
 import { createRecords, type HeldRecord } from '../src/plugin/records.ts';
 import { createVendorApi } from '../src/plugin/vendor-api.ts';
 import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
@@ -45,6 +44,8 @@ export const vultr = defineDnsProvider<Options>({
   notes: [
     'A key is taken only from the addresses in its access control list.',
     'The least TTL that Vultr keeps is not documented; 120 is what its clients use.',
+    'Vultr wants one TTL for all TXT records at a name: where some stand, a new one has theirs.',
+    'Vultr takes no quotation marks within a text; no challenge has any.',
   ],
   create,
 });
@@ -93,7 +94,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       .filter(({ type }) => type === 'TXT')
       .map((one) => ({
         name: absoluteName(one.name, zone),
-        value: unquoteTxt(one.data, 10),
+        value: one.data.replace(/^"(.*)"$/s, '$1'),
         ttl: one.ttl,
         handle: one.id,
       }));
@@ -101,12 +102,13 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   const calls = createRecords(
     {
+      oneTtl: true,
       list: (zone, _names, signal) => readZone(zone, signal),
       async create({ name: zone }, { name, value, ttl: seconds }, signal) {
         const json = {
           type: 'TXT',
           name: relativeName(name, zone, ''),
-          data: quoteTxt(value, 10),
+          data: `"${value}"`,
           ttl: seconds,
         };
         const request = { doing: `to add a record at ${name}`, path: `/domains/${zone}/records`, json, zone };

@@ -27,6 +27,8 @@ interface Listing {
 export interface RecordCalls extends Listing {
   /** true: the vendor refuses a second copy of a record, so nothing is read before an add. */
   readonly refusesCopies?: boolean | undefined;
+  /** true: the vendor refuses a record whose TTL is not that of the others at its name. */
+  readonly oneTtl?: boolean | undefined;
   /** The id of the new record; undefined: it was there already, or there is no id. */
   create(zone: ZoneRef, record: TxtChange, signal: AbortSignal): Promise<string | undefined>;
   /** One that is not there is a success. */
@@ -74,7 +76,9 @@ export function createRecords(calls: RecordCalls, { serialize }: ProviderTraits)
 
     async function add(zone: ZoneRef, change: TxtChange, held: readonly HeldRecord[]) {
       const [known] = held.filter((record) => isSame(record, change));
-      return known === undefined ? calls.create(zone, change, signal) : known.handle;
+      if (known !== undefined) return known.handle;
+      const beside = calls.oneTtl === true ? held.find(({ name }) => name === change.name) : undefined;
+      return calls.create(zone, { ...change, ttl: beside?.ttl ?? change.ttl }, signal);
     }
 
     async function remove(zone: ZoneRef, change: TxtChange, held: readonly HeldRecord[]) {

@@ -1,5 +1,4 @@
 import type { Answer, Front, Incoming } from './server.ts';
-import { readQuoted, writeQuoted } from './text.ts';
 import type { VendorRecord, World } from './world.ts';
 
 /**
@@ -77,12 +76,19 @@ interface Posted {
 
 function add(world: World, zone: string, { type, name, data, ttl }: Posted): Answer {
   const whole = name === '' ? zone : `${name}.${zone}`;
-  const value = readQuoted(data);
-  const problem =
-    value === undefined ? 'TXT data must be in quotes' : world.problem(zone, { name: whole, ttl });
+  const value = /^".*"$/s.test(data) ? data.slice(1, -1) : data;
+  const set = world.records(zone).filter((one) => one.type === 'TXT' && one.name === whole);
+  const problem = textProblem(value) ?? world.problem(zone, { name: whole, ttl });
   if (problem !== undefined || type !== 'TXT') return refuse(400, `Invalid record: ${problem ?? type}`);
-  const record = world.addRecord(zone, { name: whole, type: 'TXT', ttl, value: value ?? '' });
+  if (set.some((one) => one.ttl !== ttl)) return refuse(400, 'All records of a set must have the same TTL.');
+  const record = world.addRecord(zone, { name: whole, type: 'TXT', ttl, value });
   return { status: 201, json: { record: shown(record, zone) } };
+}
+
+/** As seen on 2026-07-26 by those of providers/vultr/vultrProvider.go in DNSControl/dnscontrol, as is the rule for TTLs. */
+function textProblem(value: string): string | undefined {
+  if (value.startsWith('"') || value.endsWith('"')) return 'Record data must be enclosed in quotes';
+  return value.includes('"') ? 'Quotes may only appear at the beginning and end of the data' : undefined;
 }
 
 function shown({ id, name, type, ttl, value }: VendorRecord, zone: string) {
@@ -91,7 +97,7 @@ function shown({ id, name, type, ttl, value }: VendorRecord, zone: string) {
     id: idOf(id),
     type,
     name: relative,
-    data: type === 'TXT' ? writeQuoted(value) : value,
+    data: type === 'TXT' ? `"${value}"` : value,
     priority: 0,
     ttl,
   };
