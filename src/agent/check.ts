@@ -14,6 +14,7 @@ import { checkStore } from './check-store.ts';
 import { checkWishes } from './check-wishes.ts';
 import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
 import { tryDataDir } from './data-dir.ts';
+import { checkHostPermission } from './host-permission.ts';
 import { createStoreless } from './storeless.ts';
 
 const checkMs = 20_000;
@@ -64,7 +65,7 @@ interface Check {
   run(signal: AbortSignal): Promise<Said>;
 }
 
-function checksOf({ acme, dns, deployers, notifiers, loaded }: Configured): readonly Check[] {
+function checksOf({ acme, dns, deployers, notifiers, hostPermission, loaded }: Configured): readonly Check[] {
   const { issuers, dnsAccounts, deployTargets } = loaded.config;
   return [
     ...issuers.map(({ name, profile }) => ({
@@ -94,6 +95,10 @@ function checksOf({ acme, dns, deployers, notifiers, loaded }: Configured): read
     ...notifiers.all().map((notifier) => ({
       name: `notifier ${notifier.name}`,
       run: (signal: AbortSignal) => tried(notifier, signal),
+    })),
+    ...(loaded.config.hostPermission === undefined ? [] : ['onDemand.permission']).map((name) => ({
+      name,
+      run: (signal: AbortSignal) => checkHostPermission(hostPermission, signal),
     })),
   ];
 }

@@ -2,6 +2,7 @@ import { AgentError } from '../core/errors.ts';
 import type { Http } from '../core/http.ts';
 import type { HostPermission } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Said } from './check-item.ts';
 
 const timeoutMs = 5_000;
 const maxBytes = 64 * 1024;
@@ -18,5 +19,23 @@ export function createHostPermission(
       question.searchParams.set('domain', name);
       return (await requestUntrusted(question.href, { timeoutMs, maxBytes, signal })).status;
     },
+  };
+}
+
+/** A name that nobody can have (RFC 2606). */
+const nobodys = 'check.invalid';
+
+/** Whether the platform answers, and does not permit whatever it is asked. */
+export async function checkHostPermission(permission: HostPermission, signal: AbortSignal): Promise<Said> {
+  const status = await permission.ask(nobodys, signal);
+  if (status >= 500)
+    return {
+      warning: `the platform answers ${status}, so nothing new is taken in`,
+      advice: 'Look at its log.',
+    };
+  if (status < 200 || status >= 300) return 'ready';
+  return {
+    warning: `the platform permits ${nobodys} too, a name that nobody can have`,
+    advice: 'Let it answer 404 for every host that is not its own: anybody can ask for any name.',
   };
 }

@@ -27,7 +27,11 @@ export function renderDomain({ domain, hosts, groups, policies }: DomainShown): 
     ['contacts', domain.contacts.join(', ')],
   ]);
   const named = [
-    ...hosts.map(({ name, origin }) => [name, 'host', ownerOf(origin)]),
+    ...hosts.map(({ name, origin, onDemand }) => [
+      name,
+      'host',
+      onDemand === undefined ? ownerOf(origin) : 'on demand',
+    ]),
     ...groups.map(({ label, origin }) => [label, 'group', ownerOf(origin)]),
   ];
   const needed = policies.map(({ id, names, challenge }) => [id, challenge, names.join(', ')]);

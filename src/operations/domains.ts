@@ -219,9 +219,9 @@ export function refuseTwice(names: readonly string[]): void {
   if (twice !== undefined) throw new AgentError('command.invalid', `${twice} is given twice; give it once`);
 }
 
-/** The run of this command that was cut off has added it, or somebody else just as it asks for. */
-export function isOwnWork({ origin }: Host, { isRepeat }: Caller): boolean {
-  return isRepeat === true && origin.kind === 'runtime';
+/** The run of this command that was cut off has added it, or somebody else just as it asks for; or a client asked for it. */
+export function isOwnWork({ origin, onDemand }: Host, { isRepeat }: Caller): boolean {
+  return (isRepeat === true && origin.kind === 'runtime') || onDemand !== undefined;
 }
 
 /** Throws `command.conflict` if the name is a host already, of this domain or of another. */

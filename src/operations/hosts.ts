@@ -147,7 +147,10 @@ function addition(
   const taken = there.find((host) => !isOwnWork(host, caller));
   if (taken !== undefined)
     throw new AgentError('command.conflict', `${taken.name} is already a host of ${domain}`);
-  const added = hosts.filter((name) => !there.some((host) => host.name === name));
+  // What a client asked for is from now on a host because somebody says so.
+  const added = hosts.filter(
+    (name) => !there.some((host) => host.name === name && host.onDemand === undefined),
+  );
   return {
     putHosts: added.map((name) => runtimeHost(name, domain, needs)),
     events: added.map((name) => changed('added', { name, domain }, caller)),

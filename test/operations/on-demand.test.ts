@@ -5,7 +5,7 @@ import { type ConsiderNeeds, considerHost } from '../../src/core/on-demand/consi
 import { giveUpWaiting } from '../../src/core/on-demand/waiting.ts';
 import type { OnDemandSettings } from '../../src/core/types.ts';
 import { domainsAdd } from '../../src/operations/domains.ts';
-import { hostsAdd, hostsRemove } from '../../src/operations/hosts.ts';
+import { hostsAdd } from '../../src/operations/hosts.ts';
 import { why } from '../../src/operations/why.ts';
 import { bench, day, start, useBench } from './fixture.ts';
 
@@ -191,7 +191,6 @@ describe('a host that never gets its certificate', () => {
     for (const name of ['customer.com', 'a.shops.test', 'good.shops.test', 'kept.shops.test'])
       await ask(name);
     await bench.hold('shops.test/good.shops.test/ec', start + 60 * day);
-    await bench.run(hostsRemove, { names: ['kept.shops.test'] });
     await bench.run(hostsAdd, { names: ['kept.shops.test'] });
     await giveUpWaiting(needs);
     expect((await bench.needs.hostAsks.waiting()).map(({ name }) => name)).toEqual([

@@ -50,7 +50,7 @@ export async function considerHost(
     const refusal = denied ?? (await takeIn(name, rules, needs));
     if (refusal === undefined) return 'taken';
     needs.log.info(
-      { host: name, reason: refusal.reason, until: refusal.until },
+      { host: name, reason: refusal.message, until: refusal.until },
       'a host that was asked for is refused',
     );
     await needs.hostAsks.refuse(name, refusal);
