@@ -44,6 +44,21 @@ describe('the reload', () => {
     expect(count()).toBe(1);
   });
 
+  it('is repeated, once, for what is in place and clients were seen not to be shown', async () => {
+    const path = testFolder('files');
+    const { run, count } = countingRun();
+    const clock = createManualClock();
+    const target = await createFilesTarget({ path, reload: ['/bin/true'] }, { run, clock });
+    const bundle = await makeBundle(['www.example.com']);
+    await deployNow(target, { bundle, slot });
+    clock.advance(60_000);
+    const amissAt = clock.now();
+    clock.advance(1000);
+    for (let at = 0; at < 2; at += 1) await deployNow(target, { bundle, slot, amissAt });
+    expect(count()).toBe(2);
+    expect(readdirSync(storeOf(path))).toEqual(['1']);
+  });
+
   it('alone is repeated after it failed; the error has its exit code and last lines without secrets', async () => {
     const folder = testFolder('files');
     const path = join(folder, 'certs');
