@@ -2,6 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { Served } from '../../src/core/ports.ts';
+import { createProber } from '../../src/deploy/probe.ts';
 import { hasServer } from '../support/fetch/index.ts';
 import { nginxReload, startNginx } from '../support/nginx.ts';
 import { startPebble } from '../support/pebble.ts';
@@ -12,6 +15,8 @@ import { startWebhook } from '../support/webhook.ts';
 import { hostNames, hostsConfig, hostsSite, issued, keepUntilEnd } from './given.ts';
 
 const keep = keepUntilEnd();
+const never = new AbortController().signal;
+const prober = createProber({ clock: systemClock, resolve: async () => [], isPrivate: () => false });
 const [host = ''] = hostNames(1);
 
 it.skipIf(!hasServer('nginx'))(
@@ -51,10 +56,14 @@ it.skipIf(!hasServer('nginx'))(
     const configFile = join(nginxFolder, 'nginx.conf');
     const right = readFileSync(configFile, 'utf8');
     /** Somebody has nginx show something else, and mends only its configuration file. */
-    const shownOtherwise = async (folder: string, file: string) => {
+    const shownOtherwise = async (folder: string, file: string, isShown: (served: Served) => boolean) => {
       writeFileSync(configFile, right.replaceAll(place, folder).replace('fullchain.pem', file));
       const [program = '', ...args] = reload;
       execFileSync(program, args);
+      await until('nginx has taken it up', async () => {
+        const [sight] = await prober.look({ at: { host: '127.0.0.1', port: nginx.port }, name: host }, never);
+        return sight?.kind === 'served' && isShown(sight.served);
+      });
       writeFileSync(configFile, right);
     };
     const mended = (count: number) =>
@@ -77,11 +86,11 @@ it.skipIf(!hasServer('nginx'))(
     const { certificatePem, privateKeyPem } = createAuthority('Somebody').issue(['other.example']);
     writeFileSync(join(foreign, 'fullchain.pem'), certificatePem);
     writeFileSync(join(foreign, 'privkey.pem'), privateKeyPem);
-    await shownOtherwise(foreign, 'fullchain.pem');
+    await shownOtherwise(foreign, 'fullchain.pem', ({ names }) => names.includes('other.example'));
     await amissWith(`shows a certificate for other.example, not for ${host}`);
     await mended(1);
 
-    await shownOtherwise(place, 'cert.pem');
+    await shownOtherwise(place, 'cert.pem', ({ chain }) => chain.length === 1);
     await amissWith('without the intermediate certificate of Pebble Intermediate CA');
     await mended(2);
 
