@@ -5,6 +5,7 @@ import {
   foldersWith,
   mailUrls,
   memberOf,
+  namesIfOpen,
   namesIn,
   readAll,
   readIfThere,
@@ -21,8 +22,9 @@ export async function readAcmeSh(folder: string): Promise<Found> {
   const accounts = await foldersWith('account.key', join(folder, 'ca'));
   const certificates: string[] = [];
   for (const name of await namesIn(folder)) {
-    const files = await namesIn(join(folder, name)).catch((): readonly string[] => []);
-    if (files.includes(`${domainOf(name)}.conf`)) certificates.push(join(folder, name));
+    const files = await namesIfOpen(join(folder, name));
+    if (files === undefined || files.includes(`${domainOf(name)}.conf`))
+      certificates.push(join(folder, name));
   }
   return readAll(
     { at: accounts, read: (at) => readAccount(at, folder) },

@@ -5,7 +5,7 @@ import { readCertbot } from './certbot.ts';
 import { type ImportCertificateNeeds, importCertificates } from './certificates.ts';
 import type { Found } from './found.ts';
 import { readLego } from './lego.ts';
-import { isFolder } from './reading.ts';
+import { isFolder, namesIn } from './reading.ts';
 import type { ImportItem } from './report.ts';
 
 const readers = { certbot: readCertbot, 'acme.sh': readAcmeSh, lego: readLego } as const;
@@ -21,7 +21,11 @@ export async function importFrom(
   folder: string,
   needs: ImportAccountNeeds & ImportCertificateNeeds,
 ): Promise<readonly ImportItem[]> {
-  if (!(await isFolder(folder))) throw unreadable(`there is no folder ${folder}`, client);
+  if (!(await isFolder(folder))) {
+    // Maybe there is one, where this user may not look.
+    await namesIn(folder);
+    throw unreadable(`there is no folder ${folder}`, client);
+  }
   const found: Found = await readers[client](folder);
   const { accounts, certificates } = found;
   if (accounts.length + certificates.length + found.unreadable.length === 0)

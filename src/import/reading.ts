@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toAgentError } from '../core/errors.ts';
+import { AgentError, isAgentError, toAgentError } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Server, Unreadable } from './found.ts';
 
 /** Reads one thing at `at`; undefined: there is none. */
@@ -39,26 +39,53 @@ export async function readAll(
   };
 }
 
-/** Names in a folder, sorted; none if there is no such folder. */
+/** Names in a folder, sorted; none if there is no such folder. Throws `config.unreadable` where this user may not look into it. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).then(
     (names) => names.sort(),
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+      if (error.code === 'EACCES') throw closed(folder);
       throw error;
     },
   );
 }
 
-/** All folders below, at any depth, that hold a file of this name; symbolic links are followed. */
+/** As `namesIn`; undefined: this user may not look into it. */
+export async function namesIfOpen(folder: string): Promise<readonly string[] | undefined> {
+  return namesIn(folder).catch((error: unknown) => {
+    if (isAgentError(error, 'config.unreadable')) return undefined;
+    throw error;
+  });
+}
+
+function closed(folder: string): AgentError {
+  return new AgentError('config.unreadable', notAllowed(folder), {
+    advice:
+      'Run the import as a user who may, which is mostly root, or as the user of the agent on a copy that it may read.',
+  });
+}
+
+function notAllowed(path: string): string {
+  return `${path} may not be read by this user`;
+}
+
+/**
+ * All folders below, at any depth, that hold a file of this name; symbolic links are followed. One of them that this user
+ * may not look into counts too: whoever reads it tells so.
+ */
 export async function foldersWith(file: string, folder: string, depth = 6): Promise<readonly string[]> {
   const found: string[] = [];
   for (const name of await namesIn(folder)) {
     const path = join(folder, name);
     if (name === file) found.push(folder);
-    else if (depth > 0 && (await isFolder(path))) found.push(...(await foldersWith(file, path, depth - 1)));
+    else if (depth > 0 && (await isFolder(path))) found.push(...(await foldersBelow(file, path, depth - 1)));
   }
   return found;
+}
+
+async function foldersBelow(file: string, path: string, depth: number): Promise<readonly string[]> {
+  return (await namesIfOpen(path)) === undefined ? [path] : foldersWith(file, path, depth);
 }
 
 export async function isFolder(path: string): Promise<boolean> {
@@ -111,7 +138,7 @@ function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const path = error instanceof Error && 'path' in error ? String(error.path) : '';
   if (code === 'ENOENT') return `there is no ${path}`;
-  if (code === 'EACCES') return `${path} may not be read by this user`;
+  if (code === 'EACCES') return notAllowed(path);
   if (error instanceof SyntaxError) return 'it is not valid JSON';
   return toAgentError(error).message;
 }

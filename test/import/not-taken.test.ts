@@ -1,11 +1,12 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { domainsAdd } from '../../src/operations/domains.ts';
 import { generateKey } from '../../src/x509/key.ts';
 import { bench, useBench } from '../operations/fixture.ts';
 import { testFolder } from '../support/run-folder.ts';
-import { certbotFolder, day, letsencrypt, madeCertificate, now } from './folders.ts';
+import { acmeShFolder, certbotFolder, day, letsencrypt, madeCertificate, now } from './folders.ts';
 import { accountUrl, certbotAt, lineages, take } from './given.ts';
 
 useBench();
@@ -110,5 +111,59 @@ describe('what is not taken is told with the reason', () => {
     const { root } = await certbotAt({ x: await madeCertificate(['www.example.com']) });
     rmSync(join(root, 'live', 'x'), { recursive: true });
     expect((await take('certbot', root)).map(({ outcome }) => outcome)).toEqual(['taken', 'taken']);
+  });
+});
+
+describe('a folder that the user may not look into', () => {
+  const nobody = 65_534;
+  /** Below folders that another user may pass through. */
+  const openFolder = () => mkdtempSync(join(tmpdir(), 'import-'));
+
+  /** Root may look into everything, so it becomes another user, to whom all that lies there belongs. */
+  async function asPlainUser<T>(root: string, work: () => Promise<T>): Promise<T> {
+    if (process.geteuid?.() !== 0) return work();
+    const below = readdirSync(root, { recursive: true, encoding: 'utf8' });
+    for (const path of ['', ...below]) chownSync(join(root, path), nobody, nobody);
+    process.seteuid?.(nobody);
+    try {
+      return await work();
+    } finally {
+      process.seteuid?.(0);
+    }
+  }
+
+  test.each(['live', 'accounts', '.'])('is named with what to do: %s of certbot', async (part) => {
+    const { root, add } = certbotFolder(openFolder(), { url: accountUrl, key: await generateKey('p256') });
+    add('x', await madeCertificate(['www.example.com']));
+    const taken = asPlainUser(root, async () => {
+      chmodSync(join(root, part), 0o000);
+      return take('certbot', root).finally(() => chmodSync(join(root, part), 0o700));
+    });
+    await expect(taken).rejects.toMatchObject({
+      code: 'config.unreadable',
+      message: expect.stringContaining('may not be read by this user'),
+      advice: expect.stringContaining('Run the import as a user who may'),
+    });
+    expect(await lineages()).toEqual([]);
+  });
+
+  test('one of several is told, and the others are taken', async () => {
+    const key = await generateKey('p256');
+    const { root, add } = acmeShFolder(openFolder(), { url: accountUrl, key });
+    add('www.example.com', await madeCertificate(['www.example.com']));
+    add('www.example.net', await madeCertificate(['www.example.net']));
+    const closed = [join(root, 'www.example.com_ecc'), join(root, 'ca', 'ca.example')];
+    mkdirSync(closed[1] ?? '');
+    const items = await asPlainUser(root, async () => {
+      for (const path of closed) chmodSync(path, 0o000);
+      const taken = await take('acme.sh', root);
+      for (const path of closed) chmodSync(path, 0o700);
+      return taken;
+    });
+    const left = items.filter(({ outcome }) => outcome === 'not taken');
+    const note = expect.stringContaining('may not be read by this user');
+    expect(left.map(({ at }) => at).toSorted()).toEqual(closed.toSorted());
+    expect(left).toEqual(closed.map(() => expect.objectContaining({ note })));
+    expect((await lineages()).map(({ id }) => id)).toEqual(['example.net/www.example.net/ec']);
   });
 });
