@@ -73,9 +73,11 @@ function trouble(facts: WhyCertificate, now: Instant): readonly string[] {
     return isTrusted
       ? []
       : [`It is not valid any more: upload its successor with --replace ${facts.lineage}.`];
-  if (isTrusted && failingSince !== undefined)
+  if (failingSince !== undefined)
     return [
-      `Its renewal has not got through since ${when(failingSince, now)}. The certificate held is served until it expires.`,
+      isTrusted
+        ? `Its renewal has not got through since ${when(failingSince, now)}. The certificate held is served until it expires.`
+        : `There is no trusted one: orders have not got through since ${when(failingSince, now)}.`,
     ];
   if (order !== undefined)
     return [`An order is under way at ${order.issuer}, begun ${relative(order.startedAt, now)}.`];

@@ -62,7 +62,7 @@ export function wantedLineages(
 
 /**
  * From a wish and what is held to what is to be held. A changed wish, or a corrected issuer or DNS account at which it
- * failed, clears the ladder: the person may have mended what failed.
+ * failed, clears the ladder, which begins anew: the person may have mended what failed.
  */
 export function stepOf(
   want: WantedLineage,
@@ -86,17 +86,21 @@ export function stepOf(
   const isProvenAnew = hasOtherAccount(want, held?.lineage) && hasFailedInDns(before);
   const isFreed = freed.length > 0 || isProvenAnew || (isEased && before.failures > 0);
   const isWoken = !isSame || asked !== undefined || isFreed;
+  const paused = stillPaused(withoutPauses(before.paused, corrected), want.wanted.names);
+  // What is not tried now, since it is paused, goes on counting as failing.
+  const isCleared = (!isSame || isFreed) && paused === undefined;
   const leftOut = stillLeftOut(before.leftOut, want.wanted.names, certificate?.names ?? []);
   const state = {
     ...before,
     // Of names that nobody wanted for a while there is none.
     renewAt:
       before.renewAt ?? (certificate && pointOf(certificate, { settings: () => settings }, before.window)),
+    failures: isCleared ? 0 : before.failures,
     retryAt: isWoken ? undefined : before.retryAt,
     leftOut: isWoken ? tryNow(leftOut, now) : before.leftOut,
     issuerFailures: without(before.issuerFailures, freed),
     blocked: isWoken ? undefined : before.blocked,
-    paused: stillPaused(withoutPauses(before.paused, corrected), want.wanted.names),
+    paused,
     requested: requestedBy(asked, before, now),
   };
   const isMarked =

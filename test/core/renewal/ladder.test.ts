@@ -99,6 +99,29 @@ describe('the ladder', () => {
     expect(await world.store.renewals.get(www)).toMatchObject({ failures: 0, reminders: { count: 0 } });
   });
 
+  it('begins anew after an edit of the domain: what was half mended is not left for a day', async () => {
+    await world.want({ issuers: ['first'] });
+    world.first.ways.verdict = wrongAnswer;
+    await world.live(4 * day);
+    const before = ordered().length;
+    await world.want({ issuers: ['first', 'second'] });
+    await world.live(3 * hour);
+    expect(pauses().slice(before)).toEqual([1, 10, 100]);
+    expect(await world.store.renewals.get(www)).toMatchObject({
+      failures: 4,
+      failingSince: expect.closeTo(t0, -4),
+    });
+  });
+
+  it('does not begin anew where the issuer has paused the name, and it counts as failing all the same', async () => {
+    await world.want({ issuers: ['first'] });
+    world.gate.always('first.newOrder', failing(new AgentError('acme.paused', 'paused; see the portal')));
+    await world.live(hour);
+    await world.want({ issuers: ['first'], profile: { name: 'short', required: false } });
+    await world.live(hour);
+    expect((await world.store.renewals.get(www)).failures).toBe(1);
+  });
+
   it('counts a failure to present as any other, and leaves nothing in the zone', async () => {
     await world.want({ issuers: ['first'], challenge: 'dns-01', dnsAccount: 'zone' });
     world.gate.once('dns-01.present', failing(new AgentError('provider.unavailable', 'the vendor is away')));
