@@ -5,7 +5,7 @@ import { limitsOf } from '../../src/acme/limits.ts';
 import { systemClock } from '../../src/clock.ts';
 import { presets } from '../../src/config/presets.ts';
 import { AgentError } from '../../src/core/errors.ts';
-import type { Admission, Budget, OrderIntent } from '../../src/core/ports.ts';
+import type { Admission, Buckets, Budget, OrderIntent } from '../../src/core/ports.ts';
 import { secret } from '../../src/core/secret.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { type AnyRedis, anyRedis } from '../support/any-redis.ts';
@@ -41,7 +41,7 @@ beforeEach(async () => {
 afterAll(() => redis?.stop());
 
 /** Let's Encrypt under two names (two accounts there), and a CA whose limits nobody knows. */
-function ledger(clockOffMs = 0): Budget {
+function ledger(clockOffMs = 0, buckets: Buckets = store.buckets): Budget {
   const { directoryUrl } = presets.letsencrypt;
   const limits = limitsOf(directoryUrl, undefined);
   return createBudget(
@@ -51,7 +51,7 @@ function ledger(clockOffMs = 0): Budget {
       { name: 'unknown', directoryUrl: 'https://ca.example/directory', limits: {} },
     ],
     {
-      buckets: store.buckets,
+      buckets,
       clock: { ...systemClock, now: () => now + clockOffMs },
       log: createMemoryLog(),
     },
@@ -165,6 +165,24 @@ describe('an urgent order', () => {
     now += (7 * day) / 50;
     const next = await budget.admit(order({ names: ['next.example.com'], urgent: true }));
     expect(next).toMatchObject({ admitted: true, isProbe: true });
+  });
+
+  it('is none of a limit that another agent uses up at that moment', async () => {
+    await admitted(50, (index) => order({ names: host(index) }));
+    const others = ledger();
+    let isFirst = true;
+    const raced = ledger(0, {
+      ...store.buckets,
+      async take(takes, at) {
+        const answer = await store.buckets.take(takes, at);
+        if (!isFirst) return answer;
+        isFirst = false;
+        for (let index = 0; index < 250; index++)
+          await others.admit(order({ names: host(0, `d${index}.test`) }));
+        return answer;
+      },
+    });
+    expect(await raced.admit(order({ urgent: true }))).toMatchObject({ admitted: false });
   });
 
   it('is no probe where there is room', async () => {

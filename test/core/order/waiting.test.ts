@@ -229,6 +229,20 @@ describe('the ledger', () => {
       { isAdvised: true, lastIssuedAt: expect.closeTo(t0, -4) },
     ]);
   });
+
+  it('is not told so of an order after the end of that window', async () => {
+    await world.want({ issuers: ['first'] });
+    await world.renew();
+    world.first.ways.advice = () => ({ start: t0 + 2 * hour, end: t0 + 4 * hour, retryAfterMs: hour });
+    const readyAt = t0 + 5 * hour;
+    ledger(() =>
+      world.clock.now() < readyAt ? { admitted: false, readyAt, limit: 'orders of the account' } : admitted,
+    );
+    await world.live(8 * hour);
+    expect(world.first.finalized().length).toBeGreaterThan(1);
+    const [inside, after] = asked;
+    expect([inside?.isAdvised, after?.isAdvised]).toEqual([true, false]);
+  });
 });
 
 describe('an order whose DNS vendor is busy', () => {

@@ -184,6 +184,21 @@ describe('renewal information', () => {
     },
   );
 
+  it('is not asked for while an order for the successor is under way (RFC 9773 §4.3)', async () => {
+    advise({ start: t0 + 65 * day, end: t0 + 66 * day, retryAfterMs: minute });
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    world.first.ways.processingMs = 30 * minute;
+    await world.ask(true);
+    await world.work();
+    const before = world.first.consulted.length;
+    await world.live(25 * minute);
+    expect(world.first.consulted).toHaveLength(before);
+    await world.live(hour);
+    expect(world.first.finalized()).toHaveLength(2);
+    expect(world.first.consulted.length).toBeGreaterThan(before);
+  });
+
   it('is not asked for after expiry', async () => {
     world.first.ways.lifetimeMs = 6 * day;
     advise({ start: t0 + 3 * day, end: t0 + 3 * day + 3 * hour });

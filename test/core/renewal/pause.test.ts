@@ -5,6 +5,7 @@ import { dueOfLineage } from '../../../src/core/renewal/next-action.ts';
 import { resumed } from '../../../src/core/renewal/pause.ts';
 import type { Domain } from '../../../src/core/types.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
+import { failing } from '../gate.ts';
 import { aDomain, day, hour, minute, t0 } from '../given.ts';
 import { startWorlds, type World, type Worlds, www } from '../world.ts';
 
@@ -229,5 +230,23 @@ describe('a name that the CA paused among others of one order', () => {
     await retry(undefined, 'example.com/g/ec');
     await world.live(minute);
     expect(asked).toHaveLength(4);
+  });
+
+  it('is tried again as soon as the CA can be asked, once a person has said that the pause is over', async () => {
+    const names = ['a.example.com', 'b.example.com'];
+    await group(names, { issuers: ['first'], partial: true });
+    const problem = {
+      type: 'compound',
+      subproblems: [{ type: 'rateLimited', identifier: { type: 'dns', value: 'b.example.com' } }],
+    };
+    const refusal = new AgentError('acme.paused', message, { facts: { status: 429, problem } });
+    world.gate.once('first.newOrder', failing(refusal));
+    await world.live(2 * day);
+    const held = async () => (await world.store.certificates.certificate('example.com/g/ec'))?.names;
+    expect(await held()).toEqual(['a.example.com']);
+    world.gate.once('first.newOrder', failing(new AgentError('acme.server', 'the CA has a fault')));
+    await retry(undefined, 'example.com/g/ec');
+    await world.live(hour);
+    expect(await held()).toEqual(names);
   });
 });
