@@ -86,10 +86,25 @@ async function open(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
   const { session, request, issuance, needs } = run;
   if (issuance.orderUrl !== undefined) return session.order(issuance.orderUrl, signal);
   const order = await newOrder(run, signal).catch((error: unknown) => refused(run, error));
-  await save(run, { ...run.issuance, orderUrl: order.url }, false);
+  await keep(run, order.url, signal);
   if (run.issuance.isProbe === true) await needs.budget.endHolds(request.issuer, run.issuance.names);
   needs.log.info({ lineage: request.lineage.id, issuer: session.issuer, order: order.url }, 'order created');
   return order;
+}
+
+/** An order that nobody knows of is made anew and counts twice: its URL waits for a store that is away for a moment. */
+async function keep(run: Run, orderUrl: string, signal: AbortSignal): Promise<void> {
+  const { clock } = run.needs;
+  const until = clock.now() + longestInProcessMs;
+  for (let pauseMs = 100; ; pauseMs *= 2) {
+    try {
+      return await save(run, { ...run.issuance, orderUrl }, false);
+    } catch (error) {
+      const isAway = isAgentError(error, 'store.unavailable') && clock.now() + pauseMs < until;
+      if (!isAway) throw error;
+    }
+    await clock.sleep(pauseMs, signal);
+  }
 }
 
 async function refused({ issuance, spentOnOrder, needs }: Run, error: unknown): Promise<never> {

@@ -104,3 +104,19 @@ describe('"replaces"', () => {
     expect((await world.store.renewals.get(www)).lastFailure).toMatchObject({ code: 'acme.rateLimited' });
   });
 });
+
+describe('a store that is away for a moment when the CA has made an order', () => {
+  const away = new AgentError('store.unavailable', 'Redis is away');
+
+  it('is waited for with its URL, and no second order is made', async () => {
+    await world.want();
+    world.gate.once('first.newOrder', async (proceed) => {
+      const order = await proceed();
+      for (let tries = 0; tries < 3; tries++) world.gate.once('changes.commit', failing(away));
+      return order;
+    });
+    await world.renew();
+    expect(world.first.orders).toHaveLength(1);
+    expect(await held()).toMatchObject({ generation: 1 });
+  });
+});
