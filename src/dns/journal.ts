@@ -8,6 +8,8 @@ import type { Landing } from './bisection.ts';
 export interface FlightRequest {
   readonly adds: readonly string[];
   readonly removes: readonly string[];
+  /** Names of all accounts: two may hold one zone. */
+  readonly accounts: readonly string[];
 }
 
 /** One change at the vendor, for the sake of one or more entries with the same value at the same name. */
@@ -25,7 +27,8 @@ export interface FlightPlan {
 /**
  * What a flight has to do, from what the journal says now. Call it, and carry the plan out, under the lock of the zone:
  * the count of those who share a value is only true there. Left out: adds that were withdrawn meanwhile or find no room
- * at their name, removals that would take a neighbour along or are a person's; their entries stay as they are.
+ * at their name, removals that would take a neighbour along, are a person's, or of a value that is wanted in a zone of the
+ * same name by another account, which may be the same zone; their entries stay as they are.
  */
 export async function planFlight(
   request: FlightRequest,
@@ -44,9 +47,11 @@ export async function planFlight(
   const shared = await Promise.all(removes.map((entry) => isShared(entry, leaving, journal)));
   const forget = removes.filter((_, index) => shared[index] === true);
   const unshared = removes.filter((_, index) => shared[index] === false);
+  const elsewhere = await Promise.all(unshared.map((entry) => isWantedBy(request.accounts, entry, journal)));
+  const free = unshared.filter((_, index) => elsewhere[index] === false);
   const crowded = Number.isFinite(traits.maxValuesPerName) || !traits.removeIsExact;
   const others = crowded ? (await journal.all()).filter(({ id }) => !leaving.has(id)) : [];
-  const gone = traits.propagation.signal === 'person' ? [] : unshared;
+  const gone = traits.propagation.signal === 'person' ? [] : free;
   const going = traits.removeIsExact ? gone : gone.filter((entry) => !hasNeighbour(entry, others));
   const coming = withRoom(wanted, others, traits.maxValuesPerName);
   return { changes: merge(going, coming, Math.max(traits.ttl.preferred, traits.ttl.min)), forget };
@@ -90,6 +95,16 @@ async function isShared(
 ): Promise<boolean> {
   const sharing = await journal.sharing(entry);
   return sharing.some(({ id, state }) => id !== entry.id && !leaving.has(id) && state !== 'removing');
+}
+
+async function isWantedBy(
+  accounts: readonly string[],
+  entry: JournalEntry,
+  journal: Journal,
+): Promise<boolean> {
+  const others = accounts.filter((account) => account !== entry.account);
+  const sharing = await Promise.all(others.map((account) => journal.sharing({ ...entry, account })));
+  return sharing.flat().some(({ state }) => state !== 'removing');
 }
 
 function hasNeighbour(entry: JournalEntry, others: readonly JournalEntry[]): boolean {

@@ -71,9 +71,10 @@ async function flight(
   jobs: readonly Job[],
   needs: RoundNeeds & { readonly lockSignal: AbortSignal },
 ): Promise<Failures> {
-  const { journal, clock, log, lockSignal } = needs;
+  const { accounts, journal, clock, log, lockSignal } = needs;
   const ids = (op: Job['op']) => jobs.filter((job) => job.op === op).map(({ id }) => id);
-  const request = { adds: ids('add'), removes: ids('remove') };
+  const names = accounts.all.map(({ name }) => name);
+  const request = { adds: ids('add'), removes: ids('remove'), accounts: names };
   const plan = await planFlight(request, account.provider.traits, journal);
   const changes = plan.changes.map(({ change }) => change);
   const landings = await flyAll({ account, zone }, changes, needs);

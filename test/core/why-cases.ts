@@ -145,13 +145,12 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
     dns.atCloudflare({}, { spoil: (vendor) => vendor.deny(true) }),
     'Authentication error [10000]',
   ),
-  'provider.throttled': {
-    ...solved(
-      dns.atCloudflare({ limit: { perSecond: 0.001, burst: 1 } }),
-      'Please wait and consider throttling',
-    ),
-    next: '(in ', // The engine has a say in it, by a clock of its own that is ahead.
-  },
+  'provider.throttled': solved(
+    dns.atCloudflare({ limit: { perSecond: 0.001, burst: 1 } }),
+    'Please wait and consider throttling',
+    // The engine has a say in it, by a clock of its own that is ahead.
+    '(in ',
+  ),
   'provider.conflict': solved(dns.busyZone, 'another action of the zone is running'),
   'provider.invalid': solved(dns.atCloudflare({ minTtl: 3600 }), 'the TTL 60 is below 3600 [9005]'),
   'provider.unavailable': solved(dns.atCloudflare({}, { spoil: (vendor) => vendor.shake(1) }), '502'),
@@ -250,8 +249,8 @@ function judged(type: string, detail: string): Case {
   };
 }
 
-export function solved(provoke: Case['provoke'], says: string): Case {
-  return { wish: byDns, provoke, says };
+export function solved(provoke: Case['provoke'], says: string, next?: string): Case {
+  return { wish: byDns, provoke, says, next };
 }
 
 /** A target as somebody else may write it, which gets what plugins get; our own targets say in their own code what fails. */

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/core/ports.ts';
+import { createDns } from '../../src/dns/index.ts';
 import { apex, bringIn, createStage, never, until, untilReady, wish } from './stage.ts';
 
 describe('sharing calls', () => {
@@ -130,6 +131,33 @@ describe('several agents', () => {
     await other.cleanUp(theirs, never);
     await until(async () => (await memory.journal.all()).length === 0);
     expect(zones.txt(apex)).toEqual([]);
+  });
+
+  test('a value that is wanted by another account with the same zone stays until that is done with it', async () => {
+    const { front, memory, vendor, zones, log } = await createStage();
+    const address = `${front.address}:${front.port}`;
+    const accounts = ['one', 'two'].map((name) => ({
+      name,
+      provider: vendor.provider,
+      zones: ['example.test'],
+      nameservers: [address],
+    }));
+    const dns = createDns({ accounts, resolvers: [address] }, { ...memory, clock: systemClock, log });
+    const [mine, theirs] = await Promise.all(
+      ['one', 'two'].map((account) =>
+        bringIn(dns, [wish('example.test', 'shared', { account, lineage: `${account}/a/ec` })]),
+      ),
+    );
+
+    await dns.cleanUp(mine ?? [], never);
+    await dns.recover(never);
+    expect(zones.txt(apex)).toEqual(['shared']);
+    await dns.cleanUp(theirs ?? [], never);
+    await dns.recover(never);
+    expect(zones.txt(apex)).toEqual([]);
+    await dns.recover(never);
+    expect(await memory.journal.all()).toEqual([]);
+    await dns.close();
   });
 
   test('two lineages that are done with a shared value at once do not leave it to each other', async () => {
