@@ -2,8 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { decode, encode } from 'dns-packet';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { manual } from '../../providers/manual.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { DnsAccount } from '../../src/dns/index.ts';
 import { createHttp } from '../../src/http.ts';
+import { createPluginContext } from '../support/plugin-context.ts';
 import { freePort } from '../support/ports.ts';
 import type { ZoneStore } from '../support/zone-store.ts';
 import { apex, bringIn, createStage, never, type Stage, untilReady, wish } from './stage.ts';
@@ -45,10 +48,10 @@ function published(zones: ZoneStore): (name: string) => readonly string[] {
 }
 
 /** An agent that reaches the vendor, and of the DNS nothing but these resolvers. */
-async function shutIn(stage: Stage, doh: readonly string[]) {
+async function shutIn(stage: Stage, doh: readonly string[], account: Partial<DnsAccount> = {}) {
   const http = createHttp({ allowPrivate: [], clock: systemClock, userAgent: 'acme-agent-test' });
   onTestFinished(() => http.close());
-  return stage.agent({ http, doh, account: { nameservers: [`127.0.0.1:${await freePort()}`] } });
+  return stage.agent({ http, doh, account: { ...account, nameservers: [`127.0.0.1:${await freePort()}`] } });
 }
 
 async function timeOf(work: Promise<unknown>): Promise<number> {
@@ -111,6 +114,41 @@ describe('where no nameserver can be reached, resolvers over HTTPS', () => {
     const ms = await timeOf(bringIn(dns, [wish('example.test', 'value')]));
     expect(ms).toBeGreaterThanOrEqual(300);
     expect(broken.asked).toHaveLength(1);
+  });
+
+  test('that nobody could ask teach nothing of the zone: nobody saw the value', async () => {
+    const stage = await createStage(patient(50));
+    const dns = await shutIn(stage, [(await startResolver(() => undefined)).url]);
+    for (const value of ['a', 'b', 'c', 'd', 'e']) await bringIn(dns, [wish('example.test', value)]);
+    const learned = await stage.memory.pluginState('dns engine').get('propagation/main/example.test');
+    expect(learned).toBeUndefined();
+  });
+
+  test('that see the value teach how long the zone takes', async () => {
+    const stage = await createStage(patient(50));
+    const dns = await shutIn(stage, [(await startResolver(published(stage.zones))).url]);
+    await bringIn(dns, [wish('example.test', 'value')]);
+    const learned = await stage.memory.pluginState('dns engine').get('propagation/main/example.test');
+    expect(JSON.parse(learned ?? '[]')).toHaveLength(1);
+  });
+
+  test('must all show what a person adds, and one at least', async () => {
+    const stage = await createStage();
+    const provider = await manual.create({}, createPluginContext('person'));
+    const answers = { one: [] as string[] | undefined, other: [] as string[] | undefined };
+    const resolvers = [await startResolver(() => answers.one), await startResolver(() => answers.other)];
+    const doh = resolvers.map(({ url }) => url);
+    const dns = await shutIn(stage, doh, { provider });
+    const usefulUntil = Date.now() + 6 * 86_400_000;
+    const [id = ''] = await dns.present([wish('example.test', 'value', { usefulUntil })], never);
+    const isReady = async () => (await dns.ready(id, never)) === true;
+    expect(await isReady()).toBe(false);
+    answers.one = ['value'];
+    expect(await isReady()).toBe(false);
+    Object.assign(answers, { one: undefined, other: undefined });
+    expect(await isReady()).toBe(false);
+    answers.other = ['value'];
+    expect(await isReady()).toBe(true);
   });
 });
 

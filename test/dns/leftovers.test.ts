@@ -109,6 +109,17 @@ describe('leftovers', () => {
     expect(zones.txt(apex)).not.toContain(digest('n'));
   });
 
+  test('are not what we ourselves are about to take away', async () => {
+    const { dns, memory, zones } = await createScene();
+    await bringIn(dns, [wish('example.test', digest('n'))]);
+    await memory.journal.update(
+      (await memory.journal.all()).map((entry) => ({ ...entry, state: 'removing' as const })),
+    );
+    const { leftovers } = await dns.care.leftovers({ domains: [], names: [] }, never);
+    expect(zones.txt(apex)).toContain(digest('n'));
+    expect(leftovers.map(({ value }) => value[0])).not.toContain('n');
+  });
+
   test('are looked up by the names with certificates where the vendor lists none', async () => {
     const { agent } = await createScene();
     const search = {
