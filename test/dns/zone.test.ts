@@ -207,3 +207,14 @@ describe('the zone of a name', () => {
     });
   });
 });
+
+test('a name is written in the longest zone that is declared, in whatever order they stand', async () => {
+  const stage = await createStage({ zones: { 'example.test': [], 'sub.example.test': [] } });
+  const zones = ['example.test', 'sub.example.test'];
+  for (const [index, order] of [zones, zones.toReversed()].entries()) {
+    const dns = stage.agent({ account: { zones: order } });
+    await dns.present([wish(`h${index}.sub.example.test`, 'value')], never);
+  }
+  const entries = await stage.memory.journal.all();
+  expect(entries.map(({ zone }) => zone)).toEqual(['sub.example.test', 'sub.example.test']);
+});
