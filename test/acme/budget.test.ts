@@ -50,11 +50,7 @@ function ledger(clockOffMs = 0, buckets: Buckets = store.buckets): Budget {
       { name: 'other', directoryUrl, limits },
       { name: 'unknown', directoryUrl: 'https://ca.example/directory', limits: {} },
     ],
-    {
-      buckets,
-      clock: { ...systemClock, now: () => now + clockOffMs },
-      log: createMemoryLog(),
-    },
+    { buckets, clock: { ...systemClock, now: () => now + clockOffMs }, log: createMemoryLog() },
   );
 }
 
