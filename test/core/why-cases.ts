@@ -155,12 +155,14 @@ export const cases: Readonly<Record<ErrorCode, Case | string>> = {
   'provider.invalid': solved(dns.atCloudflare({ minTtl: 3600 }), 'the TTL 60 is below 3600 [9005]'),
   'provider.unavailable': solved(dns.atCloudflare({}, { spoil: (vendor) => vendor.shake(1) }), '502'),
 
-  'net.failed': pluginTarget(({ http }) => http.request('http://127.0.0.1:1/certificates'), {
-    says: 'http://127.0.0.1:1 is not reached',
-  }),
-  'net.refused': pluginTarget(({ http }) => http.requestUntrusted('http://10.0.0.1/certificates'), {
-    says: '10.0.0.1 is a private or link-local address',
-  }),
+  'net.failed': pluginTarget(
+    ({ http }) => http.request('http://127.0.0.1:1/certificates'),
+    'http://127.0.0.1:1 is not reached',
+  ),
+  'net.refused': pluginTarget(
+    ({ http }) => http.requestUntrusted('http://10.0.0.1/certificates'),
+    '10.0.0.1 is a private or link-local address',
+  ),
 
   'store.unavailable': 'nothing is remembered or shown while the store is away; the job comes again',
   'store.lost': 'the agent takes no work',
@@ -254,10 +256,7 @@ export function solved(provoke: Case['provoke'], says: string, next?: string): C
 }
 
 /** A target as somebody else may write it, which gets what plugins get; our own targets say in their own code what fails. */
-function pluginTarget(
-  place: (context: PluginContext) => Promise<HttpResponse>,
-  { says }: Pick<Case, 'says'>,
-): Case {
+function pluginTarget(place: (context: PluginContext) => Promise<HttpResponse>, says: string): Case {
   const definition = defineDeployTarget({
     name: 'plugin',
     title: 'A plugin',
