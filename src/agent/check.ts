@@ -10,6 +10,7 @@ import { createMetrics } from '../metrics.ts';
 import { counted } from '../operations/words.ts';
 import { type CheckItem, failed, items, passed, type Said } from './check-item.ts';
 import { checkListeners } from './check-listeners.ts';
+import { tryProbes } from './check-probes.ts';
 import { checkStore } from './check-store.ts';
 import { checkWishes } from './check-wishes.ts';
 import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
@@ -65,7 +66,15 @@ interface Check {
   run(signal: AbortSignal): Promise<Said>;
 }
 
-function checksOf({ acme, dns, deployers, notifiers, hostPermission, loaded }: Configured): readonly Check[] {
+function checksOf({
+  acme,
+  dns,
+  deployers,
+  notifiers,
+  hostPermission,
+  prober,
+  loaded,
+}: Configured): readonly Check[] {
   const { issuers, dnsAccounts, deployTargets } = loaded.config;
   return [
     ...issuers.map(({ name, profile }) => ({
@@ -92,6 +101,12 @@ function checksOf({ acme, dns, deployers, notifiers, hostPermission, loaded }: C
       name: `deploy target ${name}`,
       run: (signal: AbortSignal) => tried(deployers.get(name), signal),
     })),
+    ...deployTargets
+      .filter(({ probe }) => probe !== undefined)
+      .map((target) => ({
+        name: `probe of ${target.name}`,
+        run: (signal: AbortSignal) => tryProbes(target, prober, signal),
+      })),
     ...notifiers.all().map((notifier) => ({
       name: `notifier ${notifier.name}`,
       run: (signal: AbortSignal) => tried(notifier, signal),

@@ -98,6 +98,8 @@ it.skipIf(!hasServer('nginx'))(
     expect(code, stdout).toBe(0);
     expect(hook.notices.filter(({ kind }) => kind === 'probe-failed')).toHaveLength(2);
 
+    expect((await site.run('check')).stdout).toMatch(/^ok +probe of web: 1 server reached$/m);
+
     await nginx.stop();
     const silent = await site.json('probe', host).catch((error: unknown) => String(error));
     expect(silent).toMatch(/ended with 5: .*"level": "unknown"/s);
