@@ -115,6 +115,22 @@ describe('the next issuer', () => {
     expect(await issuerOf()).toBe('second');
     expect(callsOf('first.newOrder')).toBe(2);
   });
+
+  it('is not asked where the first only wants a moment', async () => {
+    await world.want();
+    const busy = problemError({ type: 'rateLimited' }, 429, t0 + minute / 2);
+    world.gate.once('first.newOrder', failing(busy));
+    await world.live(3 * minute);
+    expect(await issuerOf()).toBe('first');
+    expect(world.second.orders).toEqual([]);
+  });
+
+  it('is asked where what the first delivers is never the certificate that was ordered', async () => {
+    await world.want();
+    world.gate.always('first.certificate', async () => 'no certificate');
+    await world.live(day);
+    expect(await issuerOf()).toBe('second');
+  });
 });
 
 describe('the breaker of an issuer', () => {
@@ -196,6 +212,35 @@ describe('the breaker of an issuer', () => {
     const issued = await Promise.all(hosts(6).map((host) => issuerOf(idOf(host))));
     expect(issued).toEqual(hosts(6).map(() => 'first'));
     expect(await world.store.issuerHealth.openedAt(['first'])).toEqual([undefined]);
+  });
+
+  it('closes too where the CA answers again, though only to refuse: all are asked for at once', async () => {
+    await world.want({ issuers: ['first'] }, hosts(6));
+    world.gate.always('first.newOrder', down);
+    await world.live(5 * minute);
+    const before = callsOf('first.newOrder');
+    const refusal = problemError({ type: 'rejectedIdentifier', detail: 'not these names' });
+    world.gate.always('first.newOrder', failing(refusal));
+    await world.live(10 * minute);
+    expect(await world.store.issuerHealth.openedAt(['first'])).toEqual([undefined]);
+    expect(callsOf('first.newOrder') - before).toBe(6);
+  });
+
+  it('closes to those first whose certificates expire first', async () => {
+    for (const [index, host] of hosts(6).entries()) {
+      world.first.ways.lifetimeMs = (90 - 10 * index) * day;
+      await world.want({ issuers: ['first'] }, [host]);
+      await world.work();
+    }
+    world.gate.always('first.newOrder', down);
+    for (const host of hosts(6)) await world.ask(true, undefined, idOf(host));
+    await world.live(20 * minute);
+    world.gate.always('first.newOrder', undefined);
+    await world.ask(true, undefined, idOf('h3.example.com'));
+    await world.live(3 * minute);
+    const others = [5, 4, 2, 1, 0].map((index) => `h${index}.example.com`);
+    const ordered = world.first.orders.slice(6).flatMap(({ asked }) => asked.names);
+    expect(ordered).toEqual(['h3.example.com', ...others]);
   });
 
   it('keeps nobody from hearing of those that wait behind it: they count as failing, and reminders go out', async () => {
