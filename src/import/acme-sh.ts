@@ -51,12 +51,12 @@ async function readAccount(at: string, folder: string): Promise<FoundAccount> {
   };
 }
 
-/** Its folder names leave out the port. */
+/** Its folder names leave out the port, and those of older versions the path too. */
 function serverOf(host: string, path: string): Server {
   const isAt = (directoryUrl: string) => {
     if (!URL.canParse(directoryUrl)) return false;
     const url = new URL(directoryUrl);
-    return url.hostname === host && url.pathname.replace(/^\/|\/$/g, '') === path;
+    return url.hostname === host && (path === '' || url.pathname.replace(/^\/|\/$/g, '') === path);
   };
   return { name: `https://${host}/${path}`, isAt };
 }
