@@ -67,6 +67,25 @@ describe('a list of revoked certificates', () => {
     expect(requests).toHaveLength(3);
   });
 
+  test('is fetched again after a clock that stood a year ahead', async () => {
+    skippedMs = 365 * 24 * hour;
+    await look();
+    skippedMs = 0;
+    await look();
+    expect(requests).toHaveLength(2);
+  });
+
+  test('that its CA does not renew any more is fetched once an hour all the same, not each time', async () => {
+    skippedMs = 300 * hour;
+    expect(await look()).toEqual(['0a']);
+    skippedMs += hour / 2;
+    expect(await look()).toBeUndefined();
+    expect(requests).toHaveLength(1);
+    skippedMs += hour;
+    await look();
+    expect(requests).toHaveLength(2);
+  });
+
   test('is read again, whole, for a certificate that was not looked for in it before', async () => {
     await look(['0b']);
     expect(await look(['0b', '0a'])).toEqual(['0a']);
