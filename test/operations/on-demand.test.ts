@@ -4,7 +4,7 @@ import { AgentError } from '../../src/core/errors.ts';
 import { type ConsiderNeeds, considerHost } from '../../src/core/on-demand/consider.ts';
 import { giveUpWaiting } from '../../src/core/on-demand/waiting.ts';
 import type { OnDemandSettings } from '../../src/core/types.ts';
-import { domainsAdd } from '../../src/operations/domains.ts';
+import { domainsAdd, domainsSet } from '../../src/operations/domains.ts';
 import { hostsAdd } from '../../src/operations/hosts.ts';
 import { why } from '../../src/operations/why.ts';
 import { bench, day, start, useBench } from './fixture.ts';
@@ -161,11 +161,14 @@ describe('a host is refused', () => {
 
   test('of a domain that orders nothing, with the reason', async () => {
     await bench.run(domainsAdd, { name: 'shops.test', mode: 'custom' });
-    expect(await demand().ask('a.shops.test')).toBe('refused');
+    const { ask } = demand({ perDomain: { count: 1, perMs: day } });
+    expect(await ask('a.shops.test')).toBe('refused');
     expect(await bench.needs.hostAsks.refusalOf('a.shops.test')).toMatchObject({
       reason: 'domain',
       message: 'shops.test makes no certificates by itself (mode custom)',
     });
+    await bench.run(domainsSet, { name: 'shops.test', mode: 'individual' });
+    expect(await ask('b.shops.test')).toBe('taken');
   });
 
   test('by nobody where too many are asked for at once: they are left for later, and nothing is remembered', async () => {

@@ -4,6 +4,7 @@ import { readShown } from '../shown.ts';
 import type { AskRefusal, Settings } from '../types.ts';
 import type { ReconcileNeeds } from '../wishes/reconcile.ts';
 import { isAllowed } from './patterns.ts';
+import { refuserAt } from './refusal.ts';
 import { takeIn } from './take-in.ts';
 
 export type ConsiderNeeds = ReconcileNeeds &
@@ -74,10 +75,7 @@ async function askPermission(
   { hostPermission, clock }: ConsiderNeeds,
   signal: AbortSignal,
 ): Promise<AskRefusal | undefined> {
-  const refuse = (reason: AskRefusal['reason'], message: string, ms: number) => {
-    const at = clock.now();
-    return { at, until: at + ms, reason, message };
-  };
+  const refuse = refuserAt(clock);
   try {
     const status = await hostPermission.ask(name, signal);
     if (status >= 200 && status < 300) return undefined;

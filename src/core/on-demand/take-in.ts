@@ -1,18 +1,11 @@
 import { AgentError, isAgentError } from '../errors.ts';
 import { acquireInTime } from '../locks.ts';
-import type {
-  AskRefusal,
-  BucketTake,
-  Domain,
-  DomainWish,
-  Host,
-  OnDemandSettings,
-  Settings,
-} from '../types.ts';
+import type { AskRefusal, BucketTake, Domain, Host, OnDemandSettings } from '../types.ts';
 import { checkDomain } from '../wishes/domain-rules.ts';
 import { resolveDomain } from '../wishes/domain-wish.ts';
 import { changeWishes, type StoredWish, type WishEdit } from '../wishes/reconcile.ts';
 import type { ConsiderNeeds } from './consider.ts';
+import { refuserAt } from './refusal.ts';
 import { countWaiting } from './waiting.ts';
 
 const minute = 60_000;
@@ -31,10 +24,7 @@ export async function takeIn(
   needs: ConsiderNeeds,
 ): Promise<AskRefusal | undefined> {
   const { wishes, buckets, clock, log } = needs;
-  const refuse = (reason: AskRefusal['reason'], message: string, ms: number): AskRefusal => {
-    const at = clock.now();
-    return { at, until: at + ms, reason, message };
-  };
+  const refuse = refuserAt(clock);
   const wait = { name: 'on-demand', ttlMs: lockMs, waitMs: lockMs, busy: 'taking in other hosts' };
   const lock = await acquireInTime(wait, needs);
   try {
@@ -44,11 +34,12 @@ export async function takeIn(
         `${rules.mostWaiting} hosts that clients asked for have no certificate yet (onDemand.waiting)`,
         fullMs,
       );
+    const domain = await wishes.domainOf(name);
+    requireOrders(domain ?? strangersDomain(name, needs), needs);
     const quota = quotaOf(needs.registeredDomain(name), rules);
     const { taken, readyAt } = await buckets.take([quota], clock.now());
     if (!taken)
       return refuse('quota', quotaWords(name, rules, needs), Math.min(readyAt - clock.now(), longestMs));
-    const domain = await wishes.domainOf(name);
     await needs.hostAsks.addWaiting(name, clock.now());
     await addHost(name, domain, needs);
     log.info({ host: name, domain: domain?.name ?? name }, 'a host that was asked for is taken in');
@@ -63,30 +54,33 @@ export async function takeIn(
 
 /** Under its own name where it lies under no domain: who has the host has not the names beside it. */
 async function addHost(name: string, known: Domain | undefined, needs: ConsiderNeeds): Promise<void> {
-  const { settings, clock } = needs;
   const domainName = known?.name ?? name;
   const edit = ({ domain, hosts }: StoredWish): WishEdit => {
     if (hosts.some((host) => host.name === name)) return {};
-    const made =
-      domain === undefined ? resolveDomain(name, strangersWish(settings()), settings()) : undefined;
-    const own = made ?? domain;
-    if (own !== undefined) requireOrders(own, needs);
+    // Looked at again under the lock of the domain.
+    if (domain === undefined && known !== undefined)
+      throw new AgentError('command.conflict', `${known.name} was removed just now`);
+    const own = domain ?? strangersDomain(name, needs);
+    requireOrders(own, needs);
     const host: Host = {
       name,
       domain: domainName,
       origin: { kind: 'runtime' },
-      addedAt: clock.now(),
-      onDemand: { madeDomain: made !== undefined },
+      addedAt: needs.clock.now(),
+      onDemand: { madeDomain: domain === undefined },
     };
     const facts = { change: 'added', host: name, requestedBy: 'on-demand' };
-    return { domain: made, putHosts: [host], events: [{ type: 'host.changed', domain: domainName, facts }] };
+    const events = [{ type: 'host.changed', domain: domainName, facts } as const];
+    return { domain: domain === undefined ? own : undefined, putHosts: [host], events };
   };
   await changeWishes(domainName, edit, needs);
 }
 
 /** The DNS of whoever brings a host is not ours to write; what is asked of us comes here. */
-function strangersWish({ defaults }: Settings): DomainWish {
-  return { mode: 'individual', challenge: defaults.challenge === 'tls-alpn-01' ? 'tls-alpn-01' : 'http-01' };
+function strangersDomain(name: string, { settings }: ConsiderNeeds): Domain {
+  const { challenge } = settings().defaults;
+  const answered = challenge === 'tls-alpn-01' ? challenge : 'http-01';
+  return resolveDomain(name, { mode: 'individual', challenge: answered }, settings());
 }
 
 function requireOrders(domain: Domain, { settings }: ConsiderNeeds): void {

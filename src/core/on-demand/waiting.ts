@@ -1,7 +1,8 @@
 import type { Ports } from '../ports.ts';
 import { readShown } from '../shown.ts';
-import type { AskRefusal, Host, Instant } from '../types.ts';
+import type { Host, Instant } from '../types.ts';
 import { changeWishes, type ReconcileNeeds, type StoredWish, type WishEdit } from '../wishes/reconcile.ts';
+import { refuserAt } from './refusal.ts';
 
 /** Name of the chore that gives up. */
 export const waitingHostsChore = 'waiting-hosts';
@@ -33,10 +34,8 @@ export async function giveUpWaiting(needs: Needs): Promise<void> {
     const host = await needs.wishes.host(name);
     if (host?.onDemand !== undefined) {
       await removeHost(host, needs);
-      const at = clock.now();
       const message = 'no certificate could be had for it within a day';
-      const refusal: AskRefusal = { at, until: at + givenUpMs, reason: 'givenUp', message };
-      await hostAsks.refuse(name, refusal);
+      await hostAsks.refuse(name, refuserAt(clock)('givenUp', message, givenUpMs));
       log.info({ host: name }, 'a host that was asked for is given up: it got no certificate');
     }
     await hostAsks.dropWaiting([name]);
