@@ -1,5 +1,5 @@
 import type { DnsCare, DnsExamination, DnsFinding } from '../core/dns-care.ts';
-import { toAgentError } from '../core/errors.ts';
+import { AgentError, toAgentError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
 import { inTime } from '../core/wait.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
@@ -22,14 +22,21 @@ export interface ExamineNeeds extends Pick<Ports, 'clock'> {
 /** For each look; several of them go on at once. */
 const lookMs = 3000;
 
+interface Looking<T> {
+  readonly signal: AbortSignal;
+  readonly isNeeded?: boolean | undefined;
+  work(signal: AbortSignal): Promise<T>;
+}
+
 export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'> {
-  /** A look that fails, or takes too long, is a finding too. */
+  /** A look that fails, or takes too long, is a finding too. `isNeeded`: no order gets on without what it looks for. */
   async function look<T>(
     about: string,
     findings: DnsFinding[],
-    { signal, work }: { readonly signal: AbortSignal; readonly work: (signal: AbortSignal) => Promise<T> },
+    { signal, work, isNeeded = false }: Looking<T>,
   ): Promise<T | undefined> {
-    const late = () => new Error(`no answer within ${lookMs / 1000} s`);
+    const silence = `no answer within ${lookMs / 1000} s`;
+    const late = () => (isNeeded ? new AgentError('dns.query', silence) : new Error(silence));
     try {
       return await inTime({ clock: needs.clock, ms: lookMs, late, signal }, work);
     } catch (error) {
@@ -37,7 +44,7 @@ export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'>
       const { message, advice, code } = toAgentError(error);
       const words = code === 'bug' ? message.replace(/^unexpected: /, '') : `${message}. ${advice}`;
       const isKnown = code !== 'bug' && code !== 'dns.query';
-      findings.push({ about, level: isKnown ? 'amiss' : 'unknown', message: words });
+      findings.push({ about, level: isKnown || isNeeded ? 'amiss' : 'unknown', message: words });
       return undefined;
     }
   }
@@ -51,6 +58,7 @@ export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'>
     const start = `_acme-challenge.${name}`;
     const chain = await look('CNAME', findings, {
       signal,
+      isNeeded: true,
       work: (within) => cnameChain(start, resolver, within),
     });
     if (chain === undefined) return { findings, servers: [] };
@@ -58,6 +66,7 @@ export function createExamination(needs: ExamineNeeds): Pick<DnsCare, 'examine'>
     findings.push({ about: 'CNAME', level: 'fine', message: followed });
     const place = await look('zone', findings, {
       signal,
+      isNeeded: true,
       work: (within) => zones.place({ name: start, account }, within),
     });
     if (place === undefined) return { findings, servers: [] };

@@ -60,7 +60,7 @@ describe('an examination', () => {
     ]);
     expect(looping.place).toBeUndefined();
     const stranger = await agent().care.examine({ name: 'nowhere.test' }, never);
-    expect(stranger.findings.at(-1)).toMatchObject({ level: 'unknown' });
+    expect(stranger.findings.at(-1)).toMatchObject({ about: 'CNAME', level: 'amiss' });
   });
 
   test('names a zone at the vendor that the DNS does not lead to', async () => {

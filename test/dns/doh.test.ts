@@ -87,7 +87,8 @@ describe('where no nameserver can be reached, resolvers over HTTPS', () => {
   });
 
   test('must all show it', async () => {
-    const stage = await createStage(patient(100));
+    // Longer than a busy machine takes to ask, thrice: after that nobody need see it.
+    const stage = await createStage(patient(1000));
     let late: readonly string[] = [];
     const [prompt, lagging] = [await startResolver(published(stage.zones)), await startResolver(() => late)];
     const dns = await shutIn(stage, [prompt.url, lagging.url]);

@@ -3,6 +3,7 @@ import { route53 } from '../../providers/route53.ts';
 import { systemClock } from '../../src/clock.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import type { Clock } from '../../src/core/ports.ts';
+import type { Dns } from '../../src/dns/index.ts';
 import { createPluginContext } from '../support/plugin-context.ts';
 import { startRoute53 } from '../support/route53.ts';
 import { apex, createStage, errorOf, never, until, untilReady, wish } from './stage.ts';
@@ -75,7 +76,7 @@ describe('a call that takes long', () => {
         release = resolve;
       });
     const dns = agent({ clock: impatient });
-    const [id = ''] = await dns.present([wish('example.test', 'value')], never);
+    const [id = ''] = await presentAtLast(dns);
     expect(await dns.ready(id, never)).not.toBe(true);
     await until(() => zones.txt(apex).length === 1);
 
@@ -131,7 +132,7 @@ describe('a search for the zone that takes long', () => {
     const { present, answer, dns, vendor } = await createSlow();
     expect(await errorOf(present())).toMatchObject({ code: 'provider.throttled' });
     answer({ name: 'example.test' });
-    await untilReady(dns, await present());
+    await untilReady(dns, await presentAtLast(dns));
     expect(vendor.searches).toEqual(['example.test']);
   });
 
@@ -141,3 +142,13 @@ describe('a search for the zone that takes long', () => {
     expect(await errorOf(present())).toMatchObject({ code: 'provider.auth' });
   });
 });
+
+/** On a busy machine even the search for the zone takes longer than such a short patience. */
+async function presentAtLast(dns: Dns): Promise<readonly string[]> {
+  for (;;) {
+    const presented = dns.present([wish('example.test', 'value')], never);
+    const error = await errorOf(presented);
+    if (error === undefined) return presented;
+    expect(error).toMatchObject({ code: 'provider.throttled' });
+  }
+}

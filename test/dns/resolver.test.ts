@@ -79,7 +79,7 @@ test('doctor says what a resolver answers, and what to do', async () => {
   expect(findings).toMatchObject([
     {
       about: 'CNAME',
-      level: 'unknown',
+      level: 'amiss',
       message: expect.stringMatching(
         /refuses to answer \(REFUSED\)\. That resolver does not serve this machine/,
       ),

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { AgentError } from '../../src/core/errors.ts';
 import type { PluginState } from '../../src/core/plugin.ts';
 import { createSlots } from '../../src/core/slots.ts';
 import { createLimits } from '../../src/dns/limits.ts';
 import { createThrottle } from '../../src/dns/throttle.ts';
+import { createVendor } from '../../src/dns/vendor.ts';
 import { createVirtualClock } from '../core/virtual-clock.ts';
 import { createMemoryLog, createMemoryStore } from '../support/memory.ts';
 import { apex, bringIn, createStage, errorOf, never, untilReady, wish } from './stage.ts';
@@ -236,4 +238,30 @@ test('whoever has to wait hears what the vendor said, as long as no call went we
     expect((error as AgentError).retryAt).toBeGreaterThanOrEqual(retryAt);
   }
   expect(vendor.calls).toHaveLength(1);
+});
+
+test('what the vendor said before a call went well is told nobody any more', async () => {
+  let isFull = false;
+  const usedUp = new AgentError('provider.throttled', 'the limits are used up', {
+    retryAt: Date.now() + 1e6,
+  });
+  const admit = async () => {
+    if (isFull) throw usedUp;
+  };
+  const limits = { admit, tryAdmit: async () => true as const, refused: async () => {} };
+  const { metrics } = createMemoryStore();
+  const vendor = createVendor({ limits, metrics, clock: systemClock, log });
+  const faults = [new AgentError('provider.throttled', 'it is too much', { retryAt: Date.now() })];
+  const call = () =>
+    vendor.call(
+      { account: 'main', changes: 1, rate: [], for: 'apply' },
+      async () => {
+        const fault = faults.shift();
+        if (fault !== undefined) throw fault;
+      },
+      never,
+    );
+  await call();
+  isFull = true;
+  expect(await errorOf(call())).toBe(usedUp);
 });
