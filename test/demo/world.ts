@@ -83,6 +83,7 @@ function configOf({ pebble, redis, mailPort, folder }: Places): object {
         zones: ['shop.test'],
         url: pebble.dns?.managementUrl,
         dns: pebble.dns?.dnsAddress,
+        nameservers: pebble.dns === undefined ? [] : [pebble.dns.dnsAddress],
       },
     },
     deployTargets: { web: { target: 'files', path: `${folder}/certificates` } },
