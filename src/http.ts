@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, ProxyAgent, request as send } from 'undici';
 import { AgentError } from './core/errors.ts';
@@ -65,6 +66,7 @@ export function createHttp(options: HttpOptions): HttpClient {
           return await followRedirects(target, request, (hop, next) => {
             refusePort(hop, request.ports);
             refuseLiteral(hop, refuses);
+            refuseAddress(hop, target);
             return exchange(hop, next, { dispatcher, signal });
           });
         } finally {
@@ -80,6 +82,12 @@ export function createHttp(options: HttpOptions): HttpClient {
 function refusePort({ protocol, port, origin }: URL, ports: readonly number[]): void {
   const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
   if (!ports.includes(number)) throw answered(`it leads to ${origin}, a port that no CA goes to`);
+}
+
+/** Let's Encrypt, for one, follows redirects to names alone. Others may not mind, so it is no fact about the other side. */
+function refuseAddress({ hostname, origin }: URL, start: URL): void {
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 && hostname !== start.hostname)
+    throw new AgentError('net.refused', `it leads to ${origin}, and some CAs follow redirects to names only`);
 }
 
 interface Via {

@@ -103,6 +103,21 @@ describe('a redirect', () => {
     ]);
   });
 
+  test('to an address only warns, though this agent answers there: some CAs go to names alone', async () => {
+    const port = await serve(right, { address: '127.0.0.4' });
+    await serve(redirectTo(`http://127.0.0.4:${port}${path}`), { port });
+    expect(await reach('www.numbered.test', { httpPort: port })).toMatchObject([
+      ['warning', 'challenge.connection', expect.stringContaining('some CAs follow redirects to names only')],
+    ]);
+  });
+
+  test('of an address to itself is followed', async () => {
+    const { certificatePem: cert, privateKeyPem: key } = createAuthority().issue(['elsewhere.test']);
+    const httpsPort = await listen(createTlsServer({ cert, key }, right) as unknown as Server);
+    const httpPort = await serve(redirectTo(`https://127.0.0.1:${httpsPort}${path}`));
+    expect(await reach('127.0.0.1', { httpPort, httpsPort })).toEqual(isOurs);
+  });
+
   test('to a private address is not followed', async () => {
     const httpPort = await serve(redirectTo('http://10.11.12.13/'));
     expect(await reach('www.inside.test', { httpPort })).toMatchObject([
