@@ -45,6 +45,14 @@ describe('accounts of another client', () => {
     },
   );
 
+  test('are there already, also when they got another key here since', async () => {
+    const { root } = certbotFolder(testFolder('import'), { url: accountUrl, key: await generateKey('p256') });
+    await take('certbot', root);
+    const stored = await bench.needs.accounts.get('letsencrypt');
+    if (stored !== undefined) await bench.needs.accounts.put({ ...stored, key: await generateKey('p256') });
+    expect(await take('certbot', root)).toMatchObject([{ what: 'account', outcome: 'there already' }]);
+  });
+
   test('take the place of one that the issuer had at another CA, under its name', async () => {
     const [old, key] = [await generateKey('p256'), await generateKey('p256')];
     const record = { issuer: 'letsencrypt', url: 'https://staging.test/1', key: old, contacts: [] };

@@ -6,6 +6,7 @@ import { eachWorld } from '../each-world.ts';
 import { failing, losingAnswer } from '../gate.ts';
 import { aHost, day, hour, minute, t0 } from '../given.ts';
 import { problemError } from '../scripted-ca.ts';
+import { handInto } from '../uploads/hand-in.ts';
 import { type World, www } from '../world.ts';
 import { observe } from './observe.ts';
 import { revokeIn } from './revoke-command.ts';
@@ -52,6 +53,16 @@ describe('a certificate that is in use', () => {
     expect(await itemsOf(task)).toMatchObject([{ id: `${www}#1`, state: 'done' }]);
     expect(await world.events('certificate.revoked', www)).toHaveLength(1);
     expect(world.mail.messages).toEqual([]);
+  });
+
+  it('is revoked though its successor is seen nowhere, where an upload is shown in the place of both', async () => {
+    const old = await inUse();
+    await handInto(world, ['www.example.com'], { notBefore: t0 - hour, notAfter: t0 + 300 * day });
+    await world.live(5 * minute);
+    expect(shown()?.source).toBe('upload');
+    await revokeIn(world);
+    await world.live(5 * minute);
+    expect(world.first.revocations).toMatchObject([{ serial: old.certificate.serial }]);
   });
 
   it('is revoked as soon as the last target shows its successor, without waiting for a tick', async () => {
