@@ -1,6 +1,7 @@
 import { isAgentError, toAgentError } from '../errors.ts';
 import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
 import type { Bundle, Certificate, Instant, Issuance, TxtByHand } from '../types.ts';
+import { verdictsIn } from '../verdict.ts';
 import { type Again, longestInProcessMs } from '../wait.ts';
 import { authorize } from './authorize.ts';
 import { asked, idleEvents } from './by-hand.ts';
@@ -119,7 +120,7 @@ async function newOrder(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
   try {
     return await session.newOrder({ names, profile, replaces, mayRepeat }, signal);
   } catch (error) {
-    if (replaces === undefined || !isRefusal(error)) throw error;
+    if (replaces === undefined || !isRefusal(error, names)) throw error;
     run.needs.log.warn(
       { lineage: request.lineage.id, replaces, err: error },
       'the CA refused "replaces"; ordering without it',
@@ -140,11 +141,11 @@ async function spendAgain(run: Run): Promise<boolean> {
 }
 
 /**
- * Any verdict on the request itself, of which `replaces` may be the cause (RFC 9773 §5). An internal fault that the CA
- * itself states counts too: Pebble does so for serial numbers that it cannot find again.
+ * Any verdict on the request itself, of which `replaces` may be the cause (RFC 9773 §5); one on names of it is about
+ * those. An internal fault that the CA itself states counts too: Pebble does so for serial numbers that it cannot find again.
  */
-function isRefusal(error: unknown): boolean {
-  if (!isAgentError(error)) return false;
+function isRefusal(error: unknown, names: readonly string[]): boolean {
+  if (!isAgentError(error) || verdictsIn(error, names).length > 0) return false;
   const { status, problem } = error.facts;
   if (error.code === 'order.alreadyReplaced' || (status === 500 && problem !== undefined)) return true;
   return typeof status === 'number' && status >= 400 && status < 500 && status !== 429;

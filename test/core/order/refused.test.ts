@@ -53,6 +53,18 @@ describe('an order that the CA refuses to make', () => {
     expect(await left()).toEqual([9, 4]);
   });
 
+  it('for one of its names is not asked for again without "replaces"', async () => {
+    await world.want({ issuers: ['first'] });
+    await world.work();
+    const identifier = { type: 'dns' as const, value: 'www.example.com' };
+    const subproblems = [{ type: 'rejectedIdentifier', detail: 'on our list', identifier }];
+    const refused = problemError({ type: 'rejectedIdentifier', subproblems }, 403);
+    world.gate.once('first.newOrder', failing(refused));
+    await world.ask(true);
+    await world.work();
+    expect(world.gate.calls.filter((call) => call === 'first.newOrder')).toHaveLength(2);
+  });
+
   it.each([
     ['has an internal fault', failing(problem('serverInternal', 500))],
     ['has come to the end of a limit', failing(problem('rateLimited', 429))],

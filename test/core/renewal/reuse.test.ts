@@ -222,6 +222,18 @@ describe('a host without a certificate', () => {
     }
   });
 
+  it('does not take a short-lived one that is due, though more than a third of its life is left', async () => {
+    world.first.ways.lifetimeMs = 6 * day;
+    await world.want({ mode: 'wildcard', ...dns }, ['www.example.com']);
+    await world.live(minute);
+    await world.pass(3.5 * day);
+    const domain = aDomain({ mode: 'individual', deploy: ['web'], ...dns });
+    await world.run(changeWishes('example.com', () => ({ domain }), world.needs));
+    await world.renew();
+    const reasons = (await world.events('certificate.issued', www)).map(({ facts }) => facts.reason);
+    expect(reasons).toEqual(['missing']);
+  });
+
   it('asks the store once more for it, however many hosts its domain has', async () => {
     const hosts = Array.from({ length: 60 }, (_, index) => `h${index}.example.com`);
     await world.want({ issuers: ['first'] }, hosts);
