@@ -125,6 +125,18 @@ describe('a CA that forgets', () => {
     expect(accounts.records.get('ca')?.reregisteredAt).toBeUndefined();
   });
 
+  test.each(['deactivated', 'revoked'])(
+    'and shows an account that is %s opens no other one',
+    async (status) => {
+      const { session, accounts } = await forgetful();
+      ca.fail('/new-order', forgotten);
+      const headers = { 'content-type': 'application/json', location: session.accountUrl };
+      ca.fail('/new-account', (response) => response.writeHead(200, headers).end(JSON.stringify({ status })));
+      await expect(session.newOrder(order, never)).rejects.toMatchObject({ code: 'acme.account' });
+      expect(accounts.records.get('ca')?.deactivatedAt).toEqual(expect.any(Number));
+    },
+  );
+
   test('gets the account again once a day and not more, all agents together', async () => {
     const shared = { accounts: memoryAccounts(), locks: memoryLocks() };
     const { session } = await forgetful(shared);

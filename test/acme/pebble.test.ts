@@ -162,6 +162,15 @@ describe('alternate roots', () => {
     expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
   });
 
+  test('the delivered chain is taken where it is that of the preferred root, without a look at others', async () => {
+    const { pebble, answers } = await startCa({ nonceReject: 0, alternateRoots: 1 });
+    const first = new X509Certificate(await pebble.rootPem(0));
+    const { acme, log } = openLayer(pebble, { preferredChain: first.subject.replace('CN=', '') });
+    const { chainDer } = await issue(await acme.session('ca', never), ['a.example.com'], { answers });
+    expect(new X509Certificate(Buffer.from(chainDer.at(-1) ?? [])).verify(first.publicKey)).toBe(true);
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
   test('a root that is not offered is a warning, not a failure', async () => {
     const { pebble, answers } = await startCa({ nonceReject: 0, alternateRoots: 1 });
     const { acme, log } = openLayer(pebble, { preferredChain: 'Nobody' });

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, renameSync } from 'node:fs';
+import { cpSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { generateKey } from '../../src/x509/key.ts';
@@ -44,6 +44,13 @@ describe('accounts of another client', () => {
       expect(stored?.url).toBe(dryRun ? undefined : accountUrl);
     },
   );
+
+  test('of acme.sh have the address of its settings where the registration was not kept', async () => {
+    const { root } = acmeShFolder(testFolder('import'), { url: accountUrl, key: await generateKey('p256') });
+    rmSync(join(root, 'ca', accountAt, 'account.json'));
+    await take('acme.sh', root);
+    expect((await bench.needs.accounts.get('letsencrypt'))?.contacts).toEqual(['mailto:a@example.com']);
+  });
 
   test('are there already, also when they got another key here since', async () => {
     const { root } = certbotFolder(testFolder('import'), { url: accountUrl, key: await generateKey('p256') });

@@ -102,6 +102,16 @@ describe('CAA records that exclude a CA', () => {
     expect(await issuerOf()).toBe('first');
   });
 
+  it('of one name send the order to the next issuer, though another name answers wrongly at this one', async () => {
+    const names = [host, 'other.example.com'];
+    await world.want({ mode: 'custom' }, []);
+    const putGroups = [{ domain: 'example.com', label: 'shop', names, origin: { kind: 'runtime' as const } }];
+    await world.run(changeWishes('example.com', () => ({ putGroups }), world.needs));
+    atFirst(finding('stop', 'challenge.unauthorized'), finding('stop', 'challenge.caa', 'other.example.com'));
+    await world.live(minute);
+    expect((await world.store.certificates.certificate('example.com/shop/ec'))?.issuer).toBe('second');
+  });
+
   it('of one name among several leave it out where the domain may do without it', async () => {
     await world.want({ mode: 'custom', issuers: ['first'], partial: true }, []);
     const names = [host, 'other.example.com'];

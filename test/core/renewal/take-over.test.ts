@@ -29,6 +29,21 @@ it('a certificate that is taken over ends the reminders of what failed before, a
   expect(world.web.shows(www)?.certificate.serial).toBe(generation.certificate.serial);
 });
 
+it('a certificate that is taken over leaves a request as it stands: its task is answered in the end', async () => {
+  world.first.ways.validationMs = 2 * hour;
+  await world.want({ issuers: ['first'] });
+  await world.live(hour);
+  const lineage = await world.store.certificates.lineage(www);
+  if (lineage === undefined) throw new Error('the wish made no lineage');
+  const task = { id: 'task-1', operation: 'renew', createdAt: world.clock.now(), state: 'running' as const };
+  await world.store.changes.commit({ putTasks: [{ ...task, items: [{ id: www, state: 'waiting' }] }] });
+  await world.ask(false, task.id);
+  const generation = await foreign(lineage);
+  await world.run(takeOver({ lineage, generation, reason: 'imported' }, world.needs));
+  await world.live(hour);
+  expect((await world.store.tasks.get(task.id))?.items).toMatchObject([{ id: www, state: 'skipped' }]);
+});
+
 function kinds(): readonly string[] {
   return world.mail.messages.flatMap(({ notices }) => notices.map(({ kind }) => kind));
 }
