@@ -196,6 +196,18 @@ describe('the ledger', () => {
     expect(returned).toEqual([]);
   });
 
+  it('gets nothing back for an order that was given up when the CA was at the certificate already', async () => {
+    await world.want({ issuers: ['first'] });
+    ledger(() => ({ ...admitted, spent }));
+    world.first.ways.processingMs = hour;
+    await world.work();
+    expect(world.first.finalized()).toHaveLength(1);
+    await world.want({ issuers: ['first'], keyTypes: ['p384'] });
+    await world.work();
+    expect(world.first.orders).toHaveLength(2);
+    expect(returned).toEqual([]);
+  });
+
   it('hears of names that could not be validated, and of limits that we ran into unforeseen', async () => {
     const heard: unknown[] = [];
     world.gate.always('budget.validationFailed', async (_, args) => void heard.push(args));

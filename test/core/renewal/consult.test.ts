@@ -234,6 +234,18 @@ describe('renewal information', () => {
     expect(instants.length).toBeLessThanOrEqual(8);
   });
 
+  it('that moves a window into the past is followed at once, also soon after a person had it renewed', async () => {
+    advise({ start: t0 + 65 * day, end: t0 + 66 * day, retryAfterMs: minute });
+    await world.want({ issuers: ['first'] });
+    await world.live(hour);
+    await world.ask(true);
+    await world.live(10 * minute);
+    expect(world.first.orders).toHaveLength(2);
+    advise({ start: t0 - 2 * day, end: t0 - day, retryAfterMs: hour });
+    await world.live(5 * minute);
+    expect(world.first.orders.length).toBeGreaterThan(2);
+  });
+
   it('is asked for also while a forced wish that failed waits for its turn', async () => {
     advise({ start: t0 + 65 * day, end: t0 + 66 * day });
     await world.want({ issuers: ['first'] });

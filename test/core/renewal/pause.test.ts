@@ -103,6 +103,16 @@ describe('an issuer that has paused a name', () => {
       expect(at - (asked[index] ?? 0)).toBeGreaterThanOrEqual(7 * day);
   });
 
+  it('is none any more once it issued', async () => {
+    await world.want({ issuers: ['first'] });
+    const { end } = pause();
+    await world.live(day);
+    end();
+    await world.live(8 * day);
+    expect(await issuer()).toBe('first');
+    expect((await state()).paused).toBeUndefined();
+  });
+
   it('is asked once a week where it is the only one, whatever the ladder says', async () => {
     await world.want({ issuers: ['first'] });
     pause();
