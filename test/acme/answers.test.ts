@@ -130,6 +130,15 @@ describe('problems', () => {
     expect((await session.finalize(order, Buffer.from('csr'), never)).status).toBe('processing');
   });
 
+  test.each(['pending', 'processing'])('a refused answer to a challenge that is %s', async (status) => {
+    const url = `${ca.url}/challenge/1`;
+    ca.documents['/challenge/1'] = { type: 'http-01', url, status, token: 'token-1' };
+    ca.fail('/challenge/1', problem(400, 'malformed'));
+    const answered = session.respond(url, never);
+    if (status === 'processing') await answered;
+    else await expect(answered).rejects.toMatchObject({ code: 'acme.malformed' });
+  });
+
   test('finalize of an order that is not ready fails', async () => {
     const order = await session.newOrder({ names }, never);
     ca.fail('/finalize/1', problem(403, 'orderNotReady'));

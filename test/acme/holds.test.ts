@@ -64,6 +64,7 @@ describe('a CA that asked to be left alone', () => {
   it('gets an urgent one once a day, and all others again once it has taken that', async () => {
     await budget.learn(asked, busy(429));
     expect(await budget.admit(order({ urgent: true }))).toMatchObject({ admitted: true, isProbe: true });
+    now += 2 * hour;
     expect(await budget.admit(order({ urgent: true }))).toMatchObject({ admitted: false });
     await budget.endHolds('le', ['www.example.com']);
     expect(await budget.admit(order())).toMatchObject({ admitted: true, isProbe: false });

@@ -119,3 +119,22 @@ describe('at a test resolver', () => {
     });
   });
 });
+
+test('of a resolver that leaves the last step to us, the alias is followed', async () => {
+  const record = (name: string) => ({ name, ttl: 60, type: 'CAA' as const, critical: false, tag: 'issue' });
+  const asked: string[] = [];
+  const ask: Parameters<typeof createCaaLookup>[0]['resolver']['ask'] = async ({ name }) => {
+    asked.push(name);
+    const alias = { name, ttl: 60, type: 'CNAME' as const, value: 'shop.vendor.test' };
+    const answers =
+      name === 'alias.example.test'
+        ? [alias]
+        : name === 'shop.vendor.test'
+          ? [{ ...record(name), value: 'vendor-ca.test' }]
+          : [];
+    return { rcode: 'NOERROR', answers, authorities: [] } as never;
+  };
+  const lookup = createCaaLookup({ resolver: { ask }, clock: systemClock, closing: never });
+  expect(await lookup.find('alias.example.test', never)).toMatchObject({ owner: 'shop.vendor.test' });
+  expect(asked).toContain('shop.vendor.test');
+});

@@ -169,4 +169,16 @@ describe('an imported certificate', () => {
       'there already',
     ]);
   });
+
+  test('that was renewed here since is there already', async () => {
+    const { root } = await certbotAt({ x: await madeCertificate(['www.example.com']) });
+    await take('certbot', root);
+    const id = 'example.com/www.example.com/ec';
+    const bundle = await bench.needs.certificates.bundle(id);
+    if (bundle === undefined) throw new Error('nothing was taken');
+    const renewed = { ...bundle.certificate, generation: 2, fingerprint: 'another', serial: '02' };
+    await bench.needs.changes.commit({ generation: { ...bundle, certificate: renewed } });
+    const [, item] = await take('certbot', root);
+    expect(item).toMatchObject({ into: id, outcome: 'there already' });
+  });
 });

@@ -120,3 +120,32 @@ describe('a store that is away for a moment when the CA has made an order', () =
     expect(await held()).toMatchObject({ generation: 1 });
   });
 });
+
+describe('an order under way', () => {
+  it('that the CA does not have any more, whatever page says so, is made anew at the next attempt', async () => {
+    world.first.ways.validationMs = 20 * minute;
+    await world.want({ issuers: ['first'] });
+    await world.work();
+    const gone = new AgentError('acme.response', 'answered with HTTP 404', { facts: { status: 404 } });
+    world.gate.always('first.order', async (proceed, [url]) => {
+      if (url === world.first.orders[0]?.url) throw gone;
+      return proceed();
+    });
+    world.first.ways.validationMs = 40;
+    await world.live(15 * minute);
+    expect(world.first.orders).toHaveLength(2);
+    expect(await held()).toBeDefined();
+  });
+
+  it('is not given up for authorizations that have expired by a clock of ours that stands ahead', async () => {
+    world.gate.always('first.authorization', async (proceed) => ({
+      ...((await proceed()) as object),
+      expires: world.clock.now() - minute,
+    }));
+    world.first.ways.validationMs = 3 * minute;
+    await world.want({ issuers: ['first'] });
+    await world.live(6 * minute);
+    expect(world.first.orders).toHaveLength(1);
+    expect(await held()).toBeDefined();
+  });
+});
