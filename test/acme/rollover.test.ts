@@ -193,6 +193,22 @@ describe('a change of key that is killed', () => {
       expect([step, registrations()]).toEqual([step, made]);
     }
   });
+
+  test('is ended by the same command when it is given again, whatever the step', async () => {
+    for (let step = 1; step <= 6; step++) {
+      const made = registrations() + 1;
+      const { accounts } = await rollKilledAt(step);
+      const [first] = accounts.history;
+      const next = agent({ accounts });
+      await next.acme.rollover('ca', never);
+      const session = await next.acme.session('ca', never);
+      await session.newOrder(orderOf(`again${step}.example.com`), never);
+      const record = accounts.records.get('ca');
+      expect([step, record?.nextKey, record?.url]).toEqual([step, undefined, session.accountUrl]);
+      expect([step, keyOf(record) === keyOf(first)]).toEqual([step, false]);
+      expect([step, registrations()]).toEqual([step, made]);
+    }
+  });
 });
 
 describe('a CA', () => {

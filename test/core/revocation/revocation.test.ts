@@ -224,6 +224,17 @@ describe('a revocation', () => {
     expect(world.first.finalized()).toHaveLength(2);
   });
 
+  it('that waits for a successor until the certificate has expired is not sent any more, and its task says so', async () => {
+    world.first.ways.lifetimeMs = 2 * day;
+    await inUse();
+    world.gate.always('first.newOrder', failing(new AgentError('acme.server', 'the CA is away')));
+    const task = await revokeIn(world);
+    await world.live(3 * day);
+    expect(await itemsOf(task)).toMatchObject([{ id: `${www}#1`, state: 'skipped' }]);
+    expect((await stateOf()).revoking).toBeUndefined();
+    expect(revoked()).toEqual([]);
+  });
+
   it('of an earlier generation does not touch the present one', async () => {
     const old = await inUse();
     await world.ask(true);
