@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/core/errors.ts';
 import type { NewOrder } from '../../../src/core/ports.ts';
+import { namesToOrder } from '../../../src/core/renewal/left-out.ts';
 import { changeWishes } from '../../../src/core/wishes/reconcile.ts';
 import { failing } from '../gate.ts';
-import { day, hour, minute } from '../given.ts';
+import { day, hour, minute, t0 } from '../given.ts';
 import { problemError } from '../scripted-ca.ts';
 import { startWorlds, type World, type Worlds } from '../world.ts';
 
@@ -287,4 +288,11 @@ describe('a name that is left out, and a forced wish', () => {
     expect(await held()).toEqual(names);
     expect((await world.store.renewals.get(group)).failures).toBe(0);
   });
+});
+
+it('no order is without names: where all that is wanted is left out, all of it is ordered', () => {
+  const failure = { at: t0, code: 'challenge.connection', message: 'nobody answers' };
+  const leftOut = { 'b.example.com': { failures: 3, since: t0, retryAt: t0 + day, failure } };
+  expect(namesToOrder(names, { leftOut }, t0)).toEqual(['a.example.com', 'c.example.com']);
+  expect(namesToOrder(['b.example.com'], { leftOut }, t0)).toEqual(['b.example.com']);
 });

@@ -149,6 +149,12 @@ describe('a certificate that its CA revoked', () => {
     expect((await stateOf(www)).revokedAt).toBeUndefined();
   });
 
+  it('is not looked for once it has expired: nobody fetches a list for it', async () => {
+    await world.pass(4000 * day);
+    await check();
+    expect(fetches).toBe(0);
+  });
+
   it('though nobody asks for it any more is not used again when its host comes back', async () => {
     const host = aHost('www.example.com');
     await world.run(changeWishes('example.com', () => ({ removeHosts: [host] }), world.needs));
