@@ -4,6 +4,7 @@ import { AgentError } from '../core/errors.ts';
 import { readRedirect } from '../core/https-redirect.ts';
 import type { Ports } from '../core/ports.ts';
 import type { HttpsRedirect, Settings } from '../core/types.ts';
+import { inTime } from '../core/wait.ts';
 import { createLru } from './lru.ts';
 import { type Answer, notFound } from './port80.ts';
 import { type RequestTarget, readRequestTarget, urlHost } from './request-target.ts';
@@ -33,6 +34,8 @@ const believedMs = 5_000;
 const mostNames = 10_000;
 /** Names that are read at once; more are asked to come again, so that a flood of names is no flood at the store. */
 const mostReading = 64;
+/** Nobody waits longer for the store. */
+const readMs = 2_000;
 
 /**
  * Sends whoever came for a name of ours to HTTPS, with path and query; what else comes is not found. Rejects where the
@@ -102,20 +105,27 @@ function createKnownRedirects(needs: HttpsRedirectNeeds) {
     return redirect;
   }
 
-  return async (name: string): Promise<HttpsRedirect | undefined> => {
-    const found = known.get(name);
-    if (found !== undefined && clock.now() < found.until) return found.redirect;
+  function readOnce(name: string): Promise<HttpsRedirect | undefined> {
     const running = reading.get(name);
     if (running !== undefined) return running;
     if (reading.size >= mostReading)
       throw new AgentError('store.unavailable', 'too many names are asked for at once');
-    const own = read(name)
-      .catch((error: unknown) => {
-        if (found === undefined) throw error;
-        return found.redirect;
-      })
-      .finally(() => reading.delete(name));
+    const own = read(name).finally(() => reading.delete(name));
     reading.set(name, own);
     return own;
+  }
+
+  return async (name: string): Promise<HttpsRedirect | undefined> => {
+    const found = known.get(name);
+    if (found !== undefined && clock.now() < found.until) return found.redirect;
+    const late = () => new AgentError('store.unavailable', `the store did not answer in ${readMs} ms`);
+    try {
+      return await inTime({ clock, ms: readMs, late }, async () => readOnce(name));
+    } catch (error) {
+      if (found === undefined) throw error;
+      // Counts once more: while the store is silent the next client does not wait for it.
+      known.set(name, { ...found, until: clock.now() + believedMs }, 0);
+      return found.redirect;
+    }
   };
 }

@@ -114,29 +114,6 @@ describe('a name is ours', () => {
     await bench.needs.hostAsks.refuse('no.shops.test', refusal);
     expect(await status('no.shops.test')).toBe(404);
   });
-
-  it('as it is known, while the store is away', async () => {
-    let isAway = false;
-    const wishes = {
-      ...bench.needs.wishes,
-      domainOf: async (name: string) => {
-        if (isAway) throw new Error('no store');
-        return bench.needs.wishes.domainOf(name);
-      },
-    };
-    await bench.run(domainsAdd, { name: 'example.com', mode: 'individual', hosts: [host] });
-    const needs = { ...bench.needs, wishes };
-    const { port } = await start(
-      undefined,
-      undefined,
-      createHttpsRedirect({ httpsPort: 443, trustedProxies: [] }, needs),
-    );
-    expect(await ask(port, '/', { headers: { host } })).toMatchObject({ status: 308 });
-    isAway = true;
-    bench.now += day;
-    expect(await ask(port, '/', { headers: { host } })).toMatchObject({ status: 308 });
-    expect(await ask(port, '/', { headers: { host: 'other.example.com' } })).toMatchObject({ status: 503 });
-  });
 });
 
 describe('nobody is sent', () => {
