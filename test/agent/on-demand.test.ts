@@ -36,10 +36,10 @@ function listen(isWorking = () => true) {
 const tell = (name: string) => bench.needs.hostAsks.ask(name);
 
 /** Until the agent hears at all. */
-async function heard(asked: readonly string[]): Promise<void> {
+async function heard(asked: readonly string[], name = mark): Promise<void> {
   await until('it hears', async () => {
-    await tell(mark);
-    return asked.includes(mark);
+    await tell(name);
+    return asked.includes(name);
   });
 }
 
@@ -76,11 +76,17 @@ test('what is no host that could be ours is neither looked at nor kept', async (
 });
 
 test('an agent that does not work, or has stopped, looks at nothing', async () => {
-  const other = listen();
   const idle = listen(() => false);
   const stopped = listen();
   await stopped.demand.stop();
-  await heard(other.asked);
+  const early = listen();
+  await heard(early.asked);
+  // Whoever looks at a name keeps the others from it.
+  await early.demand.stop();
+  await tell('nobodys.shops.test');
+  const other = listen();
+  await heard(other.asked, 'other.shops.test');
   expect(idle.asked).toEqual([]);
+  expect(idle.counts).toEqual([]);
   expect(stopped.asked).toEqual([]);
 });

@@ -104,6 +104,26 @@ describe('a host that a client asks for', () => {
 });
 
 describe('a host is refused', () => {
+  test.each([300, 304, 401])('where the platform answers anything but 2xx: %i', async (status) => {
+    expect(await demand({ asksPermission: true }, status).ask('odd.shops.test')).toBe('refused');
+    expect(await host('odd.shops.test')).toBeUndefined();
+  });
+
+  test('once, also where that was settled while another one waited to look at it', async () => {
+    const { ask, asked, needs } = demand({ asksPermission: true }, 404);
+    let isFirst = true;
+    const tryAcquire: typeof needs.locks.tryAcquire = async (name, ttlMs) => {
+      if (isFirst) {
+        isFirst = false;
+        await ask('late.shops.test');
+      }
+      return needs.locks.tryAcquire(name, ttlMs);
+    };
+    const late = { ...needs, locks: { ...needs.locks, tryAcquire } };
+    expect(await considerHost('late.shops.test', late, signal)).toBe('known');
+    expect(asked).toEqual(['late.shops.test']);
+  });
+
   test('where the platform does not permit it, and is not asked about again for ten minutes', async () => {
     const { ask, asked } = demand({ asksPermission: true }, 404);
     expect(await ask('no.shops.test')).toBe('refused');
@@ -215,6 +235,17 @@ describe('a host that never gets its certificate', () => {
     );
     bench.now += day;
     expect(await ask('a.shops.test')).toBe('taken');
+  });
+
+  test('is counted a minute before it is there', async () => {
+    const { needs } = demand();
+    const waiting = async () => (await needs.hostAsks.waiting()).map(({ name }) => name);
+    await needs.hostAsks.addWaiting('soon.shops.test', bench.now);
+    await giveUpWaiting(needs);
+    expect(await waiting()).toEqual(['soon.shops.test']);
+    bench.now += minute;
+    await giveUpWaiting(needs);
+    expect(await waiting()).toEqual([]);
   });
 });
 
