@@ -86,7 +86,7 @@ describe('what a CA says of waiting that no limit explains', () => {
     await world.live(minute);
     expect(asked).toHaveLength(1);
     expect(await world.store.renewals.get(www)).toMatchObject({
-      failures: 1,
+      failures: 0,
       waiting: { issuer: 'first', limit: 'it asked us to wait with new orders', full: { first: two } },
     });
     await world.live(2 * hour);
