@@ -93,8 +93,8 @@ describe('query', () => {
 describe('query to a server that', () => {
   it('does not answer gives up at its deadline', async () => {
     const server = await startServer(() => []);
-    const asked = query(server, { name: 'example.test', type: 'TXT' }, { ...options, timeoutMs: 100 });
-    await expect(asked).rejects.toMatchObject({ code: 'dns.query', message: /no answer within 0.1 s/ });
+    const asked = query(server, { name: 'example.test', type: 'TXT' }, { ...options, timeoutMs: 1000 });
+    await expect(asked).rejects.toMatchObject({ code: 'dns.query', message: /no answer within 1 s/ });
     await expect.poll(() => server.received.length).toBe(2);
   });
 
