@@ -197,7 +197,7 @@ describe('a name in a zone that the DNS account does not have', () => {
     const at = lines.findIndex((line) => line.startsWith('Last error, '));
     expect(lines[at], said).toContain('_acme-challenge.other.test');
     expect(lines.slice(at), said).toContain(`What to do: ${errorTable['dns.zoneNotFound'].advice}`);
-    expect(lines.slice(at).join('\n'), said).toMatch(/^Next: attempt 2 at .*\(in 2[1-4] hours\)/m);
+    expect(lines.slice(at).join('\n'), said).toMatch(/^Next: attempt 2 at .*\(in 2[1-6] hours\)/m);
   });
 });
 
