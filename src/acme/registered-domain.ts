@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { getDomain } from 'tldts';
+import { getDomain, getPublicSuffix } from 'tldts';
 
 /** Rules of the whole list, also those of companies whose customers have names under one of theirs. */
 const rules = { allowPrivateDomains: true, extractHostname: false, validateHostname: false, detectIp: false };
@@ -14,6 +14,11 @@ export function registeredDomain(name: string): string {
   if (family === 6) return `${network(name)}::/64`;
   const host = name.startsWith('*.') ? name.slice(2) : name;
   return getDomain(host, rules) ?? host;
+}
+
+/** Anybody can register a name under it. Suffixes of companies are theirs, and so are the names that these give away. */
+export function isPublicSuffix(name: string): boolean {
+  return getPublicSuffix(name, { ...rules, allowPrivateDomains: false }) === name;
 }
 
 /** The first four groups, as RFC 5952 writes them. */

@@ -15,7 +15,7 @@ import { checkStore } from './check-store.ts';
 import { checkWishes } from './check-wishes.ts';
 import { type Configured, type ConfiguredNeeds, configure } from './configured.ts';
 import { tryDataDir } from './data-dir.ts';
-import { checkHostPermission } from './host-permission.ts';
+import { checkAllowed, checkHostPermission } from './host-permission.ts';
 import { createStoreless } from './storeless.ts';
 
 const checkMs = 20_000;
@@ -76,6 +76,7 @@ function checksOf({
   loaded,
 }: Configured): readonly Check[] {
   const { issuers, dnsAccounts, deployTargets } = loaded.config;
+  const { onDemand } = loaded.settings;
   return [
     ...issuers.map(({ name, profile }) => ({
       name: `issuer ${name}`,
@@ -110,6 +111,10 @@ function checksOf({
     ...notifiers.all().map((notifier) => ({
       name: `notifier ${notifier.name}`,
       run: (signal: AbortSignal) => tried(notifier, signal),
+    })),
+    ...(onDemand === undefined ? [] : [onDemand]).map((rules) => ({
+      name: 'onDemand.allow',
+      run: async () => checkAllowed(rules),
     })),
     ...(loaded.config.hostPermission === undefined ? [] : ['onDemand.permission']).map((name) => ({
       name,

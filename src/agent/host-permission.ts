@@ -1,7 +1,10 @@
+import { isPublicSuffix } from '../acme/registered-domain.ts';
 import { AgentError } from '../core/errors.ts';
 import type { Http } from '../core/http.ts';
+import { patternSuffix } from '../core/on-demand/patterns.ts';
 import type { HostPermission } from '../core/ports.ts';
 import type { Secret } from '../core/secret.ts';
+import type { OnDemandSettings } from '../core/types.ts';
 import type { Said } from './check-item.ts';
 
 const timeoutMs = 5_000;
@@ -37,5 +40,15 @@ export async function checkHostPermission(permission: HostPermission, signal: Ab
   return {
     warning: `the platform permits ${nobodys} too, a name that nobody can have`,
     advice: 'Let it answer 404 for every host that is not its own: anybody can ask for any name.',
+  };
+}
+
+/** Whether strangers could have hosts taken in without anybody being asked; the file alone does not know suffixes like co.uk. */
+export function checkAllowed({ allow, asksPermission }: OnDemandSettings): Said {
+  const open = allow.filter((pattern) => isPublicSuffix(patternSuffix(pattern)));
+  if (asksPermission || open.length === 0) return `${allow.join(' ')}`;
+  return {
+    warning: `${open.join(' ')} allows the names of whoever registers one`,
+    advice: 'Add "permission", the URL at which the platform says which are its own.',
   };
 }

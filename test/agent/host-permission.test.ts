@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { checkHostPermission, createHostPermission } from '../../src/agent/host-permission.ts';
+import { checkAllowed, checkHostPermission, createHostPermission } from '../../src/agent/host-permission.ts';
 import { systemClock } from '../../src/clock.ts';
 import { secret } from '../../src/core/secret.ts';
 import { createHttp } from '../../src/http.ts';
@@ -51,4 +51,19 @@ test('check finds out a platform that permits all, or cannot answer', async () =
   expect(await said(403)).toBe('ready');
   expect(await said(200)).toMatchObject({ warning: expect.stringContaining('permits check.invalid') });
   expect(await said(500)).toMatchObject({ warning: expect.stringContaining('answers 500') });
+});
+
+test('check finds out patterns for names of whoever registers one, where nobody is asked', () => {
+  const said = (allow: readonly string[], asksPermission = false) =>
+    checkAllowed({ allow, asksPermission, perDomain: { count: 1, perMs: 1 }, mostWaiting: 1 });
+  expect(said(['*.shops.example.com', '*.example.co.uk', 'www.example.com'])).toBe(
+    '*.shops.example.com *.example.co.uk www.example.com',
+  );
+  for (const open of ['*.co.uk', '*.*.com.au'])
+    expect(said(['*.example.com', open])).toMatchObject({
+      warning: expect.stringContaining(`${open} allows`),
+    });
+  expect(said(['*.co.uk'], true)).toBe('*.co.uk');
+  // A platform may have its own suffix in the list, so that its tenants are strangers to each other.
+  expect(said(['*.github.io'])).toBe('*.github.io');
 });

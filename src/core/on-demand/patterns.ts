@@ -33,6 +33,11 @@ export function isOfAnybody(pattern: string): boolean {
   return pattern.split('.').slice(-2).includes('*');
 }
 
+/** What all names that it stands for end with; empty: nothing. */
+export function patternSuffix(pattern: string): string {
+  return pattern.slice(pattern.lastIndexOf('*') + 1).replace(/^\./, '');
+}
+
 function labelsOf(text: string): readonly string[] {
   return text.trim().replace(/\.$/, '').split('.');
 }
