@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
-import { putTarget, revocationTargets, type Target } from '../core/revocation/revocation-plan.ts';
+import { barKey, planRevocation, putTarget, type Target } from '../core/revocation/revocation-plan.ts';
 import { revocationItem } from '../core/revocation/revoking.ts';
 import type { Bundle, Lineage, RevocationReason, Task } from '../core/types.ts';
 import { keyIdOf } from '../x509/key.ts';
@@ -60,11 +60,12 @@ export const revoke = defineOperation({
     if (known === undefined) await refuseIrrevocable(lineage, bundle, needs);
     const wish = { lineage, bundle, reason, atOnce: now, task, requestedBy: caller.requestedBy };
     const planNeeds = { ...needs, pki: { keyId: keyIdOf } };
-    const found = await revocationTargets(wish, planNeeds);
-    const targets = found.filter((one) => isOpen(known, one));
+    const plan = await planRevocation(wish, planNeeds);
+    const targets = plan.targets.filter((one) => isOpen(known, one));
     if (known === undefined) await announce(targets, { task, reason, domain: lineage.domain }, needs, caller);
     await takeOver(targets, task, needs);
     for (const one of targets) await putTarget(one, planNeeds);
+    for (const one of plan.barred) await barKey(one, planNeeds);
     await needs.jobs.wake('issue', [...new Set(targets.map((one) => one.lineage.id))]);
     return { taskId: task, revoking: targets.map(rowOf) };
   },

@@ -33,6 +33,18 @@ export interface Target {
   readonly keyId: string | undefined;
 }
 
+/** What a wish comes to. */
+export interface RevocationPlan {
+  readonly targets: readonly Target[];
+  /** Lineages that hold the key in what has expired: nobody revokes that, and its successor would keep the key. */
+  readonly barred: readonly Barred[];
+}
+
+interface Barred {
+  readonly id: LineageId;
+  readonly keyId: string;
+}
+
 /** Bundles read at a time in a search of all that is held. */
 const atOnce = 100;
 
@@ -40,7 +52,7 @@ const atOnce = 100;
  * All that has to go with it: every lineage that holds the same certificate, and where its key is in somebody else's
  * hands every generation of whatever lineage that has that key and has not expired.
  */
-export async function revocationTargets(wish: RevocationWish, needs: PlanNeeds): Promise<readonly Target[]> {
+export async function planRevocation(wish: RevocationWish, needs: PlanNeeds): Promise<RevocationPlan> {
   const now = needs.clock.now();
   const isCompromise = wish.reason === 'keyCompromise';
   const keyId = isCompromise ? needs.pki.keyId(wish.bundle.privateKey) : undefined;
@@ -51,10 +63,21 @@ export async function revocationTargets(wish: RevocationWish, needs: PlanNeeds):
     live
       .filter(({ bundle, lineage }) => bundle.certificate.fingerprint === fingerprint && lineage.id !== but)
       .map(({ lineage }) => lineage.id);
-  return live.map(({ lineage, bundle }) => {
+  const targets = live.map(({ lineage, bundle }) => {
     const shared = holders(bundle.certificate.fingerprint, lineage.id);
     return { lineage, entry: entryOf(bundle, { wish, shared, now }), keyId };
   });
+  const marked = new Set(live.map(({ lineage }) => lineage.id));
+  const unmarked = new Set(found.map(({ lineage }) => lineage.id).filter((id) => !marked.has(id)));
+  return { targets, barred: keyId === undefined ? [] : [...unmarked].map((id) => ({ id, keyId })) };
+}
+
+/** The key is not used again. Running twice changes nothing. */
+export async function barKey({ id, keyId }: Barred, needs: PlanNeeds): Promise<void> {
+  await editHeld(id, needs, ({ state }) => ({
+    putRenewals: [{ ...state, compromised: withKey(state, keyId) }],
+    durable: true,
+  }));
 }
 
 /** Writes down what is to be revoked; the work of each lineage does the rest. Running twice changes nothing. */
@@ -65,8 +88,7 @@ export async function putTarget({ lineage, entry, keyId }: Target, needs: PlanNe
     const next: RenewalState = {
       ...state,
       revoking: [...others, entry],
-      compromised:
-        keyId === undefined ? state.compromised : [...new Set([...(state.compromised ?? []), keyId])],
+      compromised: keyId === undefined ? state.compromised : withKey(state, keyId),
       retryAt: undefined,
     };
     const due = dueOfLineage({ ...held, state: next, now: needs.clock.now() });
@@ -74,6 +96,10 @@ export async function putTarget({ lineage, entry, keyId }: Target, needs: PlanNe
     const now = { job: 'issue' as const, id: lineage.id, at: needs.clock.now() };
     return { putRenewals: [next], due: [...due.filter(({ job }) => job !== 'issue'), now], durable: true };
   });
+}
+
+function withKey({ compromised = [] }: RenewalState, keyId: string): readonly string[] {
+  return [...new Set([...compromised, keyId])];
 }
 
 interface Held {

@@ -43,6 +43,25 @@ describe('a compromised key', () => {
     expect([await stateOf(), await stateOf(api)]).toMatchObject([{ compromised: bad }, { compromised: bad }]);
   });
 
+  it('is not kept for the successor of what has expired', async () => {
+    await world.want({ issuers: ['first'], reuseKey: true }, ['www.example.com', 'api.example.com']);
+    await world.live(minute);
+    const one = await held();
+    const other = await held(api);
+    const now = world.clock.now();
+    const expired = { ...other.certificate, generation: 2, notAfter: now - minute };
+    await world.store.changes.commit({
+      generation: { ...other, certificate: expired, privateKey: one.privateKey },
+      putRenewals: [{ ...(await stateOf(api)), renewAt: now }],
+    });
+    const task = await revokeIn(world, { reason: 'keyCompromise' });
+    expect((await itemsOf(task))?.map(({ id }) => id)).toEqual([`${www}#1`]);
+    await world.renew(api);
+    const successor = await held(api);
+    expect(successor.certificate.generation).toBe(3);
+    expect(world.needs.pki.keyId(successor.privateKey)).not.toBe(world.needs.pki.keyId(one.privateKey));
+  });
+
   it('is not gone on with in an order under way', async () => {
     await world.want({ issuers: ['first'] });
     world.gate.once('first.finalize', failing(new AgentError('acme.server', 'the CA is in trouble')));
