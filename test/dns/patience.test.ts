@@ -91,6 +91,27 @@ describe('a call that takes long', () => {
     expect(vendor.calls).toHaveLength(1);
   });
 
+  test('about whether a value is live holds nobody; what it says in the end is found by the next look', async () => {
+    const { agent, vendor } = await createStage({
+      traits: { propagation: { signal: 'api', typicalMs: 10, timeoutMs: 60_000 } },
+    });
+    let say = (_live: boolean) => {};
+    let asked = 0;
+    const live = () => {
+      asked += 1;
+      return new Promise<boolean>((resolve) => {
+        say = resolve;
+      });
+    };
+    const dns = agent({ clock: impatient, account: { provider: { ...vendor.provider, live } } });
+    const [id = ''] = await presentAtLast(dns);
+    while (asked === 0) expect(await dns.ready(id, never)).not.toBe(true);
+    expect(await dns.ready(id, never)).toMatchObject({ checkAgainAt: expect.any(Number) });
+    say(true);
+    await untilReady(dns, [id]);
+    expect(asked).toBe(1);
+  });
+
   test('of a vendor that complains without saying until when: nobody calls sooner, and the error says when', async () => {
     const { agent, vendor } = await createStage();
     for (let count = 0; count < 6; count++)
