@@ -28,7 +28,7 @@ describe.each(Object.entries(hours))('an hour of %s', (name, { set }) => {
     const failed = await world.events('certificate.failed');
     const minutes = failed.map(({ at }) => Math.floor((at - t0) / minute));
     expectLadder(minutes, { name, kind });
-    expect(Math.max(...world.held)).toBeLessThanOrEqual(mostHeldMs(name, kind));
+    expect(Math.max(...world.held)).toBeLessThanOrEqual(mostHeldMs);
     expect(world.first.finalized()).toHaveLength(1);
     // Of an order whose creation was answered by nothing we cannot know.
     const isLost = kind === 'newOrder' && name === 'answers that get lost';

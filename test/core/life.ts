@@ -4,7 +4,7 @@ import type { Again } from '../../src/core/wait.ts';
 import { minute } from './given.ts';
 import type { CheapWorld } from './world.ts';
 
-export type Life = Pick<CheapWorld, 'run' | 'handle' | 'work' | 'live' | 'pass'>;
+export type Life = Pick<CheapWorld, 'run' | 'handle' | 'work' | 'live' | 'pass' | 'held'>;
 
 /** Time, and the work that gets due in it, as tick and workers would do it. */
 export function createLife(
@@ -14,6 +14,7 @@ export function createLife(
   },
 ): Life {
   const { clock, gate, store, handlers, woken } = parts;
+  const held: number[] = [];
 
   async function run<T>(work: Promise<T>): Promise<T> {
     let isDone = false;
@@ -45,7 +46,9 @@ export function createLife(
 
   /** As the worker does it: the instant goes to the due index. */
   async function handle(job: DueJob, id: string): Promise<Again | undefined> {
+    const since = clock.trueNow();
     const again = await run(handlers[job](id, new AbortController().signal));
+    held.push(clock.trueNow() - since);
     if (again !== undefined) await store.changes.commit({ due: [{ job, id, at: again.again }] });
     return again;
   }
@@ -80,5 +83,5 @@ export function createLife(
     if (end > clock.now()) await pass(end - clock.now());
   }
 
-  return { run, pass, handle, work, live };
+  return { run, pass, handle, work, live, held };
 }

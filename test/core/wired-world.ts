@@ -68,6 +68,7 @@ export async function startWiredWorlds(): Promise<WiredWorlds> {
       });
       return { ...asking, hasSession: acme.hasSession };
     });
+    watchWaits(world, waits);
     const wire = (name: string) => {
       const found = wires.get(name);
       if (found === undefined) throw new Error(`no wire to ${name}`);
@@ -78,7 +79,6 @@ export async function startWiredWorlds(): Promise<WiredWorlds> {
       wire: { first: wire('first').proxy, second: wire('second').proxy },
       fronts: { first: wire('first').front, second: wire('second').front },
       waits,
-      held: watchJobs(world, waits),
       takes:
         (ms) =>
         async (hungUp, { kind }) => {
@@ -102,21 +102,9 @@ export async function startWiredWorlds(): Promise<WiredWorlds> {
   };
 }
 
-/** A job that orders holds the lock of its lineage from its beginning to its end. */
-function watchJobs({ gate, clock }: World, waits: number[]): readonly number[] {
-  const held: number[] = [];
-  let since = clock.trueNow();
-  gate.always('locks.tryAcquire', async (proceed) => {
-    since = clock.trueNow();
-    return proceed();
-  });
-  gate.always('lock.release', async (proceed) => {
-    held.push(clock.trueNow() - since);
-    return proceed();
-  });
+function watchWaits({ gate }: World, waits: number[]): void {
   gate.always('clock.sleep', async (proceed, [ms]) => {
     waits.push(Number(ms));
     return proceed();
   });
-  return held;
 }

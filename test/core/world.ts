@@ -50,6 +50,8 @@ export interface CheapWorld {
   ask(force: boolean, task?: string, lineage?: LineageId): Promise<void>;
   /** Lets time pass as far as `work` needs it. */
   run<T>(work: Promise<T>): Promise<T>;
+  /** How long each job held its worker. */
+  readonly held: readonly number[];
   /** One job. */
   handle(job: DueJob, id: string): Promise<Again | undefined>;
   renew(lineage?: LineageId): Promise<Again | undefined>;

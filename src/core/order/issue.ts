@@ -24,7 +24,10 @@ import { isUncounted, leaveAlone, ofLimit } from './room.ts';
 /** So long a CA may be at a request to finalize that nobody waits for any more. */
 const longestFinalizeMs = 30_000;
 
-export type IssueNeeds = IssuanceNeeds & Pick<Ports, 'acme'>;
+export interface IssueNeeds extends IssuanceNeeds, Pick<Ports, 'acme'> {
+  /** Called when an answer is waited for longer than a job may be held; the work goes on by itself until it is there. */
+  readonly leave?: (() => void) | undefined;
+}
 
 /** What the CA issued, verified; storing it is the caller's, and then `finish`. */
 export interface Issued {
@@ -52,9 +55,11 @@ export async function issue(
     stored === undefined
       ? await begin(request, session, needs, signal)
       : { issuance: stored, spentOnOrder: [] };
-  const run: Run = { request, session, needs, ...begun, keySafe: false, hasNewKey: false };
+  const run: Run = { request, session, needs, ...begun, keySafe: false, hasNewKey: false, hasLeft: false };
   try {
     const order = await open(run, signal);
+    // A job goes on with it.
+    if (run.hasLeft) return { again: needs.clock.now() };
     const valid = await drive(run, order, signal);
     return 'again' in valid ? valid : await collect(run, valid, signal);
   } catch (error) {
@@ -75,6 +80,8 @@ interface Run {
   keySafe: boolean;
   /** The account got another key in the middle of it; what was presented has been presented anew. */
   hasNewKey: boolean;
+  /** The job is over. */
+  hasLeft: boolean;
 }
 
 async function save(run: Run, next: Issuance, durable: boolean): Promise<void> {
@@ -86,11 +93,31 @@ async function save(run: Run, next: Issuance, durable: boolean): Promise<void> {
 async function open(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
   const { session, request, issuance, needs } = run;
   if (issuance.orderUrl !== undefined) return session.order(issuance.orderUrl, signal);
-  const order = await newOrder(run, signal).catch((error: unknown) => refused(run, error));
+  const order = await heldNoLonger(run, newOrder(run, signal)).catch((error: unknown) => refused(run, error));
   await keep(run, order.url, signal);
   if (run.issuance.isProbe === true) await needs.budget.endHolds(request.issuer, run.issuance.names);
   needs.log.info({ lineage: request.lineage.id, issuer: session.issuer, order: order.url }, 'order created');
   return order;
+}
+
+/** Of a new order nothing but this answer tells, and nobody but who asked. */
+async function heldNoLonger<T>(run: Run, answer: Promise<T>): Promise<T> {
+  const { request, needs } = run;
+  const { clock, log, leave } = needs;
+  const cancel = clock.after(longestInProcessMs, () => {
+    if (leave === undefined) return;
+    run.hasLeft = true;
+    log.info(
+      { lineage: request.lineage.id, issuer: request.issuer },
+      'the CA is long in answering; no job waits for it',
+    );
+    leave();
+  });
+  try {
+    return await answer;
+  } finally {
+    cancel();
+  }
 }
 
 /** An order that nobody knows of is made anew and counts twice: its URL waits for a store that is away for a moment. */

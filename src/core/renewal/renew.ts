@@ -2,9 +2,9 @@ import { believable, believableRetry } from '../backoff.ts';
 import { heldBy } from '../held-lineages.ts';
 import { lineageLock } from '../locks.ts';
 import { abandon } from '../order/issuance.ts';
-import type { Fence, Ports } from '../ports.ts';
+import type { Fence, Lock, Ports } from '../ports.ts';
 import { revokeDue } from '../revocation/revocation.ts';
-import type { Instant, Issuance, RenewalState } from '../types.ts';
+import type { Instant, Issuance, LineageId, RenewalState } from '../types.ts';
 import type { Again } from '../wait.ts';
 import { type AttemptNeeds, attempt } from './attempt.ts';
 import { waitForBreaker } from './breaker-wait.ts';
@@ -28,7 +28,7 @@ const busyMs = 5000;
 /**
  * Brings one lineage to where its wish is: decides, orders, stores, and writes down when to come back. Resolves with an
  * instant only while an order is under way or every issuer is down; a failure is state, not a rejection. May run twice
- * at once: the lock lets one work.
+ * at once: the lock lets one work. A CA that is long in answering holds the lock, not whoever calls.
  */
 export async function renew(
   lineageId: string,
@@ -37,6 +37,27 @@ export async function renew(
 ): Promise<Again | undefined> {
   const lock = await needs.locks.tryAcquire(lineageLock(lineageId), lockMs);
   if (lock === undefined) return { again: needs.clock.now() + busyMs };
+  return new Promise((resolve, reject) => {
+    let isLeft = false;
+    const leave = () => {
+      isLeft = true;
+      resolve({ again: needs.clock.now() + busyMs });
+    };
+    const work = renewUnder(lock, { lineageId, needs: { ...needs, leave }, signal });
+    work.then(resolve, reject);
+    work
+      .then(() => (isLeft ? needs.jobs.wake('issue', [lineageId]) : undefined))
+      .catch((err: unknown) => {
+        if (isLeft)
+          needs.log.warn({ lineage: lineageId, err }, 'an order that nobody waited for was broken off');
+      });
+  });
+}
+
+async function renewUnder(
+  lock: Lock,
+  { lineageId, needs, signal }: { lineageId: LineageId; needs: RenewNeeds; signal: AbortSignal },
+): Promise<Again | undefined> {
   try {
     const both = AbortSignal.any([signal, lock.signal]);
     for (;;) {

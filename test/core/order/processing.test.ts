@@ -55,6 +55,20 @@ describe('a CA that is long in making the certificate', () => {
     expect(Math.max(...world.held)).toBeLessThanOrEqual(10_500);
   });
 
+  it('and says only after 25 s where a new order is: no job waits for that, none asks for another one, and the next goes on', async () => {
+    const newOrder = world.wire.first.delay('newOrder', world.takes(25_000));
+    await world.want({ issuers: ['first'] });
+    await world.renew();
+    expect(await world.store.issuances.get(www)).not.toHaveProperty('orderUrl');
+    expect(await world.renew()).toEqual({ again: world.clock.now() + 5000 });
+    await world.live(5 * minute);
+    await expectPeace(world);
+    expect(await world.events('certificate.failed')).toEqual([]);
+    expect([newOrder.met, world.wire.first.counts().newOrder]).toEqual([1, 1]);
+    expect(orders()).toEqual([1, 1]);
+    expect(Math.max(...world.held)).toBeLessThanOrEqual(10_500);
+  });
+
   it("is asked after between the attempts, which are those of its issuer's ladder from the third on", async () => {
     world.first.ways.processingMs = 2 * day;
     await world.want({ issuers: ['first'] });
