@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { systemClock } from '../../src/clock.ts';
+import type { Clock } from '../../src/core/ports.ts';
 import type { DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../../src/core/provider.ts';
 import { fly } from '../../src/dns/flight.ts';
 import { createLimits } from '../../src/dns/limits.ts';
@@ -30,12 +31,27 @@ export async function applyChunked(
 /** One call with the engine's patience; pauses are short. */
 export function callAsEngine<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { buckets } = createMemoryStore();
+  const clock = skippingClock();
   const metrics = createMetrics({ clock: systemClock, log: createMemoryLog() });
   // Its memory of complaints apart: the tests have no time to be slow.
   const throttle: Throttle = { share: async () => 1, tighten: async () => {} };
-  const limits = createLimits({ buckets, throttle, metrics, clock: systemClock });
-  const vendor = createVendor({ limits, metrics, clock: hastyClock, log: createMemoryLog() });
+  const limits = createLimits({ buckets, throttle, metrics, clock });
+  const vendor = createVendor({ limits, metrics, clock, log: createMemoryLog() });
   return vendor.call({ account: 'test', for: 'apply', changes: 0, rate: [] }, run, never);
+}
+
+/** Whoever sleeps wakes up early, and it is later by then. */
+function skippingClock(): Clock {
+  let skippedMs = 0;
+  return {
+    ...hastyClock,
+    now: () => systemClock.now() + skippedMs,
+    sleep: async (ms, signal) => {
+      const since = systemClock.now();
+      await hastyClock.sleep(ms, signal);
+      skippedMs += Math.max(0, Math.ceil(ms - (systemClock.now() - since)));
+    },
+  };
 }
 
 /** All tests use one name at a time, so that any serialisation means one after another. */
