@@ -2,9 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { startPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import type { CallKind, FakeAnswer, Passing } from '../support/proxy.ts';
-import { accepted, hostNames, hostsSite, issued, keepUntilEnd, proxyBefore } from './given.ts';
+import { accepted, hostNames, hostsSite, issued, keepFor, proxyBefore } from './given.ts';
 
-const keep = keepUntilEnd();
 const kinds: readonly CallKind[] = ['newOrder', 'authz', 'chall', 'order', 'finalize', 'cert'];
 const always = Number.POSITIVE_INFINITY;
 
@@ -19,7 +18,8 @@ function withNewTypes({ status, text }: Passing): Partial<Passing> {
 }
 
 describe.concurrent('between an agent and a CA over a bad line', () => {
-  it('every call is cut off before and after, stumbles, and comes in pieces: all is issued, and little ordered twice', async () => {
+  it('every call is cut off before and after, stumbles, and comes in pieces: all is issued, and little ordered twice', async (context) => {
+    const keep = keepFor(context);
     // Half of all nonces are rejected besides.
     const pebble = keep(await startPebble({ nonceReject: 50 }));
     const proxy = keep(await proxyBefore(pebble));
@@ -43,7 +43,8 @@ describe.concurrent('between an agent and a CA over a bad line', () => {
     expect(accepted(proxy, 'newOrder')).toBeLessThanOrEqual(hosts.length + 3);
   });
 
-  it('an answer to newOrder that is long in coming holds no worker, and is not lost; nor does it hold up the end of the agent', async () => {
+  it('an answer to newOrder that is long in coming holds no worker, and is not lost; nor does it hold up the end of the agent', async (context) => {
+    const keep = keepFor(context);
     const pebble = keep(await startPebble({ nonceReject: 0 }));
     const proxy = keep(await proxyBefore(pebble));
     const hosts = hostNames(2);

@@ -54,7 +54,11 @@ export async function launchPowerdns(
   });
   await run([programs.sqlite, database, `.read ${join(root, schema)}`]);
   const util = (...args: string[]) => run([programs.util, `--config-dir=${folder}`, ...args]);
-  await util('import-tsig-key', keyName, 'hmac-sha256', secret);
+  // Its own program takes keys as arguments only, which everybody on the machine can read.
+  const keys = join(folder, 'keys.sql');
+  const row = `'${keyName}', 'hmac-sha256', '${secret}'`;
+  writeFileSync(keys, `INSERT INTO tsigkeys (name, algorithm, secret) VALUES (${row});\n`, { mode: 0o600 });
+  await run([programs.sqlite, database, `.read ${keys}`]);
   for (const zone of zones) {
     const file = join(folder, `${zone}.zone`);
     writeFileSync(file, zoneFile(zone, recordsIn(zone, zones, records)));
