@@ -16,6 +16,8 @@ export type VendorAccount = Options | ((url: string) => Options);
 export interface VendorCase {
   // biome-ignore lint/suspicious/noExplicitAny: of any options, as each definition parses its own
   readonly definition: DnsProviderDefinition<any>;
+  /** Name in the configuration, where that of the definition is one for the suite. */
+  readonly provider?: string | undefined;
   readonly front: Front;
   /** Options of an account in the configuration file, `baseUrl` apart. */
   readonly options: VendorAccount;
@@ -136,9 +138,12 @@ async function setup(vendor: VendorCase): Promise<ProviderUnderTest> {
   };
 }
 
-function settingsAt({ definition, options, settings }: VendorCase, port: number): AccountSettings {
+function settingsAt(
+  { definition, provider = definition.name, options, settings }: VendorCase,
+  port: number,
+): AccountSettings {
   const url = `http://127.0.0.1:${port}`;
-  return { provider: definition.name, options: settings?.(url) ?? optionsAt(options, url) };
+  return { provider, options: settings?.(url) ?? optionsAt(options, url) };
 }
 
 const aliases = {

@@ -17,6 +17,7 @@ describeVendor({
 
 describeVendor({
   definition: { ...godaddy, name: 'godaddy with a classic key', traits: setTraits },
+  provider: 'godaddy',
   front: godaddyFront,
   options: { key, secret },
   wrongOptions: { key, secret: 'wrong-secret' },
