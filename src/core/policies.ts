@@ -72,6 +72,11 @@ export function keyClassOf(keyType: KeyType): KeyClass {
   return keyType.startsWith('rsa') ? 'rsa' : 'ec';
 }
 
+/** Whether there is a lineage for each kind of key. */
+export function isDual(keyTypes: readonly KeyType[]): boolean {
+  return new Set(keyTypes.map(keyClassOf)).size > 1;
+}
+
 export function lineageId(policy: string, keyClass: KeyClass): string {
   return `${policy}/${keyClass}`;
 }

@@ -5,7 +5,6 @@ import { lookTwice } from '../core/deploy/probe.ts';
 import {
   askFor,
   expectedAt,
-  isDual,
   lookAtPlace,
   lookForName,
   type ProbedPlace,
@@ -14,7 +13,7 @@ import {
 import type { ProbeFinding } from '../core/deploy/sight.ts';
 import { AgentError } from '../core/errors.ts';
 import { covers, isWildcard } from '../core/names.ts';
-import { keyClassOf } from '../core/policies.ts';
+import { isDual, keyClassOf } from '../core/policies.ts';
 import { deploymentId } from '../core/records.ts';
 import { lineagesFor, readShown } from '../core/shown.ts';
 import type { Domain, Instant } from '../core/types.ts';
@@ -90,7 +89,7 @@ async function placesFor(
   }
   // Also those that cover the name are right there; the nearest to it is the one to look at.
   const placeOf = ({ deployment: { target }, lineage }: ProbedPlace) =>
-    `${target} ${isDual(domain) ? keyClassOf(lineage.wanted.keyType) : ''}`;
+    `${target} ${isDual(domain.keyTypes) ? keyClassOf(lineage.wanted.keyType) : ''}`;
   return places.filter((one, at) => places.findIndex((other) => placeOf(other) === placeOf(one)) === at);
 }
 
@@ -123,7 +122,7 @@ async function whereItLeads(
   const held = shown.certificates.map(({ fingerprint, lineage }) => [fingerprint, lineage] as const);
   const expected = new Map([...held, ...deployed]);
   const at = { host: name, port: 443 };
-  const kinds = isDual(domain) ? (['ec', 'rsa'] as const) : [undefined];
+  const kinds = isDual(domain.keyTypes) ? (['ec', 'rsa'] as const) : [undefined];
   const asked = kinds.map((keyClass) =>
     askFor({ at, name, keyClass, isUntrusted: true }, expected, needs, signal),
   );

@@ -158,7 +158,7 @@ describe('a host is refused', () => {
       outcomes.push(await ask(name));
     expect(outcomes).toEqual(['taken', 'taken', 'refused', 'notAllowed']);
     expect((await lines('c.customer.co.uk')).at(-2)).toContain(
-      'customer.co.uk has had its 2 new hosts in 1 d (onDemand.perDomain)',
+      'customer.co.uk has had its 2 new hosts in 1 day (onDemand.perDomain)',
     );
     expect(await ask('x.shops.test')).toBe('taken');
     bench.now += day;

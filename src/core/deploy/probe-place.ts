@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { addressText } from '../address.ts';
 import { covers, isWildcard } from '../names.ts';
-import { fallbackId, keyClassOf } from '../policies.ts';
+import { fallbackId, isDual, keyClassOf } from '../policies.ts';
 import type { Ports, ProbeQuestion, Sight } from '../ports.ts';
 import { lineagesFor } from '../shown.ts';
 import type { Certificate, Deployment, Domain, Lineage, ServerAddress, Settings } from '../types.ts';
@@ -42,7 +42,7 @@ export async function probedPlace(
     return undefined;
   const isFallback = observed.source === 'self-signed';
   // Where each kind of key has its place, both show the fallback, which has one.
-  if (isFallback && isDual(domain)) return undefined;
+  if (isFallback && isDual(domain.keyTypes)) return undefined;
   const whose = isFallback ? fallbackId(lineage.policy ?? lineage.id) : (observed.lineage ?? lineage.id);
   const shown = await certificates.certificate(whose);
   return shown?.fingerprint === observed.fingerprint
@@ -69,7 +69,7 @@ export async function lookForName(
   signal: AbortSignal,
 ): Promise<readonly ProbeFinding[]> {
   const { addresses, domain, deployment, lineage } = place;
-  const keyClass = isDual(domain) ? keyClassOf(lineage.wanted.keyType) : undefined;
+  const keyClass = isDual(domain.keyTypes) ? keyClassOf(lineage.wanted.keyType) : undefined;
   const expected = await expectedAt(name, { domain, targets: [deployment.target] }, needs);
   const asked = addresses.map((at) => askOnce({ at, name, keyClass }, expected, needs, signal));
   return (await Promise.all(asked)).flat();
@@ -154,8 +154,4 @@ async function namesToAsk(
   const hosts = stars.length === 0 ? [] : (await wishes.hosts(domain.name)).map(({ name }) => name);
   const under = hosts.filter((host) => stars.some((star) => covers(star, host)));
   return [...new Set([...wanted, ...under])].filter(covered).slice(0, mostNames);
-}
-
-export function isDual({ keyTypes }: Pick<Domain, 'keyTypes'>): boolean {
-  return new Set(keyTypes.map(keyClassOf)).size > 1;
 }

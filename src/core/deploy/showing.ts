@@ -1,5 +1,5 @@
 import { covers } from '../names.ts';
-import { keyClassOf } from '../policies.ts';
+import { isDual, keyClassOf } from '../policies.ts';
 import {
   type Candidate,
   type Choice,
@@ -60,7 +60,7 @@ export function fitting(
 ): readonly Showable[] {
   const kind = keyClassOf(lineage.wanted.keyType);
   const own = rivals.filter((one) => classOf(one) === kind);
-  if (new Set(keyTypes.map(keyClassOf)).size > 1) return own;
+  if (isDual(keyTypes)) return own;
   const { names } = lineage.wanted;
   const others = rivals.filter((one) => classOf(one) !== kind);
   // An upload of its own kind, or the place of one, is not for an upload of the other kind.

@@ -1,5 +1,6 @@
 import { AgentError, isAgentError } from '../errors.ts';
 import { acquireInTime } from '../locks.ts';
+import { periodText } from '../renewal/limit-words.ts';
 import type { AskRefusal, BucketTake, Domain, Host, OnDemandSettings } from '../types.ts';
 import { checkDomain } from '../wishes/domain-rules.ts';
 import { resolveDomain } from '../wishes/domain-wish.ts';
@@ -106,15 +107,5 @@ function quotaWords(
   { perDomain }: OnDemandSettings,
   { registeredDomain }: ConsiderNeeds,
 ): string {
-  return `${registeredDomain(name)} has had its ${perDomain.count} new hosts in ${spanOf(perDomain.perMs)} (onDemand.perDomain)`;
-}
-
-function spanOf(ms: number): string {
-  const units = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['m', 60_000],
-  ] as const;
-  const [unit, size] = units.find(([, each]) => ms % each === 0) ?? (['s', 1000] as const);
-  return `${ms / size} ${unit}`;
+  return `${registeredDomain(name)} has had its ${perDomain.count} new hosts in ${periodText(perDomain)} (onDemand.perDomain)`;
 }

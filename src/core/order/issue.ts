@@ -1,33 +1,19 @@
 import { isAgentError, toAgentError } from '../errors.ts';
-import type { AcmeOrder, AcmeSession, Change, Ports } from '../ports.ts';
+import type { AcmeOrder, Change } from '../ports.ts';
 import type { Bundle, Certificate, Instant, Issuance, TxtByHand } from '../types.ts';
-import { verdictsIn } from '../verdict.ts';
 import { type Again, longestInProcessMs } from '../wait.ts';
 import { authorize } from './authorize.ts';
 import { asked, idleEvents } from './by-hand.ts';
 import { explain } from './explain.ts';
-import {
-  abandon,
-  type Begun,
-  begin,
-  cleanUp,
-  type IssuanceNeeds,
-  type IssueRequest,
-  mayGoOn,
-  resumable,
-  withoutReplaces,
-} from './issuance.ts';
+import { abandon, begin, cleanUp, type IssueRequest, mayGoOn, resumable } from './issuance.ts';
+import { openOrder } from './new-order.ts';
 import { longestValidationMs } from './present.ts';
 import { latenessOf, untilMade } from './processing.ts';
-import { isUncounted, leaveAlone, ofLimit } from './room.ts';
+import { leaveAlone } from './room.ts';
+import { type IssueNeeds, type Run, save } from './run.ts';
 
 /** So long a CA may be at a request to finalize that nobody waits for any more. */
 const longestFinalizeMs = 30_000;
-
-export interface IssueNeeds extends IssuanceNeeds, Pick<Ports, 'acme'> {
-  /** Called when an answer is waited for longer than a job may be held; the work goes on by itself until it is there. */
-  readonly leave?: (() => void) | undefined;
-}
 
 /** What the CA issued, verified; storing it is the caller's, and then `finish`. */
 export interface Issued {
@@ -57,7 +43,7 @@ export async function issue(
       : { issuance: stored, spentOnOrder: [] };
   const run: Run = { request, session, needs, ...begun, keySafe: false, hasNewKey: false, hasLeft: false };
   try {
-    const order = await open(run, signal);
+    const order = await openOrder(run, signal);
     // A job goes on with it.
     if (run.hasLeft) return { again: needs.clock.now() };
     const valid = await drive(run, order, signal);
@@ -66,116 +52,6 @@ export async function issue(
     await failed(run, error, signal);
     throw error;
   }
-}
-
-interface Run {
-  readonly request: IssueRequest;
-  readonly session: AcmeSession;
-  readonly needs: IssueNeeds;
-  /** As last stored. */
-  issuance: Issuance;
-  /** As long as no order may have been made. */
-  spentOnOrder: Begun['spentOnOrder'];
-  /** Its key survives a loss of power. */
-  keySafe: boolean;
-  /** The account got another key in the middle of it; what was presented has been presented anew. */
-  hasNewKey: boolean;
-  /** The job is over. */
-  hasLeft: boolean;
-}
-
-async function save(run: Run, next: Issuance, durable: boolean): Promise<void> {
-  await run.needs.changes.commit({ fence: run.request.fence, putIssuance: next, durable });
-  run.issuance = next;
-  run.keySafe ||= durable;
-}
-
-async function open(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
-  const { session, request, issuance, needs } = run;
-  if (issuance.orderUrl !== undefined) return session.order(issuance.orderUrl, signal);
-  const order = await heldNoLonger(run, newOrder(run, signal)).catch((error: unknown) => refused(run, error));
-  await keep(run, order.url, signal);
-  if (run.issuance.isProbe === true) await needs.budget.endHolds(request.issuer, run.issuance.names);
-  needs.log.info({ lineage: request.lineage.id, issuer: session.issuer, order: order.url }, 'order created');
-  return order;
-}
-
-/** Of a new order nothing but this answer tells, and nobody but who asked. */
-async function heldNoLonger<T>(run: Run, answer: Promise<T>): Promise<T> {
-  const { request, needs } = run;
-  const { clock, log, leave } = needs;
-  const cancel = clock.after(longestInProcessMs, () => {
-    if (leave === undefined) return;
-    run.hasLeft = true;
-    log.info(
-      { lineage: request.lineage.id, issuer: request.issuer },
-      'the CA is long in answering; no job waits for it',
-    );
-    leave();
-  });
-  try {
-    return await answer;
-  } finally {
-    cancel();
-  }
-}
-
-/** An order that nobody knows of is made anew and counts twice: its URL waits for a store that is away for a moment. */
-async function keep(run: Run, orderUrl: string, signal: AbortSignal): Promise<void> {
-  const { clock } = run.needs;
-  const until = clock.now() + longestInProcessMs;
-  for (let pauseMs = 100; ; pauseMs *= 2) {
-    try {
-      return await save(run, { ...run.issuance, orderUrl }, false);
-    } catch (error) {
-      const isAway = isAgentError(error, 'store.unavailable') && clock.now() + pauseMs < until;
-      if (!isAway) throw error;
-    }
-    await clock.sleep(pauseMs, signal);
-  }
-}
-
-async function refused({ issuance, spentOnOrder, needs }: Run, error: unknown): Promise<never> {
-  if (isUncounted(error)) await needs.budget.giveBack(spentOnOrder);
-  throw isAgentError(error, 'acme.rateLimited') ? ofLimit(error, issuance) : error;
-}
-
-async function newOrder(run: Run, signal: AbortSignal): Promise<AcmeOrder> {
-  const { session, issuance, request } = run;
-  const { replaces, profile, names } = issuance;
-  const mayRepeat = () => spendAgain(run);
-  try {
-    return await session.newOrder({ names, profile, replaces, mayRepeat }, signal);
-  } catch (error) {
-    if (replaces === undefined || !isRefusal(error, names)) throw error;
-    run.needs.log.warn(
-      { lineage: request.lineage.id, replaces, err: error },
-      'the CA refused "replaces"; ordering without it',
-    );
-    if (!isUncounted(error) && !(await mayRepeat())) throw error;
-    const bare = await withoutReplaces(run, request, run.needs);
-    run.spentOnOrder = bare.spentOnOrder;
-    await save(run, bare.issuance, false);
-    return session.newOrder({ names, profile, mayRepeat }, signal);
-  }
-}
-
-/** For each request that may have made an order; only the last can be seen not to have. */
-async function spendAgain(run: Run): Promise<boolean> {
-  const again = await run.needs.budget.spendAgain(run.spentOnOrder);
-  run.spentOnOrder = again ?? [];
-  return again !== undefined;
-}
-
-/**
- * Any verdict on the request itself, of which `replaces` may be the cause (RFC 9773 §5); one on names of it is about
- * those. An internal fault that the CA itself states counts too: Pebble does so for serial numbers that it cannot find again.
- */
-function isRefusal(error: unknown, names: readonly string[]): boolean {
-  if (!isAgentError(error) || verdictsIn(error, names).length > 0) return false;
-  const { status, problem } = error.facts;
-  if (error.code === 'order.alreadyReplaced' || (status === 500 && problem !== undefined)) return true;
-  return typeof status === 'number' && status >= 400 && status < 500 && status !== 429;
 }
 
 /** Until the certificate is there to be fetched. */

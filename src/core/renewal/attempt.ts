@@ -1,8 +1,9 @@
 import { isAgentError, toAgentError } from '../errors.ts';
 import { isProvenByHand } from '../order/by-hand.ts';
-import { type IssueNeeds, issue } from '../order/issue.ts';
+import { issue } from '../order/issue.ts';
 import { preflightMode } from '../order/preflight.ts';
 import { lookPauseMs } from '../order/processing.ts';
+import type { IssueNeeds } from '../order/run.ts';
 import type { Instant, Issuance, RenewalState } from '../types.ts';
 import type { Again } from '../wait.ts';
 import type { Reason } from './decide.ts';
