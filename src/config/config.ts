@@ -1,3 +1,4 @@
+import type { Hsts } from '../core/https-redirect.ts';
 import type { Secret } from '../core/secret.ts';
 import type {
   CaLimit,
@@ -47,13 +48,6 @@ export interface Http01Config {
   /** Addresses and ranges whose X-Forwarded-Proto counts. */
   readonly trustedProxies: readonly string[];
   readonly hsts?: Hsts | undefined;
-}
-
-/** Strict-Transport-Security, RFC 6797. */
-export interface Hsts {
-  readonly days: number;
-  readonly includeSubDomains: boolean;
-  readonly preload: boolean;
 }
 
 /** Listener for TLS-ALPN-01; `forward`: the server that gets everything else. */

@@ -12,6 +12,13 @@ export const httpsRedirects = [
   '426',
 ] as const satisfies readonly HttpsRedirect[];
 
+/** Strict-Transport-Security, RFC 6797. */
+export interface Hsts {
+  readonly days: number;
+  readonly includeSubDomains: boolean;
+  readonly preload: boolean;
+}
+
 type Needs = Pick<Ports, 'wishes' | 'certificates' | 'bindings' | 'renewals' | 'hostAsks'> & {
   settings(): Settings;
 };

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { createRangeCheck } from '../core/address.ts';
 import { AgentError } from '../core/errors.ts';
-import { readRedirect } from '../core/https-redirect.ts';
+import { type Hsts, readRedirect } from '../core/https-redirect.ts';
 import type { Ports } from '../core/ports.ts';
 import type { HttpsRedirect, Settings } from '../core/types.ts';
 import { inTime } from '../core/wait.ts';
@@ -16,12 +16,6 @@ export interface HttpsRedirectOptions {
   readonly trustedProxies: readonly string[];
   /** What a client that came by HTTPS is told; over plain HTTP no client believes it (RFC 6797 §8.1). */
   readonly hsts?: Hsts | undefined;
-}
-
-export interface Hsts {
-  readonly days: number;
-  readonly includeSubDomains: boolean;
-  readonly preload: boolean;
 }
 
 export type HttpsRedirectNeeds = Pick<
