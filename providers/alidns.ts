@@ -156,12 +156,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   const calls = createRecords(
     {
       refusesCopies: true,
-      list: (zone, names, signal) =>
-        listEachName(
-          (name) => read(zone, name, signal),
-          () => read(zone, undefined, signal),
-          { names, most: mostNames },
-        ),
+      list: listEachName(read, mostNames),
       async create({ name: zone }, { name, value, ttl: seconds }, signal) {
         const query = {
           DomainName: zone,

@@ -201,12 +201,10 @@ function create(config: Options, context: PluginContext): DnsProvider {
     {
       form,
       scope: 'name',
-      read: (zone, names, signal) =>
-        listEachName(
-          (name) => readName(zone, name, signal),
-          () => readZone(zone, signal),
-          { names, most: mostNames },
-        ),
+      read: listEachName(
+        (zone, name, signal) => (name === undefined ? readZone(zone, signal) : readName(zone, name, signal)),
+        mostNames,
+      ),
       async write(zone, changes, signal) {
         for (const one of changes) await write(zone, one, signal);
         return undefined;

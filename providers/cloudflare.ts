@@ -113,12 +113,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   }
 
   const calls = createRecordBatches({
-    list: (zone, names, signal) =>
-      listEachName(
-        (name) => readTxt(zone, name, signal),
-        () => readTxt(zone, undefined, signal),
-        { names, most: mostNames },
-      ),
+    list: listEachName(readTxt, mostNames),
     async change(zone, { creates, removes }, signal) {
       const json = {
         deletes: removes.map(({ handle }) => ({ id: handle })),

@@ -100,12 +100,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     {
       form: quotedForm,
       scope: 'zone',
-      read: (zone, names, signal) =>
-        listEachName(
-          (name) => read(zone, name, signal),
-          () => read(zone, undefined, signal),
-          { names, most: mostNames },
-        ),
+      read: listEachName(read, mostNames),
       async write(zone, changes, signal) {
         const json = changes.map((change) => toRrset(zone.name, change));
         const path = `/domains/${zone.name}/rrsets/`;

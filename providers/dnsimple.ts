@@ -120,12 +120,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   const calls = createRecords(
     {
-      list: (zone, names, signal) =>
-        listEachName(
-          (name) => read(zone, name, signal),
-          () => read(zone, undefined, signal),
-          { names, most: mostNames },
-        ),
+      list: listEachName(read, mostNames),
       async create(zone, { name, value, ttl: seconds }, signal) {
         const json = {
           type: 'TXT',

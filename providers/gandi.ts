@@ -4,7 +4,8 @@ import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
-import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
+import { quotedForm } from '../src/plugin/quoting.ts';
+import { listEachName } from '../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtSet } from '../src/plugin/sets.ts';
 import { createVendorApi } from '../src/plugin/vendor-api.ts';
 import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
@@ -61,11 +62,6 @@ const rrsets = z.array(rrset);
 const mostNames = 5;
 const pageSize = 500;
 
-const form = {
-  write: (value: string) => quoteTxt(value, 10),
-  read: (text: string) => unquoteTxt(text, 10),
-};
-
 function create(config: Options, context: PluginContext): DnsProvider {
   const api = createVendorApi(
     {
@@ -111,12 +107,13 @@ function create(config: Options, context: PluginContext): DnsProvider {
   return {
     ...createSets(
       {
-        form,
+        form: quotedForm,
         scope: 'name',
-        async read(zone, names, signal) {
-          if (names === undefined || names.length > mostNames) return readZone(zone, signal);
-          return (await Promise.all(names.map((name) => readName(zone, name, signal)))).flat();
-        },
+        read: listEachName(
+          (zone, name, signal) =>
+            name === undefined ? readZone(zone, signal) : readName(zone, name, signal),
+          mostNames,
+        ),
         async write(zone, changes, signal) {
           for (const change of changes) await write(zone, change, signal);
           return undefined;

@@ -68,12 +68,7 @@ export function createGodaddyRecords(config: GodaddyToken, context: PluginContex
 
   const calls = createRecords(
     {
-      list: (zone, names, signal) =>
-        listEachName(
-          (name) => read(zone, name, signal),
-          () => read(zone, undefined, signal),
-          { names, most: mostNames },
-        ),
+      list: listEachName(read, mostNames),
       async create({ name: zone }, { name, value, ttl: seconds }, signal) {
         const json = { type: 'TXT', name: relativeName(name, zone, '@'), data: value, ttl: seconds };
         const request = { doing: `to add a record at ${name}`, path: recordsOf(zone), json, zone };

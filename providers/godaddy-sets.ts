@@ -3,6 +3,7 @@ import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.
 import type { Secret } from '../src/core/secret.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { readPages } from '../src/plugin/pages.ts';
+import { listEachName } from '../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtSet } from '../src/plugin/sets.ts';
 import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
 import { createGodaddyApi, ttl } from './godaddy-api.ts';
@@ -86,10 +87,11 @@ export function createGodaddySets(config: GodaddyKey, context: PluginContext): D
       {
         form,
         scope: 'name',
-        async read(zone, names, signal) {
-          if (names === undefined || names.length > mostNames) return readZone(zone, signal);
-          return (await Promise.all(names.map((name) => readName(zone, name, signal)))).flat();
-        },
+        read: listEachName(
+          (zone, name, signal) =>
+            name === undefined ? readZone(zone, signal) : readName(zone, name, signal),
+          mostNames,
+        ),
         async write(zone, changes, signal) {
           for (const change of changes) await write(zone, change, signal);
           return undefined;

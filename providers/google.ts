@@ -163,12 +163,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     {
       form: quotedForm,
       scope: 'zone',
-      read: (of, names, signal) =>
-        listEachName(
-          (name) => readTxt(of, name, signal),
-          () => readTxt(of, undefined, signal),
-          { names, most: mostNames },
-        ),
+      read: listEachName(readTxt, mostNames),
       async write(of, changes, signal) {
         const json = {
           deletions: changes.flatMap(({ before }) => (before === undefined ? [] : [toRrset(before)])),

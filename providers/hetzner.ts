@@ -156,12 +156,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
     {
       form: quotedForm,
       scope: 'name',
-      read: (zone, names, signal) =>
-        listEachName(
-          (name) => readTxt(zone, name, signal),
-          () => readTxt(zone, undefined, signal),
-          { names, most: mostNames },
-        ),
+      read: listEachName(readTxt, mostNames),
       async write(zone, changes, signal) {
         for (const one of changes) await change(zone, one, signal);
         return undefined;

@@ -5,7 +5,7 @@ import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { secretText, ttlOption } from '../src/plugin/fields.ts';
 import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
-import { createRecords, type HeldRecord } from '../src/plugin/records.ts';
+import { createRecords, type HeldRecord, listEachName } from '../src/plugin/records.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
 import { absoluteName, longestZone, relativeName } from '../src/plugin/zones.ts';
 import { byKeys, byToken, type OvhAuth } from './ovh-auth.ts';
@@ -127,10 +127,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   const calls = createRecords(
     {
-      async list(zone, names, signal) {
-        if (names === undefined || names.length > mostNames) return readTxt(zone, undefined, signal);
-        return (await Promise.all(names.map((name) => readTxt(zone, name, signal)))).flat();
-      },
+      list: listEachName(readTxt, mostNames),
       async create(zone, { name, value, ttl: seconds }, signal) {
         const json = {
           fieldType: 'TXT',

@@ -4,6 +4,7 @@ import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { secretText, ttlOption } from '../src/plugin/fields.ts';
 import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
+import { listEachName } from '../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtForm, type TxtSet } from '../src/plugin/sets.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
 import { findZoneByName } from '../src/plugin/zones.ts';
@@ -119,10 +120,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       {
         form,
         scope: 'zone',
-        async read(zone, names, signal) {
-          if (names === undefined || names.length > mostNames) return read(zone, undefined, signal);
-          return (await Promise.all(names.map((name) => read(zone, name, signal)))).flat();
-        },
+        read: listEachName(read, mostNames),
         write,
       },
       traits,

@@ -84,12 +84,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...createRecordBatches({
-      list: (zone, names, signal) =>
-        listEachName(
-          (name) => read(zone, name, signal),
-          () => read(zone, undefined, signal),
-          { names, most: mostNames },
-        ),
+      list: listEachName(read, mostNames),
       async change(zone, { creates, removes }, signal) {
         const added = creates.map(({ name, value, ttl: seconds }) => ({
           type: 'TXT',

@@ -118,14 +118,18 @@ export function createRecordBatches(calls: RecordBatch): Applying {
   };
 }
 
-/** `list` for vendors that can be asked for one name only, or cheaper: beyond `most` names the whole zone is read. */
+/**
+ * `list` of records, or `read` of sets, for vendors that can be asked for one name only, or cheaper: beyond `most` names
+ * the whole zone is read, which is asked for without a name.
+ */
 export function listEachName<Item>(
-  readName: (name: string) => Promise<readonly Item[]>,
-  readZone: () => Promise<readonly Item[]>,
-  { names, most }: { readonly names: readonly string[] | undefined; readonly most: number },
-): Promise<readonly Item[]> {
-  if (names === undefined || names.length > most) return readZone();
-  return Promise.all(names.map(readName)).then((found) => found.flat());
+  read: (zone: ZoneRef, name: string | undefined, signal: AbortSignal) => Promise<readonly Item[]>,
+  most: number,
+): (zone: ZoneRef, names: readonly string[] | undefined, signal: AbortSignal) => Promise<readonly Item[]> {
+  return async (zone, names, signal) => {
+    if (names === undefined || names.length > most) return read(zone, undefined, signal);
+    return (await Promise.all(names.map((name) => read(zone, name, signal)))).flat();
+  };
 }
 
 function listing(calls: Listing): Applying['listTxt'] {

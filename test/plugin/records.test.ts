@@ -2,7 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../src/core/errors.ts';
 import type { ProviderTraits, TxtChange } from '../../src/core/provider.ts';
-import { createRecordBatches, createRecords, type HeldRecord } from '../../src/plugin/records.ts';
+import {
+  createRecordBatches,
+  createRecords,
+  type HeldRecord,
+  listEachName,
+} from '../../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtSet } from '../../src/plugin/sets.ts';
 import { createWorld } from '../support/vendors/world.ts';
 
@@ -178,6 +183,17 @@ describe('changes made to whole sets', () => {
     await expect(whole.sets.apply(zone, changes, signal)).rejects.toMatchObject({ code: 'provider.invalid' });
     expect(whole.writes).toHaveLength(1);
     expect(whole.held()).toEqual([]);
+  });
+});
+
+describe('a list of each name', () => {
+  it.each([
+    ['none is named', undefined, ['the zone']],
+    ['more are named than the most', ['a', 'b', 'c'], ['the zone']],
+    ['as many are named', ['a', 'b'], ['a', 'b']],
+  ])('reads where %s', async (_, names, read) => {
+    const list = listEachName(async (_, name) => [name ?? 'the zone'], 2);
+    await expect(list(zone, names, signal)).resolves.toEqual(read);
   });
 });
 
