@@ -3,7 +3,7 @@ import { AgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { readPages } from '../src/plugin/pages.ts';
 import { listEachName } from '../src/plugin/records.ts';
 import { createSession } from '../src/plugin/session.ts';
@@ -215,7 +215,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...sets,
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     findZone: (name, signal) => findZoneByName(name, (candidate) => showZone(candidate, signal)),
     async check(signal) {
       await session.get(signal);

@@ -3,12 +3,12 @@ import { AgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
 import { createRecords, type HeldRecord, listEachName } from '../src/plugin/records.ts';
 import { createVendorApi } from '../src/plugin/vendor-api.ts';
-import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
+import { absoluteName, findShownZone, relativeName } from '../src/plugin/zones.ts';
 
 const ttl = { min: 60, preferred: 60 };
 
@@ -145,13 +145,11 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...calls,
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
-    findZone: (name, signal) =>
-      findZoneByName(name, async (candidate) => {
-        const path = `/${await account(signal)}/zones/${candidate}`;
-        const { status } = await api.send({ doing: `to show ${candidate}`, path, accept: [404] }, signal);
-        return status === 404 ? undefined : { name: candidate };
-      }),
+    traits: withTtl(traits, config.ttl),
+    findZone: findShownZone(api, async (candidate, signal) => ({
+      doing: `to show ${candidate}`,
+      path: `/${await account(signal)}/zones/${candidate}`,
+    })),
     async check(signal) {
       const path = `/${await account(signal)}/zones`;
       await api.send({ doing: 'to list zones', path, query: { per_page: 1 } }, signal);

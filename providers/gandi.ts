@@ -2,13 +2,13 @@ import { z } from 'zod';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { quotedForm } from '../src/plugin/quoting.ts';
 import { listEachName } from '../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtSet } from '../src/plugin/sets.ts';
 import { createVendorApi } from '../src/plugin/vendor-api.ts';
-import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
+import { absoluteName, findShownZone, relativeName } from '../src/plugin/zones.ts';
 
 const ttl = { min: 300, preferred: 300 };
 
@@ -121,13 +121,11 @@ function create(config: Options, context: PluginContext): DnsProvider {
       },
       traits,
     ),
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
-    findZone: (name, signal) =>
-      findZoneByName(name, async (candidate) => {
-        const request = { doing: `to show the domain ${candidate}`, path: `/domains/${candidate}` };
-        const { status } = await api.send({ ...request, accept: [404] }, signal);
-        return status === 404 ? undefined : { name: candidate };
-      }),
+    traits: withTtl(traits, config.ttl),
+    findZone: findShownZone(api, (candidate) => ({
+      doing: `to show the domain ${candidate}`,
+      path: `/domains/${candidate}`,
+    })),
     async check(signal) {
       await api.send({ doing: 'to list domains', path: '/domains', query: { per_page: 1 } }, signal);
     },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ProviderTraits } from '../src/core/provider.ts';
 import type { Secret } from '../src/core/secret.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import {
@@ -8,8 +9,22 @@ import {
   type VendorFault,
 } from '../src/plugin/vendor-api.ts';
 
-/** Of both of its APIs: https://developer.godaddy.com/en/docs/references/rest/domains/v3/create-dns-record */
+/** Here and below of both of its APIs: https://developer.godaddy.com/en/docs/references/rest/domains/v3/create-dns-record */
 export const ttl = { min: 600, preferred: 600 };
+
+export const traits = {
+  serialize: 'name',
+  batch: { maxChanges: 20, atomic: false },
+  maxValuesPerName: Number.POSITIVE_INFINITY,
+  removeIsExact: true,
+  // Some 60 requests a minute: a change reads and writes.
+  rate: [{ bucket: 'requests', perSecond: 0.5, burst: 20, costOf: 'change' }],
+  ttl,
+  propagation: { signal: 'authoritative', typicalMs: 30_000, timeoutMs: 1_200_000 },
+} satisfies Omit<ProviderTraits, 'model'>;
+
+/** Beyond, reading the zone costs less than asking for each name. */
+export const mostNames = 3;
 
 interface GodaddyAccess {
   /** With the version. */

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { Secret } from '../src/core/secret.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
+import { withTtl } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { createRecords, type HeldRecord, listEachName } from '../src/plugin/records.ts';
-import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
-import { createGodaddyApi, ttl } from './godaddy-api.ts';
+import { absoluteName, findShownZone, relativeName } from '../src/plugin/zones.ts';
+import { createGodaddyApi, mostNames, traits } from './godaddy-api.ts';
 
 export interface GodaddyToken {
   readonly token: Secret<string>;
@@ -13,24 +14,12 @@ export interface GodaddyToken {
   readonly baseUrl: string;
 }
 
-export const recordTraits: ProviderTraits = {
-  model: 'records',
-  serialize: 'name',
-  batch: { maxChanges: 20, atomic: false },
-  maxValuesPerName: Number.POSITIVE_INFINITY,
-  removeIsExact: true,
-  // Some 60 requests a minute: a change lists and writes.
-  rate: [{ bucket: 'requests', perSecond: 0.5, burst: 20, costOf: 'change' }],
-  ttl,
-  propagation: { signal: 'authoritative', typicalMs: 30_000, timeoutMs: 1_200_000 },
-};
+export const recordTraits: ProviderTraits = { ...traits, model: 'records' };
 
 const record = z.object({ recordId: z.string(), name: z.string(), data: z.string(), ttl: z.number() });
 const records = z.object({ items: z.array(record).nullish() });
 const created = z.object({ recordId: z.string() });
 
-/** Beyond, reading the zone costs less than asking for each name. */
-const mostNames = 3;
 /** The longest that the API gives. */
 const pageSize = 100;
 
@@ -85,18 +74,13 @@ export function createGodaddyRecords(config: GodaddyToken, context: PluginContex
 
   return {
     ...calls,
-    traits: { ...recordTraits, ttl: { ...recordTraits.ttl, preferred: config.ttl } },
-    findZone: (name, signal) =>
-      findZoneByName(name, async (candidate) => {
-        // Of the zone, not of the domain: one may be registered elsewhere and have its zone here.
-        const query = { type: 'SOA', pageSize: 1 };
-        const doing = `to show the zone ${candidate}`;
-        const { status } = await api.send(
-          { doing, path: recordsOf(candidate), query, accept: [404] },
-          signal,
-        );
-        return status === 404 ? undefined : { name: candidate };
-      }),
+    traits: withTtl(recordTraits, config.ttl),
+    // Of the zone, not of the domain: one may be registered elsewhere and have its zone here.
+    findZone: findShownZone(api, (candidate) => ({
+      doing: `to show the zone ${candidate}`,
+      path: recordsOf(candidate),
+      query: { type: 'SOA', pageSize: 1 },
+    })),
     async check(signal) {
       await api.send({ doing: 'to list domains', path: '/domain-names', query: { pageSize: 1 } }, signal);
     },

@@ -2,11 +2,12 @@ import { z } from 'zod';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { Secret } from '../src/core/secret.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
+import { withTtl } from '../src/plugin/fields.ts';
 import { readPages } from '../src/plugin/pages.ts';
 import { listEachName } from '../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtSet } from '../src/plugin/sets.ts';
-import { absoluteName, findZoneByName, relativeName } from '../src/plugin/zones.ts';
-import { createGodaddyApi, ttl } from './godaddy-api.ts';
+import { absoluteName, findShownZone, relativeName } from '../src/plugin/zones.ts';
+import { createGodaddyApi, mostNames, traits } from './godaddy-api.ts';
 
 export interface GodaddyKey {
   readonly key: Secret<string>;
@@ -15,23 +16,11 @@ export interface GodaddyKey {
   readonly baseUrl: string;
 }
 
-export const setTraits: ProviderTraits = {
-  model: 'rrset-replace',
-  serialize: 'name',
-  batch: { maxChanges: 20, atomic: false },
-  maxValuesPerName: Number.POSITIVE_INFINITY,
-  removeIsExact: true,
-  // A change reads and writes.
-  rate: [{ bucket: 'requests', perSecond: 0.5, burst: 20, costOf: 'change' }],
-  ttl,
-  propagation: { signal: 'authoritative', typicalMs: 30_000, timeoutMs: 1_200_000 },
-};
+export const setTraits: ProviderTraits = { ...traits, model: 'rrset-replace' };
 
 const record = z.object({ name: z.string(), data: z.string(), ttl: z.number() });
 const records = z.array(record);
 
-/** Beyond, reading the zone costs less than asking for each name. */
-const mostNames = 3;
 const pageSize = 500;
 
 /** Values are kept as they are. */
@@ -99,13 +88,11 @@ export function createGodaddySets(config: GodaddyKey, context: PluginContext): D
       },
       setTraits,
     ),
-    traits: { ...setTraits, ttl: { ...setTraits.ttl, preferred: config.ttl } },
-    findZone: (name, signal) =>
-      findZoneByName(name, async (candidate) => {
-        const request = { doing: `to show the domain ${candidate}`, path: `/domains/${candidate}` };
-        const { status } = await api.send({ ...request, accept: [404] }, signal);
-        return status === 404 ? undefined : { name: candidate };
-      }),
+    traits: withTtl(setTraits, config.ttl),
+    findZone: findShownZone(api, (candidate) => ({
+      doing: `to show the domain ${candidate}`,
+      path: `/domains/${candidate}`,
+    })),
     async check(signal) {
       await api.send({ doing: 'to list domains', path: '/domains', query: { limit: 1 } }, signal);
     },

@@ -3,7 +3,7 @@ import { AgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { readPages } from '../src/plugin/pages.ts';
 import { quotedForm } from '../src/plugin/quoting.ts';
 import { listEachName } from '../src/plugin/records.ts';
@@ -167,7 +167,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...sets,
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     findZone: (name, signal) =>
       findZoneByName(name, async (candidate) => {
         const found = (await listZones(candidate, signal)).zones.find((zone) => zone.name === candidate);

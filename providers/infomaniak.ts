@@ -3,7 +3,7 @@ import { isAgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { unquoteTxt } from '../src/plugin/quoting.ts';
 import { createRecords, type HeldRecord } from '../src/plugin/records.ts';
@@ -111,7 +111,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...calls,
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     findZone: (name, signal) =>
       findZoneByName(name, async (candidate) => {
         const request = {

@@ -3,7 +3,7 @@ import { type ErrorCode, isAgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { createRecords, type HeldRecord, listEachName } from '../src/plugin/records.ts';
 import { createSession } from '../src/plugin/session.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
@@ -137,7 +137,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...calls,
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     findZone: (name, signal) =>
       findZoneByName(name, async (candidate) => {
         const params = { domain: candidate };

@@ -3,7 +3,7 @@ import { AgentError, type ErrorCode } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
 import { absoluteName, longestZone, relativeName } from '../src/plugin/zones.ts';
@@ -172,7 +172,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   }
 
   return {
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     findZone: async (name, signal) => longestZone(name, await listDomains(signal)),
     async apply(zone, changes, signal) {
       const before = await readHosts(zone, signal);

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { secretText, ttlOption } from '../src/plugin/fields.ts';
+import { secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
 import { createRecords, type HeldRecord, listEachName } from '../src/plugin/records.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
@@ -156,7 +156,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...calls,
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     async findZone(name, signal) {
       const all = await listZones(signal);
       return longestZone(

@@ -3,7 +3,7 @@ import { type ErrorCode, isAgentError } from '../src/core/errors.ts';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { readPages } from '../src/plugin/pages.ts';
 import { createRecords, type HeldRecord } from '../src/plugin/records.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
@@ -138,7 +138,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
 
   return {
     ...calls,
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     async findZone(name, signal) {
       const all = await listDomains(signal);
       return longestZone(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { secretText, ttlOption } from '../src/plugin/fields.ts';
+import { secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
 import { listEachName } from '../src/plugin/records.ts';
 import { createSets, type SetChange, type TxtForm, type TxtSet } from '../src/plugin/sets.ts';
@@ -125,7 +125,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       },
       traits,
     ),
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     findZone: (name, signal) =>
       findZoneByName(name, async (candidate) => {
         const query = { zone: `${candidate}.` };

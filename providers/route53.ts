@@ -5,6 +5,7 @@ import type { DnsProvider, TxtRecord, ZoneRef } from '../src/core/provider.ts';
 import { awsClientConfig, awsNotes } from '../src/plugin/aws-client.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
+import { withTtl } from '../src/plugin/fields.ts';
 import { unquoteTxt } from '../src/plugin/quoting.ts';
 import { toProviderError } from './route53-errors.ts';
 import { options, policy, type Route53Options, traits } from './route53-options.ts';
@@ -42,7 +43,7 @@ function create(config: Route53Options, context: PluginContext): DnsProvider {
   /** Ids of zones whose list did not say what Route 53 then compared with: until a change goes through, no order is relied on. */
   const doubted = new Set<string>();
   return {
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     async findZone(name, signal) {
       const call = await connect(signal);
       return config.hostedZoneId === undefined

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
-import { baseUrlOption, secretText, ttlOption } from '../src/plugin/fields.ts';
+import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { quoteTxt, unquoteTxt } from '../src/plugin/quoting.ts';
 import { createRecordBatches, type HeldRecord, listEachName } from '../src/plugin/records.ts';
@@ -103,7 +103,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
         return [];
       },
     }),
-    traits: { ...traits, ttl: { ...traits.ttl, preferred: config.ttl } },
+    traits: withTtl(traits, config.ttl),
     findZone: (name, signal) =>
       findZoneByName(name, async (candidate) => {
         const query = { dns_zones: candidate };

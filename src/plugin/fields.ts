@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { ProviderTraits } from '../core/provider.ts';
 import { Secret, secret } from '../core/secret.ts';
 
 /**
@@ -32,6 +33,11 @@ export function ttlOption({ min, preferred, max = 86_400 }: TtlRange): z.ZodType
     .max(max)
     .default(preferred)
     .describe('Seconds; of records made, not of those changed.');
+}
+
+/** The traits of an account with that option. */
+export function withTtl(traits: ProviderTraits, preferred: number): ProviderTraits {
+  return { ...traits, ttl: { ...traits.ttl, preferred } };
 }
 
 interface TtlRange {

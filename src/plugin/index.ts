@@ -25,7 +25,7 @@ export {
   type NotifierDefinition,
 } from './define.ts';
 export { each, outcomeOf } from './each.ts';
-export { baseUrlOption, secretText, ttlOption } from './fields.ts';
+export { baseUrlOption, secretText, ttlOption, withTtl } from './fields.ts';
 export { nextLink, nextNumber, type Page, readPages } from './pages.ts';
 export { quotedForm, quoteTxt, unquoteTxt } from './quoting.ts';
 export {
@@ -47,4 +47,11 @@ export {
   type VendorFault,
 } from './vendor-api.ts';
 export type { OutgoingRequest, VendorRequest } from './vendor-request.ts';
-export { absoluteName, findZoneByName, longestZone, relativeName, zoneCandidates } from './zones.ts';
+export {
+  absoluteName,
+  findShownZone,
+  findZoneByName,
+  longestZone,
+  relativeName,
+  zoneCandidates,
+} from './zones.ts';

@@ -1,6 +1,8 @@
 import { isAgentError } from '../core/errors.ts';
 import { isUnder, parentOf } from '../core/names.ts';
-import type { ZoneRef } from '../core/provider.ts';
+import type { DnsProvider, ZoneRef } from '../core/provider.ts';
+import type { VendorApi } from './vendor-api.ts';
+import type { VendorRequest } from './vendor-request.ts';
 
 /** `name` and the names above it that can be zones of an account, longest first. */
 export function zoneCandidates(name: string): readonly string[] {
@@ -33,6 +35,19 @@ export async function findZoneByName(
   if (forbidden !== undefined) throw forbidden;
   if (refusals.length > 0 && refusals.length === candidates.length) throw refusals[0];
   return undefined;
+}
+
+/** `findZone` for vendors that show a zone, by its name, to a request of its own: 404 says that there is none. */
+export function findShownZone(
+  api: Pick<VendorApi, 'send'>,
+  requestFor: (candidate: string, signal: AbortSignal) => VendorRequest | Promise<VendorRequest>,
+): NonNullable<DnsProvider['findZone']> {
+  return (name, signal) =>
+    findZoneByName(name, async (candidate) => {
+      const request = await requestFor(candidate, signal);
+      const { status } = await api.send({ ...request, accept: [404] }, signal);
+      return status === 404 ? undefined : { name: candidate };
+    });
 }
 
 /** For vendors that list all of an account. */

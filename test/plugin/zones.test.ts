@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../src/core/errors.ts';
-import { findZoneByName } from '../../src/plugin/zones.ts';
+import { findShownZone, findZoneByName } from '../../src/plugin/zones.ts';
 
 const name = '_acme-challenge.www.example.com';
 const refused = {
@@ -50,5 +50,26 @@ describe('the search for a zone by name', () => {
     const { find, asked } = vendor({ [name]: refused.auth, 'example.com': 'zone' });
     await expect(find).rejects.toBe(refused.auth);
     expect(asked).toEqual([name]);
+  });
+});
+
+describe('the search for a zone that the vendor shows', () => {
+  it('asks for each name, and takes the first that is there', async () => {
+    const asked: string[] = [];
+    const find = findShownZone(
+      {
+        async send({ path, accept }) {
+          asked.push(path);
+          const status = path === '/example.com' ? 200 : 404;
+          if (status === 404 && accept?.includes(404) !== true) throw refused.invalid;
+          return { status, headers: {}, text: '', body: undefined };
+        },
+      },
+      async (candidate) => ({ doing: `to show ${candidate}`, path: `/${candidate}` }),
+    );
+    const signal = new AbortController().signal;
+    await expect(find(name, signal)).resolves.toEqual({ name: 'example.com' });
+    expect(asked).toEqual([`/${name}`, '/www.example.com', '/example.com']);
+    await expect(find('example.net', signal)).resolves.toBeUndefined();
   });
 });
