@@ -205,10 +205,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
         (zone, name, signal) => (name === undefined ? readZone(zone, signal) : readName(zone, name, signal)),
         mostNames,
       ),
-      async write(zone, changes, signal) {
-        for (const one of changes) await write(zone, one, signal);
-        return undefined;
-      },
+      write,
     },
     traits,
   );

@@ -114,10 +114,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
             name === undefined ? readZone(zone, signal) : readName(zone, name, signal),
           mostNames,
         ),
-        async write(zone, changes, signal) {
-          for (const change of changes) await write(zone, change, signal);
-          return undefined;
-        },
+        write,
       },
       traits,
     ),

@@ -81,10 +81,7 @@ export function createGodaddySets(config: GodaddyKey, context: PluginContext): D
             name === undefined ? readZone(zone, signal) : readName(zone, name, signal),
           mostNames,
         ),
-        async write(zone, changes, signal) {
-          for (const change of changes) await write(zone, change, signal);
-          return undefined;
-        },
+        write,
       },
       setTraits,
     ),

@@ -113,7 +113,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
   }
 
   /** Adds before it removes, so that the set does not vanish between. */
-  async function change(zone: ZoneRef, { name, before, after }: SetChange, signal: AbortSignal) {
+  async function write(zone: ZoneRef, { name, before, after }: SetChange, signal: AbortSignal) {
     const [old, wanted] = [before?.values ?? [], after?.values ?? []];
     const adds = wanted.filter((value) => !old.includes(value));
     const removes = old.filter((value) => !wanted.includes(value));
@@ -157,10 +157,7 @@ function create(config: Options, context: PluginContext): DnsProvider {
       form: quotedForm,
       scope: 'name',
       read: listEachName(readTxt, mostNames),
-      async write(zone, changes, signal) {
-        for (const one of changes) await change(zone, one, signal);
-        return undefined;
-      },
+      write,
     },
     traits,
   );

@@ -46,6 +46,11 @@ export async function outcomeOf(work: Promise<string | undefined>): Promise<Chan
   }
 }
 
+/** Each name once. */
+export function namesOf(changes: readonly { readonly name: string }[]): readonly string[] {
+  return [...new Set(changes.map(({ name }) => name))];
+}
+
 /** Changes of one name stay in order in any case. */
 function linesOf<Item extends { readonly name: string }>(
   items: readonly Item[],

@@ -7,7 +7,7 @@ import type {
   TxtRecord,
   ZoneRef,
 } from '../core/provider.ts';
-import { each, outcomeOf } from './each.ts';
+import { each, namesOf, outcomeOf } from './each.ts';
 
 /** A TXT record as the vendor has it, by the id under which it can be removed. */
 export interface HeldRecord extends TxtRecord {
@@ -137,10 +137,6 @@ function listing(calls: Listing): Applying['listTxt'] {
     const held = await calls.list(zone, names, signal);
     return names === undefined ? held : held.filter(({ name }) => names.includes(name));
   };
-}
-
-function namesOf(changes: readonly TxtChange[]): readonly string[] {
-  return [...new Set(changes.map(({ name }) => name))];
 }
 
 function firstOfEach(changes: readonly TxtChange[]): readonly TxtChange[] {

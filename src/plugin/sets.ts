@@ -1,5 +1,5 @@
 import type { ChangeOutcome, DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../core/provider.ts';
-import { each, outcomeOf } from './each.ts';
+import { each, namesOf, outcomeOf } from './each.ts';
 
 /** All TXT values of one name as the vendor has them. */
 export interface TxtSet {
@@ -27,20 +27,30 @@ export interface TxtForm {
   read(text: string): string;
 }
 
-export interface SetCalls {
+interface SetReading {
   readonly form: TxtForm;
-  /**
-   * zone: one call writes all sets, all or none · name: one call a set.
-   */
-  readonly scope: 'zone' | 'name';
   /** Sets at these names; all of the zone when `names` is undefined. More than asked for does no harm. */
   read(zone: ZoneRef, names: readonly string[] | undefined, signal: AbortSignal): Promise<readonly TxtSet[]>;
+}
+
+/** One call writes all sets, all or none. */
+interface ZoneWriting {
+  readonly scope: 'zone';
   /**
    * The vendor's ticket, if it gives one. `provider.conflict`: a set is not as it was read any more; whoever called `apply`
    * calls it again, and all is read anew.
    */
   write(zone: ZoneRef, changes: readonly SetChange[], signal: AbortSignal): Promise<string | undefined>;
 }
+
+/** One call a set. */
+interface NameWriting {
+  readonly scope: 'name';
+  /** `provider.conflict` as above. */
+  write(zone: ZoneRef, change: SetChange, signal: AbortSignal): Promise<void>;
+}
+
+export type SetCalls = SetReading & (ZoneWriting | NameWriting);
 
 /**
  * `apply` for vendors that only know whole sets (traits `rrset-replace` and `rrset-cas`): what stands at a name is read and
@@ -50,38 +60,19 @@ export function createSets(
   calls: SetCalls,
   { serialize }: ProviderTraits,
 ): Required<Pick<DnsProvider, 'apply' | 'listTxt'>> {
-  async function change(
-    zone: ZoneRef,
-    { changes, held }: { readonly changes: readonly TxtChange[]; readonly held: readonly TxtSet[] },
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const plan = planSets(held, changes, calls.form);
-    return plan.length === 0 ? undefined : calls.write(zone, plan, signal);
-  }
-
-  async function changeEach(
-    zone: ZoneRef,
-    { changes, held }: { readonly changes: readonly TxtChange[]; readonly held: readonly TxtSet[] },
-    signal: AbortSignal,
-  ) {
-    const names = namesOf(changes);
-    const outcomes = await each(
-      names.map((name) => ({ name })),
-      serialize,
-      ({ name }) => {
-        const own = changes.filter((one) => one.name === name);
-        return outcomeOf(change(zone, { changes: own, held }, signal).then(() => undefined));
-      },
-    );
-    return changes.map(({ name }): ChangeOutcome => outcomes[names.indexOf(name)] ?? { ok: true });
-  }
-
   return {
     async apply(zone, changes, signal) {
       const held = await calls.read(zone, namesOf(changes), signal);
-      if (calls.scope === 'name') return { outcomes: await changeEach(zone, { changes, held }, signal) };
-      const ticket = await change(zone, { changes, held }, signal);
-      return { outcomes: changes.map(() => ({ ok: true })), ticket };
+      const plan = planSets(held, changes, calls.form);
+      if (calls.scope === 'zone') {
+        const ticket = plan.length === 0 ? undefined : await calls.write(zone, plan, signal);
+        return { outcomes: changes.map(() => ({ ok: true })), ticket };
+      }
+      const written = await each(plan, serialize, (change) =>
+        outcomeOf(calls.write(zone, change, signal).then(() => undefined)),
+      );
+      const outcomeAt = (at: string) => written[plan.findIndex(({ name }) => name === at)];
+      return { outcomes: changes.map(({ name }): ChangeOutcome => outcomeAt(name) ?? { ok: true }) };
     },
     async listTxt(zone, names, signal) {
       const sets = await calls.read(zone, names, signal);
@@ -115,8 +106,4 @@ function changed(texts: readonly string[], { op, value }: TxtChange, form: TxtFo
   const others = texts.filter((text) => form.read(text) !== value);
   if (op === 'remove') return others;
   return others.length < texts.length ? texts : [...texts, form.write(value)];
-}
-
-function namesOf(changes: readonly TxtChange[]): readonly string[] {
-  return [...new Set(changes.map(({ name }) => name))];
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { AgentError } from '../../src/core/errors.ts';
-import type { ProviderTraits, TxtChange } from '../../src/core/provider.ts';
+import type { ProviderTraits, TxtChange, ZoneRef } from '../../src/core/provider.ts';
 import {
   createRecordBatches,
   createRecords,
@@ -251,28 +251,27 @@ function setVendor(start: readonly TxtSet[], { conflicts = 0, scope = 'zone' }: 
   const writes: (readonly SetChange[])[] = [];
   let rivals = conflicts;
   const form = { write: (value: string) => `"${value}"`, read: (text: string) => text.slice(1, -1) };
+  const read = async () => [...held.values()];
+  async function write(_: ZoneRef, changes: readonly SetChange[]) {
+    writes.push(changes);
+    if (rivals > 0) {
+      const name = 'a.example.test';
+      const values = [...(held.get(name)?.values ?? []), `"rival ${rivals--}"`];
+      held.set(name, { name, ttl: 60, values });
+      throw new AgentError('provider.conflict', 'changed meanwhile');
+    }
+    if (changes.some(({ name }) => name.startsWith('bad')))
+      throw new AgentError('provider.invalid', 'a bad name');
+    for (const { name, after } of changes) {
+      if (after === undefined) held.delete(name);
+      else held.set(name, after);
+    }
+    return undefined;
+  }
   const sets = createSets(
-    {
-      form,
-      scope,
-      read: async () => [...held.values()],
-      async write(_, changes) {
-        writes.push(changes);
-        if (rivals > 0) {
-          const name = 'a.example.test';
-          const values = [...(held.get(name)?.values ?? []), `"rival ${rivals--}"`];
-          held.set(name, { name, ttl: 60, values });
-          throw new AgentError('provider.conflict', 'changed meanwhile');
-        }
-        if (changes.some(({ name }) => name.startsWith('bad')))
-          throw new AgentError('provider.invalid', 'a bad name');
-        for (const { name, after } of changes) {
-          if (after === undefined) held.delete(name);
-          else held.set(name, after);
-        }
-        return undefined;
-      },
-    },
+    scope === 'zone'
+      ? { form, scope, read, write }
+      : { form, scope, read, write: async (at, change) => void (await write(at, [change])) },
     traits,
   );
   return { sets, writes, held: () => [...held.values()] };
