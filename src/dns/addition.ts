@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { AgentError } from '../core/errors.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { Instant, LineageId } from '../core/types.ts';
-import { orAborted } from '../core/wait.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
 import { isByHand } from './by-hand.ts';
-import { createDeadline } from './deadline.ts';
+import { withPatience } from './deadline.ts';
 import type { Engine } from './engine.ts';
 import type { Placing } from './placing.ts';
 import type { Place, Zones } from './zone.ts';
@@ -125,19 +124,14 @@ export function createAddition({
   async function hasLanded(entry: JournalEntry, signal: AbortSignal): Promise<boolean> {
     const { landed, begunAt } = underway.get(entry.id) ?? start(entry);
     const leftMs = Math.max(0, begunAt + patienceMs - clock.now());
-    const patience = createDeadline(leftMs, 'the DNS vendor', { clock, signals: [signal] });
     try {
-      await orAborted(landed, patience.signal);
-      underway.delete(entry.id);
-      return true;
+      if ((await withPatience(landed, leftMs, { clock, signal })) === undefined) return false;
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (patience.signal.aborted) return false;
-      underway.delete(entry.id);
+      if (!signal.aborted) underway.delete(entry.id);
       throw error;
-    } finally {
-      patience.end();
     }
+    underway.delete(entry.id);
+    return true;
   }
 
   function forget(ids: readonly string[]): void {

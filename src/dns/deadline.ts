@@ -1,5 +1,6 @@
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
+import { orAborted } from '../core/wait.ts';
 
 export interface Deadline {
   readonly signal: AbortSignal;
@@ -28,6 +29,27 @@ export function createDeadline(
       for (const stop of stops) stop();
     },
   };
+}
+
+/**
+ * What `work` comes to, if it does so within `ms`; undefined: it takes longer, and goes on by itself. Throws the signal's
+ * reason as soon as it is aborted.
+ */
+export async function withPatience<T>(
+  work: Promise<T>,
+  ms: number,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<{ readonly value: T } | undefined> {
+  const patience = createDeadline(ms, 'what was waited for', { clock, signals: [signal] });
+  try {
+    return { value: await orAborted(work, patience.signal) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (patience.signal.aborted) return undefined;
+    throw error;
+  } finally {
+    patience.end();
+  }
 }
 
 function onAbort(signal: AbortSignal, run: () => void): () => void {

@@ -4,11 +4,10 @@ import { AgentError, toAgentError } from '../core/errors.ts';
 import { isUnder } from '../core/names.ts';
 import type { JournalEntry, Ports } from '../core/ports.ts';
 import type { TxtRecord, ZoneRef } from '../core/provider.ts';
-import { orAborted } from '../core/wait.ts';
 import type { DnsAccount, DnsAccounts } from './account.ts';
 import type { Authoritative } from './authoritative.ts';
 import { isByHand } from './by-hand.ts';
-import { createDeadline } from './deadline.ts';
+import { withPatience } from './deadline.ts';
 import type { Engine } from './engine.ts';
 import type { Vendor } from './vendor.ts';
 import type { Zones } from './zone.ts';
@@ -68,10 +67,8 @@ export function createLeftovers(needs: LeftoversNeeds): Pick<DnsCare, 'leftovers
     signal.throwIfAborted();
     await journal.intend(entries);
     const gone = new Set<string>();
-    const patience = createDeadline(patienceMs, 'the DNS vendor', { clock, signals: [signal] });
     const removals = Promise.all(entries.map((entry) => remove(entry, gone)));
-    await orAborted(removals, patience.signal).catch(() => signal.throwIfAborted());
-    patience.end();
+    await withPatience(removals, patienceMs, { clock, signal });
     return free.filter((_, index) => gone.has(entries[index]?.id ?? ''));
   }
 

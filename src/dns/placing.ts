@@ -1,8 +1,7 @@
 import { AgentError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
-import { orAborted } from '../core/wait.ts';
-import { createDeadline } from './deadline.ts';
+import { withPatience } from './deadline.ts';
 import type { Place, WantedPlace, Zones } from './zone.ts';
 
 export interface Placing {
@@ -58,17 +57,10 @@ export function createPlacing({
   async function find(wanted: readonly WantedPlace[], signal: AbortSignal): Promise<readonly Place[]> {
     const key = wanted.map(keyOf).join(' ');
     const searching = takeLeft(key) ?? search(wanted);
-    const patience = createDeadline(patienceMs, 'the search for the zone', { clock, signals: [signal] });
-    try {
-      return await orAborted(searching, patience.signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!patience.signal.aborted) throw error;
-      left.set(key, { search: searching, at: clock.now() });
-      throw takesLong(wanted, clock.now() + pauseMs);
-    } finally {
-      patience.end();
-    }
+    const found = await withPatience(searching, patienceMs, { clock, signal });
+    if (found !== undefined) return found.value;
+    left.set(key, { search: searching, at: clock.now() });
+    throw takesLong(wanted, clock.now() + pauseMs);
   }
 
   return { find };

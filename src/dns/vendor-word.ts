@@ -1,10 +1,9 @@
 import { isAgentError } from '../core/errors.ts';
 import type { JournalEntry, NotReady, Ports } from '../core/ports.ts';
 import type { Instant } from '../core/types.ts';
-import { orAborted } from '../core/wait.ts';
 import type { DnsAccount } from './account.ts';
 import { createCache, type Fresh } from './cache.ts';
-import { createDeadline } from './deadline.ts';
+import { withPatience } from './deadline.ts';
 import { since } from './learned.ts';
 import type { Limits } from './limits.ts';
 import type { Vendor } from './vendor.ts';
@@ -65,16 +64,8 @@ export function createVendorWord({
     async ask(entry, of, signal) {
       // All values of one call have one ticket: one question answers for all of them.
       const word = words.get(`${of.account.name}|${of.ticket}`, () => askNow(entry, of));
-      const patience = createDeadline(patienceMs, 'the DNS vendor', { clock, signals: [signal] });
-      try {
-        return await orAborted(word, patience.signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (patience.signal.aborted) return { checkAgainAt: clock.now() + longestPauseMs };
-        throw error;
-      } finally {
-        patience.end();
-      }
+      const heard = await withPatience(word, patienceMs, { clock, signal });
+      return heard === undefined ? { checkAgainAt: clock.now() + longestPauseMs } : heard.value;
     },
   };
 }
