@@ -25,8 +25,9 @@ interface Finding {
 }
 
 /**
- * Throws when a secret of this run stands in any output, log, error, process argument or Redis of it, on its terminal, or in what a reload said. Before, it puts
- * a secret into each of these places, in each encoding, and throws when it does not find all of them.
+ * Throws when a secret of this run stands in any output, log, error, process argument or Redis of it, on its terminal,
+ * or in what a reload said. Before, it puts a secret into each of these places but the last, in each encoding, and
+ * throws when it does not find all of them.
  */
 export async function searchForSecrets(): Promise<void> {
   const secrets = readSecrets();

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { hasSubscribers } from 'node:diagnostics_channel';
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -38,8 +39,10 @@ export interface CliResult {
 /** The program as built, for those who run it in another way than `agentSite` does. */
 export const main = built('src/cli/main.js');
 
-/** So that an agent, too, has the arguments of what it starts recorded. */
-const recorder = `--import=${pathToFileURL(built('test/support/record-children.js'))}`;
+/** Where the arguments of what this process starts are recorded, so are those of what its agents start; not in demo and bench. */
+const recorder = hasSubscribers('child_process')
+  ? { NODE_OPTIONS: `--import=${pathToFileURL(built('test/support/record-children.js'))}` }
+  : {};
 
 /**
  * The configuration gets a data directory and a port for HTTP-01 of its own, and no look at names, unless it says so. `program`: another
@@ -49,7 +52,7 @@ export async function agentSite(config: object, name = 'agent', program = main):
   const folder = testFolder(name);
   const configFile = join(folder, 'acme-agent.yaml');
   const httpPort = await freePort();
-  const env = { ...process.env, PATH: pathWithServers(), NODE_OPTIONS: recorder };
+  const env = { ...process.env, PATH: pathWithServers(), ...recorder };
 
   function configure(wanted: object): void {
     const base = {
@@ -66,7 +69,7 @@ export async function agentSite(config: object, name = 'agent', program = main):
     const agent = await startProcess({
       name,
       command: [process.execPath, program, '--config', configFile, 'start', ...(options.args ?? [])],
-      env: { PATH: env.PATH, NODE_OPTIONS: recorder, ...options.env },
+      env: { PATH: env.PATH, ...recorder, ...options.env },
     });
     let ended = false;
     agent.exited.then(() => {
