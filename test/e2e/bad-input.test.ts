@@ -1,23 +1,14 @@
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type AgentSite, agentSite, type CliResult } from '../support/agent.ts';
 import { freePort } from '../support/ports.ts';
 import { allProcesses } from '../support/proc.ts';
 import { startRedis } from '../support/redis.ts';
+import { keepUntilEnd } from './given.ts';
 
-const running: { stop(): Promise<unknown> }[] = [];
-
-function keep<T extends { stop(): Promise<unknown> }>(one: T): T {
-  running.push(one);
-  return one;
-}
-
-afterEach(async () => {
-  for (const one of running.splice(0).reverse()) await one.stop();
-});
-
+const keep = keepUntilEnd();
 const noCa = { directory: 'https://127.0.0.1:9/dir', agreeToTerms: true };
 
 /** Nothing was made beside the configuration, and nothing that was started for it runs. */
@@ -82,30 +73,41 @@ describe('mistakes in the configuration file', () => {
     ],
   ];
 
-  it.each(mistakes)('%s: one line, exit code 2, nothing made', async (_, config, words) => {
+  const commands = ['start', 'check', 'certs list'];
+  /** All commands read the file alike: each mistake alone is shown to one of them, all together to each. */
+  const alone = mistakes.map(([what, config, words], index) => {
+    const command = commands[index % commands.length] ?? '';
+    return [what, command, config, words] as const;
+  });
+
+  it.each(alone)('%s, by %s: one line, exit code 2, nothing made', async (_, command, config, words) => {
     const site = await agentSite({ issuers: { none: noCa }, ...config });
     const before = readdirSync(site.folder);
-    for (const command of ['start', 'check', 'certs list']) {
-      const answer = await site.run(...command.split(' '));
-      expect(answer.code).toBe(2);
-      expectOneLine(answer, words);
-      expect(answer.stderr).toMatch(/acme-agent\.yaml:\d+: /);
-    }
+    const answer = await site.run(...command.split(' '));
+    expect(answer.code).toBe(2);
+    expectOneLine(answer, words);
+    expect(answer.stderr).toMatch(/acme-agent\.yaml:\d+: /);
     expectNothingLeft(site, before);
   });
 
-  it('are told all at once, one a line', async () => {
+  it.each(commands)('are told all at once, one a line, by %s', async (command) => {
     const together = Object.assign({}, ...mistakes.map(([, config]) => config), {
       domains: mistakes.flatMap(([, config]) => ('domains' in config ? config.domains : [])),
     });
     const site = await agentSite({ issuers: { none: noCa }, ...together });
-    const { code, stderr } = await site.run('start');
+    const before = readdirSync(site.folder);
+    const { code, stdout, stderr } = await site.run(...command.split(' '));
     const [head, ...lines] = stderr.trimEnd().split('\n');
-    expect(code).toBe(2);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     // Two domains have one name, which is a mistake of its own.
     expect(head).toMatch(/^acme-agent: 10 mistakes in the configuration\. .*then run "acme-agent check"\.$/);
     expect(lines).toHaveLength(10);
     for (const line of lines) expect(line).toMatch(/^ {2}\/.*acme-agent\.yaml:\d+: [\w.]+: .+/);
+    for (const [, , words] of mistakes)
+      expect(lines).toContainEqual(
+        expect.stringMatching(words.source.replace('domains\\.0', 'domains\\.\\d')),
+      );
+    expectNothingLeft(site, before);
   });
 });
 
