@@ -74,18 +74,10 @@ const violations: readonly (readonly [rule: string, path: string, source: string
   ['edge does not import store', 'src/edge/a.ts', "import { x } from '../store/redis.ts';"],
   ['acme does not import store', 'src/acme/a.ts', "import { x } from '../store/redis.ts';"],
   ['dns does not import providers', 'src/dns/a.ts', "import { x } from '../../providers/index.ts';"],
-  [
-    'providers import only wire and tsig of dns',
-    'providers/a.ts',
-    "import { x } from '../src/dns/engine.ts';",
-  ],
+  ['providers import two files of dns', 'providers/a.ts', "import { x } from '../src/dns/engine.ts';"],
   ['deploy does not import child', 'src/deploy/a.ts', "import { x } from '../child.ts';"],
   ['notify does not import http', 'src/notify/a.ts', "import { x } from '../http.ts';"],
-  [
-    'config imports only the registries of plugins',
-    'src/config/a.ts',
-    "import { x } from '../deploy/files.ts';",
-  ],
+  ['config imports registries of plugins', 'src/config/a.ts', "import { x } from '../deploy/files.ts';"],
   ['operations do not import store', 'src/operations/a.ts', "import { x } from '../store/redis.ts';"],
   [
     'jobs import only the definition of operations',

@@ -146,15 +146,7 @@ describe('reloads of one target', () => {
   });
 
   it('are repeated, once, for readers that were seen to show something else after them', async () => {
-    const { agent, clock, place, run, started, count } = givenTarget();
-    const placed = await place('a');
-    const done = agent().follow(placed, signal);
-    await started(1);
-    run(0).end();
-    await done;
-    clock.advance(60_000);
-    const seen = { ...placed, since: clock.now() };
-    clock.advance(1000);
+    const { agent, placed, seen, run, started, count } = await givenSight();
     const again = agent().follow(seen, signal);
     await started(2);
     run(1).end();
@@ -166,15 +158,7 @@ describe('reloads of one target', () => {
   });
 
   it('count for that only from the first one after it that ended well', async () => {
-    const { agent, clock, place, run, started } = givenTarget();
-    const placed = await place('a');
-    const done = agent().follow(placed, signal);
-    await started(1);
-    run(0).end();
-    await done;
-    clock.advance(60_000);
-    const seen = { ...placed, since: clock.now() };
-    clock.advance(1000);
+    const { agent, clock, seen, run, started } = await givenSight();
     const failing = agent().follow(seen, signal);
     await started(2);
     run(1).fail('nginx: configuration file test failed');
@@ -186,3 +170,18 @@ describe('reloads of one target', () => {
     expect(await next).toBeUndefined();
   });
 });
+
+/** A target that has reloaded what was placed, and readers that were seen to show something else a minute later. */
+async function givenSight() {
+  const target = givenTarget();
+  const { agent, clock, place, run, started } = target;
+  const placed = await place('a');
+  const done = agent().follow(placed, signal);
+  await started(1);
+  run(0).end();
+  await done;
+  clock.advance(60_000);
+  const seen = { ...placed, since: clock.now() };
+  clock.advance(1000);
+  return { ...target, placed, seen };
+}
