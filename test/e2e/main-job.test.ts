@@ -10,11 +10,10 @@ import {
   hostsDomain,
   hostsSite,
   issued,
-  keepUntilEnd,
+  keepFor,
   proxyBefore,
 } from './given.ts';
 
-const keep = keepUntilEnd();
 const hosts = hostNames(4);
 const wildcard = '*.zone.test';
 
@@ -25,7 +24,7 @@ function bothWays(pebble: TestPebble): Promise<AgentSite> {
   return hostsSite({ pebble, hosts, config: { dnsAccounts: { zones }, resolvers: [dns], domains } });
 }
 
-describe('hosts by HTTP-01 and an apex with its wildcard by DNS-01 are issued, deployed and renewed', () => {
+describe.concurrent('hosts by HTTP-01 and an apex with its wildcard by DNS-01 are issued, deployed and renewed', () => {
   const worlds: readonly (readonly [string, PebbleOptions])[] = [0, 5, 20, 50].flatMap((nonceReject) =>
     [0, 100].map(
       (authzReuse) =>
@@ -36,9 +35,11 @@ describe('hosts by HTTP-01 and an apex with its wildcard by DNS-01 are issued, d
     ),
   );
 
-  it.each([...worlds, ["with Pebble's own random validation delays", { sleep: 4, strict: true }] as const])(
+  it.for([...worlds, ["with Pebble's own random validation delays", { sleep: 4, strict: true }] as const])(
     '%s',
-    async (_, options) => {
+    { timeout: 120_000 },
+    async ([, options], context) => {
+      const keep = keepFor(context);
       const pebble = keep(await startPebble(options));
       const site = await bothWays(pebble);
       keep(await site.start());
@@ -52,33 +53,28 @@ describe('hosts by HTTP-01 and an apex with its wildcard by DNS-01 are issued, d
       await issued(site, [wildcard], { domain: 'zone.test', before: firstWildcard });
       expect(new Set([...first.values(), ...second.values()]).size).toBe(2 * hosts.length);
     },
-    120_000,
   );
 });
 
-it('C15 port 80 answers the CA, and sends visitors of the host to HTTPS', async () => {
-  const [host = ''] = hosts;
-  const pebble = keep(await startPebble());
-  const site = await hostsSite({ pebble, hosts: [host] });
-  keep(await site.start());
-  await issued(site, [host]);
-  expect(await ask(pebble.httpPort, '/a?b', { headers: { host } })).toMatchObject({
-    status: 308,
-    headers: { location: `https://${host}/a?b` },
-  });
-  expect(await ask(pebble.httpPort, '/', { headers: { host: 'other.test' } })).toMatchObject({ status: 404 });
-});
-
-describe('a renewal', () => {
+describe('an agent with one host', () => {
   const problem = (type: string) => ({ type: `urn:ietf:params:acme:error:${type}`, detail: 'not this one' });
 
-  it('names its predecessor, and is ordered once more without where the CA does not like that', async () => {
+  it('C15 sends visitors of its port 80 to HTTPS; a renewal names its predecessor, and is ordered once more without where the CA does not like that', async (context) => {
+    const keep = keepFor(context);
     const [host = ''] = hosts;
     const pebble = keep(await startPebble());
     const proxy = keep(await proxyBefore(pebble));
     const site = await hostsSite({ pebble, proxy, hosts: [host] });
     keep(await site.start());
     let before = await issued(site, [host]);
+    expect(await ask(pebble.httpPort, '/a?b', { headers: { host } })).toMatchObject({
+      status: 308,
+      headers: { location: `https://${host}/a?b` },
+    });
+    expect(await ask(pebble.httpPort, '/', { headers: { host: 'other.test' } })).toMatchObject({
+      status: 404,
+    });
+
     const renew = async () => {
       const renewal = await site.run('renew', host, '--force', '--wait');
       expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
