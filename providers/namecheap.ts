@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { AgentError, type ErrorCode } from '../src/core/errors.ts';
-import type { DnsProvider, ProviderTraits, TxtChange, ZoneRef } from '../src/core/provider.ts';
+import type { DnsProvider, ProviderTraits, ZoneRef } from '../src/core/provider.ts';
 import type { PluginContext } from '../src/plugin/context.ts';
 import { defineDnsProvider } from '../src/plugin/define.ts';
 import { baseUrlOption, secretText, ttlOption, withTtl } from '../src/plugin/fields.ts';
 import { nextNumber, readPages } from '../src/plugin/pages.ts';
 import { createVendorApi, type VendorAnswer, type VendorFault } from '../src/plugin/vendor-api.ts';
-import { absoluteName, longestZone, relativeName } from '../src/plugin/zones.ts';
-import { readElements, type XmlElement } from './namecheap-xml.ts';
+import { absoluteName, longestZone } from '../src/plugin/zones.ts';
+import { applyChange, type Host, parametersOf, toHost } from './namecheap-hosts.ts';
+import { readElements } from './namecheap-xml.ts';
 
 const ttl = { min: 60, preferred: 60 };
 
@@ -65,17 +66,6 @@ export const namecheap = defineDnsProvider<Options>({
   ],
   create,
 });
-
-/** A record as getHosts lists it. */
-interface Host {
-  readonly name: string;
-  readonly type: string;
-  readonly address: string;
-  readonly mxPref: string;
-  readonly ttl: string;
-  readonly flag: string | undefined;
-  readonly tag: string | undefined;
-}
 
 interface Hosts {
   readonly emailType: string;
@@ -205,52 +195,6 @@ interface Command {
   readonly doing: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly zone?: ZoneRef | undefined;
-}
-
-/** The same list where nothing is to be done. */
-function applyChange(
-  hosts: readonly Host[],
-  { op, name, value, ttl: seconds }: TxtChange,
-  zone: string,
-): readonly Host[] {
-  const relative = relativeName(name, zone, '@');
-  const isIt = (host: Host) =>
-    host.type === 'TXT' && host.name.toLowerCase() === relative && host.address === value;
-  const there = hosts.some(isIt);
-  if (op === 'remove') return there ? hosts.filter((host) => !isIt(host)) : hosts;
-  const host = {
-    name: relative,
-    type: 'TXT',
-    address: value,
-    mxPref: '10',
-    ttl: String(seconds),
-    flag: undefined,
-    tag: undefined,
-  };
-  return there ? hosts : [...hosts, host];
-}
-
-function toHost({ attributes }: XmlElement): Host {
-  const { name = '', type = '', address = '', mxpref = '10', ttl: seconds = '1800', flag, tag } = attributes;
-  return { name, type, address, mxPref: mxpref, ttl: seconds, flag, tag };
-}
-
-function parametersOf(
-  { name, type, address, mxPref, ttl: seconds, flag, tag }: Host,
-  number: number,
-): [string, string][] {
-  const pairs = {
-    HostName: name,
-    RecordType: type,
-    Address: address,
-    MXPref: mxPref,
-    TTL: seconds,
-    Flag: flag,
-    Tag: tag,
-  };
-  return Object.entries(pairs).flatMap(([key, value]): [string, string][] =>
-    value === undefined ? [] : [[`${key}${number}`, value]],
-  );
 }
 
 /** As the API wants a domain: what was registered, and below what. */
