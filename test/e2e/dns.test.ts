@@ -13,7 +13,16 @@ import { until } from '../support/process.ts';
 import { startRedis } from '../support/redis.ts';
 import { type Route53, startRoute53 } from '../support/route53.ts';
 import { testFolder } from '../support/run-folder.ts';
-import { accepted, deployed, explained, issued, keepUntilEnd, proxyBefore } from './given.ts';
+import {
+  accepted,
+  deployed,
+  explained,
+  issued,
+  type Keep,
+  keepFor,
+  keepUntilEnd,
+  proxyBefore,
+} from './given.ts';
 import { storeOf } from './store-of.ts';
 import { bindAccount, recordsOf, startScriptedZone, zonesSite } from './zones.ts';
 
@@ -24,18 +33,20 @@ const foreign = { name: owner, type: 'TXT', ttl: 60, values: ['somebody-else'] }
 const foreignLine = `${owner}. 60 IN TXT "somebody-else"`;
 const both = 'DNS:zone.test, DNS:*.zone.test';
 
-describe('an apex and its wildcard in one order', () => {
-  it('by DNS UPDATE to BIND with TSIG leave the zone as it was', async () => {
+describe.concurrent('an apex and its wildcard in one order', () => {
+  it('by DNS UPDATE to BIND with TSIG leave the zone as it was', async (context) => {
+    const keep = keepFor(context);
     const bind = keep(await startBind({ zones: ['zone.test'], records: [foreignLine] }));
     const pebble = keep(await startPebble({ dnsServer: bind.address }));
     const site = await zonesSite({ pebble, ...bindZones(bind) });
     const before = await recordsOf(bind, 'zone.test');
-    await startAndIssue(site);
+    await startAndIssue(keep, site);
     await restored(bind, 'zone.test', before);
     expect(bind.output().match(/adding an RR at '_acme-challenge\.zone\.test' TXT/g)).toHaveLength(2);
   });
 
-  it('by Route 53 leave the zone as it was, and what that took is at /metrics', async () => {
+  it('by Route 53 leave the zone as it was, and what that took is at /metrics', async (context) => {
+    const keep = keepFor(context);
     const route53 = keep(
       await startRoute53({ zones: [{ name: 'zone.test', records: [foreign] }], insyncMs: 300 }),
     );
@@ -46,7 +57,7 @@ describe('an apex and its wildcard in one order', () => {
     const config = { metrics: { listen: `127.0.0.1:${metrics}` } };
     const site = await zonesSite({ pebble, dns, account, domains: [{ name: 'zone.test' }], config });
     const before = route53.zoneStore.held('zone.test');
-    await startAndIssue(site);
+    await startAndIssue(keep, site);
     await until('the challenges are gone', () => route53.zoneStore.txt(owner).length === 1);
     expect(sorted(route53.zoneStore.held('zone.test'))).toEqual(sorted(before));
     expect(route53.calls).toMatchObject({ change: 2 });
@@ -64,7 +75,8 @@ describe('an apex and its wildcard in one order', () => {
     expect(text).not.toContain('zone.test');
   });
 
-  it('by a program of the operator leave the zone as it was', async () => {
+  it('by a program of the operator leave the zone as it was', async (context) => {
+    const keep = keepFor(context);
     const scripted = keep(await startScriptedZone('zone.test'));
     const dns = `127.0.0.1:${scripted.dns.port}`;
     const pebble = keep(await startPebble({ dnsServer: dns }));
@@ -84,7 +96,7 @@ describe('an apex and its wildcard in one order', () => {
     };
     const site = await zonesSite({ pebble, dns, account, domains: [{ name: 'zone.test' }] });
     const before = scripted.zones.held('zone.test');
-    await startAndIssue(site);
+    await startAndIssue(keep, site);
     await until('the challenges are gone', () => scripted.zones.txt(owner).length === 0);
     expect(sorted(scripted.zones.held('zone.test'))).toEqual(sorted(before));
     expect(scripted.calls.toSorted()).toEqual([
@@ -95,7 +107,8 @@ describe('an apex and its wildcard in one order', () => {
 
   it.skipIf(!hasServer('nsupdate'))(
     'by a dnsapi script that removes all values of a name leave the zone as it was (needs nsupdate)',
-    async () => {
+    async (context) => {
+      const keep = keepFor(context);
       const bind = keep(await startBind({ zones: ['zone.test'] }));
       const pebble = keep(await startPebble({ dnsServer: bind.address }));
       const [server = '', port = ''] = bind.address.split(':');
@@ -108,21 +121,22 @@ describe('an apex and its wildcard in one order', () => {
       };
       const site = await zonesSite({ pebble, ...bindZones(bind), account });
       const before = await recordsOf(bind, 'zone.test');
-      await startAndIssue(site);
+      await startAndIssue(keep, site);
       await restored(bind, 'zone.test', before);
       const said = bind.output().match(/(adding an RR|deleting rrset) at '_acme-challenge\.zone\.test' TXT/g);
       expect(said?.map((line) => line.split(' ')[0])).toEqual(['adding', 'adding', 'deleting']);
     },
   );
 
-  it('are proven in the zone that a CNAME leads to, and their own zone is not touched', async () => {
+  it('are proven in the zone that a CNAME leads to, and their own zone is not touched', async (context) => {
+    const keep = keepFor(context);
     const zones = ['zone.test', 'proofs.test'];
     const bind = keep(await startBind({ zones, records: [`${owner}. 60 IN CNAME zone-test.proofs.test.`] }));
     const pebble = keep(await startPebble({ dnsServer: bind.address }));
     const site = await zonesSite({ pebble, ...bindZones(bind) });
     const own = await bind.zoneText('zone.test');
     const before = await recordsOf(bind, 'proofs.test');
-    await startAndIssue(site);
+    await startAndIssue(keep, site);
     await restored(bind, 'proofs.test', before);
     expect(bind.output().match(/adding an RR at 'zone-test\.proofs\.test' TXT/g)).toHaveLength(2);
     // Its serial number too: nobody wrote there.
@@ -234,7 +248,7 @@ describe('twenty wildcards of one zone at once', () => {
   });
 });
 
-async function startAndIssue(site: AgentSite): Promise<void> {
+async function startAndIssue(keep: Keep, site: AgentSite): Promise<void> {
   keep(await site.start());
   await issued(site, ['*.zone.test'], { domain: 'zone.test' });
   expect(deployed(site, '*.zone.test', 'zone.test')?.names).toBe(both);
