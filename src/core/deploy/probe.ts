@@ -1,7 +1,7 @@
 import { AgentError } from '../errors.ts';
 import { inParallel } from '../together.ts';
-import type { Domain, Lineage } from '../types.ts';
-import { inTime, pollPause } from '../wait.ts';
+import type { Domain, Instant, Lineage } from '../types.ts';
+import { inTime, longestInProcessMs, pollPause } from '../wait.ts';
 import { type AmissNeeds, isAmiss, recordSights } from './amiss.ts';
 import { hasPlace } from './holdings.ts';
 import { lookAtPlace, type ProbedPlace, type ProbePlaceNeeds, probedPlace } from './probe-place.ts';
@@ -17,7 +17,8 @@ const confirmMs = 5_000;
 
 /** The same for a person who waits, who has an answer in the end. */
 const againMs = 2_000;
-const inAllMs = 10_000;
+/** Longest that a worker is held. */
+const inAllMs = longestInProcessMs;
 
 /** So long a place is looked at again after it was deployed anew. */
 const settlingMs = 8_000;
@@ -59,26 +60,39 @@ async function placesOf(domain: Domain, needs: ProbeNeeds): Promise<readonly Pro
 
 /** For a person who waits: what is amiss at first is looked at once more, if there is time. All in all at most 10 s. */
 export async function lookTwice(
-  look: (signal: AbortSignal) => Promise<readonly ProbeFinding[]>,
+  look: Look,
   { clock }: Pick<ProbeNeeds, 'clock'>,
   signal: AbortSignal,
 ): Promise<readonly ProbeFinding[]> {
   const until = clock.now() + inAllMs;
   const first = await look(signal);
-  if (!isAmiss(first)) return first;
-  const left = until - clock.now() - againMs;
-  const late = () => new AgentError('net.failed', 'there was no time for a second look');
+  if (!isAmiss(first) || clock.now() + againMs >= until) return first;
+  await clock.sleep(againMs, signal);
+  return (await lookUntil(until, look, { clock, signal })) ?? first;
+}
+
+type Look = (signal: AbortSignal) => Promise<readonly ProbeFinding[]>;
+
+/** undefined: it took longer, or went wrong. */
+async function lookUntil(
+  until: Instant,
+  look: Look,
+  { clock, signal }: Pick<ProbeNeeds, 'clock'> & { readonly signal: AbortSignal },
+): Promise<readonly ProbeFinding[] | undefined> {
+  const ms = until - clock.now();
+  const late = () => new AgentError('net.failed', 'there was no time for another look');
   try {
-    if (left <= 0) return first;
-    await clock.sleep(againMs, signal);
-    return await inTime({ clock, ms: left, late, signal }, look);
+    return ms <= 0 ? undefined : await inTime({ clock, ms, late, signal }, look);
   } catch {
     signal.throwIfAborted();
-    return first;
+    return undefined;
   }
 }
 
-/** What came of a deployment that should mend what clients are shown: servers take a moment to take it up. */
+/**
+ * What came of a deployment that should mend what clients are shown: servers take a moment to take it up. Holds a worker for
+ * 10 s at most, also where one of them is silent.
+ */
 export async function probeAfterDeployment(
   { target, lineage }: { readonly target: string; readonly lineage: Lineage },
   needs: ProbeNeeds,
@@ -91,11 +105,14 @@ export async function probeAfterDeployment(
   if (domain === undefined || deployment?.amiss === undefined) return;
   const place = await probedPlace(deployment, lineage, domain, needs);
   if (place === undefined) return;
-  const until = needs.clock.now() + settlingMs;
-  for (let poll = 0; ; poll += 1) {
-    const findings = await lookAtPlace(place, needs, signal);
-    if (!isAmiss(findings) || needs.clock.now() >= until)
-      return recordSights(place, findings, needs, { afterDeployment: true });
-    await needs.clock.sleep(pollPause(poll, undefined, firstPauseMs), signal);
+  const look = (both: AbortSignal) => lookAtPlace(place, needs, both);
+  const [settled, until] = [needs.clock.now() + settlingMs, needs.clock.now() + inAllMs];
+  let findings = await look(signal);
+  for (let poll = 0; isAmiss(findings); poll += 1) {
+    const pauseMs = pollPause(poll, undefined, firstPauseMs);
+    if (needs.clock.now() + pauseMs > settled) break;
+    await needs.clock.sleep(pauseMs, signal);
+    findings = (await lookUntil(until, look, { clock: needs.clock, signal })) ?? findings;
   }
+  await recordSights(place, findings, needs, { afterDeployment: true });
 }
