@@ -167,7 +167,8 @@ function nameForPeople(name: DerNode): string | undefined {
     }
   }
   const found = texts.get(oidOf.commonName) ?? texts.get(oidOf.organization);
-  return found?.replace(/\p{Cc}/gu, ' ').slice(0, longestName);
+  // Whoever made it wrote what they liked: no command to a terminal, no letters that turn the line around.
+  return found?.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ').slice(0, longestName);
 }
 
 function text(value: DerNode): string {

@@ -37,6 +37,11 @@ describe('facts of a certificate', () => {
     expect(ours.issuerName).toBe('Ré Test');
   });
 
+  test('tell it without what would turn a line around or command a terminal', () => {
+    const [root] = readPem(makeRoot('Root\u202eCA').pem);
+    expect(readCertificate(root ?? Buffer.alloc(0)).issuerName).toBe('Root CA');
+  });
+
   test('know a CA', () => {
     const [root] = readPem(makeRoot('Root').pem);
     expect(readCertificate(root ?? Buffer.alloc(0))).toMatchObject({
