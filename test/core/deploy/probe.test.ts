@@ -260,25 +260,6 @@ describe('a look at what clients are shown', () => {
     expect(deployments()).toBe(before + 2);
   });
 
-  it('after a deployment holds no worker for more than ten seconds, though a server is silent', async () => {
-    world.settings.probes = { web: [edge, other] };
-    await servers({ [at]: 'wrong' });
-    await probe();
-    const { sights } = world.prober;
-    world.prober.sights = async (question) => {
-      if (question.at.port !== 443) await world.gate.aside(world.clock.sleep(5_000));
-      return sights(question);
-    };
-    const before = deployments();
-    const earlier = world.held.length;
-    await world.live(2 * minute);
-    expect(deployments()).toBeGreaterThan(before);
-    expect((await deployment()).amiss?.failures).toBeGreaterThan(0);
-    const longest = Math.max(...world.held.slice(earlier));
-    expect(longest).toBeGreaterThan(5_000);
-    expect(longest).toBeLessThanOrEqual(10_000);
-  });
-
   it('keeps what was amiss while the target cannot be deployed to', async () => {
     await servers({ [at]: 'wrong' });
     await probe();
