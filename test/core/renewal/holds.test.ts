@@ -82,6 +82,7 @@ describe('what a CA says of waiting that no limit explains', () => {
       await world.ask(force);
       await world.live(minute);
     }
+    expect(await world.store.renewals.get(www)).toMatchObject({ failures: 1 });
     await world.want({ issuers: ['first'], keyTypes: ['p384'] });
     await world.live(minute);
     expect(asked).toHaveLength(1);
