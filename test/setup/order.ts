@@ -4,11 +4,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that wait or work the longest, the longest first. */
 const longest = [
   'e2e/kill.test.ts',
+  'e2e/advice.test.ts',
+  'e2e/dead-issuer.test.ts',
+  'e2e/dns.test.ts',
+  'e2e/dns-care.test.ts',
   'e2e/notices.test.ts',
   'e2e/dns-crowd.test.ts',
-  'e2e/dns-care.test.ts',
+  'e2e/main-job.test.ts',
+  'e2e/bad-input.test.ts',
   'e2e/drafts.test.ts',
-  'e2e/dead-issuer.test.ts',
   'e2e/refusals.test.ts',
 ];
 
