@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { serverProgram } from './fetch/index.ts';
 import { exchange, launchPebble, type PebbleOptions } from './pebble-launch.ts';
@@ -86,7 +87,7 @@ export async function startChalltestsrv(): Promise<TestDns> {
       ...['-http01', '', '-https01', '', '-tlsalpn01', '', '-doh', ''],
       ...['-defaultIPv4', '127.0.0.1', '-defaultIPv6', ''],
     ],
-    ready: async () => (await accepts({ port: managementPort })) && (await accepts({ port: dnsPort })),
+    ready: async () => (await accepts({ port: managementPort })) && (await answersDns(dnsPort)),
   });
   return {
     ...dnsVerbs(`http://127.0.0.1:${managementPort}`),
@@ -95,6 +96,14 @@ export async function startChalltestsrv(): Promise<TestDns> {
       await server.stop();
     },
   };
+}
+
+/** By UDP and by TCP: each has a listener of its own, which opens when it will. */
+async function answersDns(port: number): Promise<boolean> {
+  const resolver = new Resolver({ timeout: 1_000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${port}`]);
+  const asked = await resolver.resolve4('ready.test').catch(() => undefined);
+  return asked !== undefined && (await accepts({ port }));
 }
 
 function dnsVerbs(managementUrl: string): Omit<TestDns, 'dnsAddress' | 'stop'> {
