@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createTransport, type SendMailOptions } from 'nodemailer';
+import type { SendMailOptions } from 'nodemailer';
 import { z } from 'zod';
 import { AgentError } from '../core/errors.ts';
 import type { Notice } from '../core/ports.ts';
@@ -109,7 +109,7 @@ function toMail(
 
 async function send(mail: SendMailOptions, signal: AbortSignal, { options, context }: Needs): Promise<void> {
   signal.throwIfAborted();
-  const transport = open(options);
+  const transport = await open(options);
   try {
     // The library cannot be interrupted: its own time limits end what goes on.
     const { rejected } = await orAborted(transport.sendMail(mail), signal);
@@ -126,7 +126,7 @@ async function send(mail: SendMailOptions, signal: AbortSignal, { options, conte
 /** Greets, encrypts and logs in as for a message, then says goodbye. */
 async function verify(signal: AbortSignal, options: EmailOptions): Promise<void> {
   signal.throwIfAborted();
-  const transport = open(options);
+  const transport = await open(options);
   try {
     await orAborted(transport.verify(), signal);
   } catch (cause) {
@@ -137,7 +137,9 @@ async function verify(signal: AbortSignal, options: EmailOptions): Promise<void>
   }
 }
 
-function open({ host, port, tls, trust, username, password }: EmailOptions) {
+/** The library is loaded for the first message: commands and many an agent send none. */
+async function open({ host, port, tls, trust, username, password }: EmailOptions) {
+  const { createTransport } = await import('nodemailer');
   return createTransport({
     host,
     port: port ?? ports[tls],
