@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
@@ -25,8 +26,9 @@ const decompress = promisify(gunzip);
  * Throws `config.unwritable`; the file appears whole or not at all.
  */
 export async function writeBackupFile(path: string, content: BackupContent): Promise<void> {
-  const draft = `${path}.new`;
-  const file = await open(draft, 'w', 0o600).catch(refuseToWrite(path));
+  // A name of its own, which nobody can have laid a link at: two may write to one path, each whole, and the last one stays.
+  const draft = `${path}.${randomBytes(8).toString('hex')}.new`;
+  const file = await open(draft, 'wx', 0o600).catch(refuseToWrite(path));
   try {
     try {
       await writeFrames(file, content, path);
@@ -84,6 +86,7 @@ const reasons: Readonly<Record<string, string | undefined>> = {
   EACCES: `cannot be written by user ${process.geteuid?.()}`,
   EPERM: `cannot be written by user ${process.geteuid?.()}`,
   EROFS: 'cannot be written: the file system is read-only',
+  EFBIG: 'cannot be written: it is larger than this user may write, or than the file system takes',
   ENOSPC: 'cannot be written: the disk is full',
   EDQUOT: 'cannot be written: the disk quota of this user is used up',
   EISDIR: 'cannot be written: there is a folder of this name',

@@ -17,7 +17,7 @@ export const backupSoonMs = 15 * 60_000;
 const keysAtOnce = 200;
 /** Of the newest, and of days. */
 const kept = 7;
-const nameFormat = /^acme-agent-(\d{8})T\d{6}Z\.backup(\.new)?$/;
+const nameFormat = /^acme-agent-(\d{8})T\d{6}Z\.backup(\.[0-9a-f]{16}\.new)?$/;
 
 /** Of no use in another process or at another time. */
 const passing = /^(lock:|token:|staging:|asked:|agents$|served$)/;

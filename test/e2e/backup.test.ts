@@ -1,10 +1,20 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openStore } from '../../src/store/index.ts';
 import { masterKey, silentLog } from '../store/samples.ts';
-import type { AgentSite } from '../support/agent.ts';
+import { type AgentSite, main } from '../support/agent.ts';
 import { startPebble, type TestPebble } from '../support/pebble.ts';
 import { until } from '../support/process.ts';
 import { startRedis } from '../support/redis.ts';
@@ -44,6 +54,13 @@ it('the data directory that was lost comes back from a backup with the same cert
   const [file, key] = [join(site.folder, 'all.backup'), join(site.folder, 'saved.key')];
   copyFileSync(join(data, 'master.key'), key);
   expect(await site.run('backup', file)).toMatchObject({ code: 0 });
+  const whole = readFileSync(file);
+  const beside = readdirSync(site.folder);
+  expect(await backupOfOneBlock(site, file)).toMatch(
+    /^acme-agent: the backup \/.* cannot be written: it is larger/,
+  );
+  expect(readFileSync(file)).toEqual(whole);
+  expect(readdirSync(site.folder)).toEqual(beside);
   await agent.stop(20_000);
   rmSync(data, { recursive: true });
 
@@ -164,3 +181,13 @@ it('a backup to a place that cannot be written is refused with what to do', asyn
   );
   expect(readdirSync(site.folder)).toEqual(before);
 });
+
+/** By a process whose files may have one block of 1024 bytes; what it says. */
+function backupOfOneBlock({ configFile }: AgentSite, file: string): Promise<string> {
+  const command = [process.execPath, main, '--config', configFile, 'backup', file];
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', 'ulimit -f 1; exec "$@"', 'limited', ...command], (_error, _stdout, stderr) =>
+      resolve(stderr),
+    );
+  });
+}

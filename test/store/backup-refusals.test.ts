@@ -24,23 +24,22 @@ describe('a backup that cannot be written', () => {
     });
     expect(readdirSync(join(folder, '..'))).toEqual(['folder']);
   });
+});
 
-  test('for lack of space leaves the one before as it was', async () => {
-    const folder = testFolder('backup');
-    const store = await open(await emptyRedis());
-    await fill(store);
-    const file = join(folder, 'one.backup');
-    await store.backup(file);
-    const before = readFileSync(file);
-    // Its draft leads to a disk that is always full.
-    symlinkSync('/dev/full', `${file}.new`);
-    await expect(store.backup(file)).rejects.toMatchObject({
-      code: 'config.unwritable',
-      message: `the backup ${file} cannot be written: the disk is full`,
-    });
-    expect(readFileSync(file)).toEqual(before);
-    expect(readdirSync(folder)).toEqual(['one.backup']);
-  });
+test('two backups at once to one file are both whole, and follow no link', async () => {
+  const folder = testFolder('backup');
+  const store = await open(await emptyRedis());
+  await fill(store);
+  const file = join(folder, 'one.backup');
+  const victim = join(testFolder('victim'), 'file');
+  writeFileSync(victim, 'untouched');
+  for (const link of [file, `${file}.new`]) symlinkSync(victim, link);
+  await Promise.all([store.backup(file), store.backup(file)]);
+  expect(readFileSync(victim, 'utf8')).toBe('untouched');
+  expect(readdirSync(folder).sort()).toEqual(['one.backup', 'one.backup.new']);
+  const other = await emptyRedis();
+  await restoreStore({ redis: other, file, ...base });
+  expect(await contents(await open(other))).toEqual(await contents(store));
 });
 
 describe('while an agent counts on a store', () => {

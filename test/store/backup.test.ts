@@ -100,7 +100,7 @@ test('the newest seven backups stay and the last of each of seven days, and noth
   const days = Array.from({ length: 9 }, (_, index) => index + 1);
   for (const day of days) for (const hour of [3, 15]) writeFileSync(join(folder, name(day, hour)), '');
   for (let hour = 0; hour < 10; hour++) writeFileSync(join(folder, name(10, hour)), '');
-  writeFileSync(join(folder, `${name(9, 20)}.new`), 'left by a kill');
+  writeFileSync(join(folder, `${name(9, 20)}.${'0f'.repeat(8)}.new`), 'left by a kill');
   writeFileSync(join(folder, 'mine.txt'), '');
   await rotateBackups(folder);
   expect(readdirSync(folder).sort()).toEqual([
