@@ -103,11 +103,17 @@ function placeAndEncoding({ file, encoding }: Finding): string {
   return `${relative(runFolder(), file).split('/')[0]} ${encoding}`;
 }
 
-/** Where, in which encoding, and who made it; not the secret. */
+/** Where, in which encoding, who made it, and what stands around it; not the secret. */
 function describe(findings: readonly Finding[], secrets: readonly KnownSecret[]): string[] {
-  const lines = findings.map(
-    ({ secret, encoding, file }) =>
-      `${relative(runFolder(), file)}: in ${encoding}, the secret made by ${secrets[secret]?.origin}`,
-  );
+  const lines = findings.map(({ secret, encoding, file }) => {
+    const { bytes = Buffer.alloc(0), origin } = secrets[secret] ?? {};
+    const place = relative(runFolder(), file);
+    return `${place}: in ${encoding}, the secret made by ${origin}: ${around(encode(bytes, encoding), file)}`;
+  });
   return [...new Set(lines)].slice(0, 30);
+}
+
+function around(words: string, file: string): string {
+  const [before = '', after = ''] = readFileSync(file, 'utf8').split(words);
+  return JSON.stringify(`${before.slice(-300)}[secret]${after.slice(0, 100)}`);
 }
