@@ -5,40 +5,20 @@ import { namedSkips } from './test/setup/skips.ts';
 
 const resultsFile = process.env.ACME_AGENT_TEST_RESULTS;
 
-/** Suites that start no agents: their files share a process and what it has loaded, which is a third of their time. */
-const parts = [
-  'acme',
-  'challenge',
-  'config',
-  'core',
-  'dns',
-  'import',
-  'jobs',
-  'notify',
-  'operations',
-  'pains',
-];
-const sharing = [...parts, 'plugin', 'providers', 'x509'].map((folder) => `test/${folder}/**/*.test.ts`);
-
-/** What both kinds have; the rest is of the whole run. */
-const each = {
-  setupFiles: ['test/setup/each-file.ts'],
-  pool: 'forks' as const,
-  maxConcurrency: 3,
-  // Many times what any test takes alone: the machine may be busy.
-  testTimeout: 240_000,
-  hookTimeout: 120_000,
-  teardownTimeout: 120_000,
-  expect: { poll: { timeout: 30_000 } },
-};
-
 // biome-ignore lint/style/noDefaultExport: the file name and the default export are what Vitest looks for
 export default defineConfig({
   test: {
-    projects: [
-      { test: { ...each, name: 'parts', include: sharing, isolate: false } },
-      { test: { ...each, name: 'whole', include: ['test/**/*.test.ts'], exclude: sharing } },
-    ],
+    include: ['test/**/*.test.ts'],
+    setupFiles: ['test/setup/each-file.ts'],
+    pool: 'forks',
+    // Files share a process and what it has loaded, one after the other: a fifth of the whole time.
+    isolate: false,
+    maxConcurrency: 3,
+    // Many times what any test takes alone: the machine may be busy.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     globalSetup: ['test/setup/global.ts'],
     reporters: [
       'default',
@@ -47,7 +27,7 @@ export default defineConfig({
       ...(resultsFile === undefined ? [] : [['json', { outputFile: resultsFile }] as const]),
     ],
     // Tests wait for programs most of their time.
-    maxWorkers: 4,
+    maxWorkers: 6,
     sequence: { sequencer: LongestFirst },
   },
 });

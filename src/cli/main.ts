@@ -186,9 +186,10 @@ function usageError(text: string): string {
   return `acme-agent: ${sentence(message)} See acme-agent --help.\n`;
 }
 
-function realWorld(): World {
+/** Everything real, as for the program. */
+export function realWorld(terminal = realTerminal()): World {
   return {
-    terminal: realTerminal(),
+    terminal,
     load: async (option) => {
       const { loadConfig, readEnvironment } = await import('../config/load.ts');
       const { variables } = readEnvironment();

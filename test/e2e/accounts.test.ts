@@ -25,16 +25,16 @@ describe('a deactivated account', () => {
     const site = await hostsSite({ pebble, hosts: [first], config });
     keep(await site.start());
     await issued(site, [first]);
-    const asked = await site.run('account', 'deactivate', 'one');
+    const asked = await site.ask('account', 'deactivate', 'one');
     expect([asked.code, asked.stderr]).toEqual([4, expect.stringContaining('--confirm one')]);
     expect((await shown(site, 'one')).state).toBe('ok');
 
-    expect((await site.run('account', 'deactivate', 'one', '--confirm', 'one')).code).toBe(0);
+    expect((await site.ask('account', 'deactivate', 'one', '--confirm', 'one')).code).toBe(0);
     expect((await shown(site, 'one')).state).toBe('deactivated');
     await site.json('hosts', 'add', later);
     await issued(site, [later]);
     expect([accepted(one, 'newOrder'), accepted(two, 'newOrder')]).toEqual([1, 1]);
-    const reported = await site.run('why', later);
+    const reported = await site.ask('why', later);
     expect(reported.stdout).toContain('two');
   });
 });

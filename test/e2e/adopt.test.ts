@@ -24,13 +24,13 @@ it('a store that begins anew takes over what its targets still have, and orders 
   const second = keep(await site.start({ args: ['--accept-empty-store'] }));
   expect(second.output().match(/certificate taken over from its target/g)).toHaveLength(2);
   await until('both are seen at their target', async () => {
-    const { stdout } = await site.run('certs', 'list');
+    const { stdout } = await site.ask('certs', 'list');
     return stdout.match(/ ok\b/g)?.length === 2;
   });
   expect(await issued(site, hosts)).toEqual(before);
   expect(proxy.counts().newOrder).toBe(2);
 
-  const renewal = await site.run('renew-all', '--force', '--wait');
+  const renewal = await site.ask('renew-all', '--force', '--wait');
   expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
   await issued(site, hosts, { before });
 });

@@ -28,13 +28,13 @@ describe.concurrent('a second agent', () => {
     const otherSite = await second({ domains: [otherDomain] });
     const other = keep(await otherSite.start());
     expect(other.output()).toContain('this one does no work until they agree');
-    expect((await site.run('-q', 'domains', 'list')).stdout.trim()).toBe('hosts.test');
-    const check = await otherSite.run('check', '--quiet');
+    expect((await site.ask('-q', 'domains', 'list')).stdout.trim()).toBe('hosts.test');
+    const check = await otherSite.ask('check', '--quiet');
     expect(check.stdout).toMatch(
       /^warn {4}agents: agents disagree, so some do no work; \S+: with another configuration than this file; \S+: with this one\. Give all the same file.*\n$/,
     );
     expect(check.code).toBe(0);
-    const renewal = await otherSite.run('renew-all', '--force', '--wait');
+    const renewal = await otherSite.ask('renew-all', '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect(accepted(proxy, 'newOrder')).toBe(12);
     for (const deed of deeds) {
@@ -44,9 +44,9 @@ describe.concurrent('a second agent', () => {
     await first.stop();
     await until('it stands alone', () => other.output().includes('agree again'), 60_000);
     await until('its file counts', async () =>
-      (await otherSite.run('-q', 'domains', 'list')).stdout.includes('other.test'),
+      (await otherSite.ask('-q', 'domains', 'list')).stdout.includes('other.test'),
     );
-    const added = await otherSite.run('hosts', 'add', 'b.other.test');
+    const added = await otherSite.ask('hosts', 'add', 'b.other.test');
     expect(added, added.stderr).toMatchObject({ code: 0 });
   });
 
@@ -65,7 +65,7 @@ describe.concurrent('a second agent', () => {
     process.kill(other.pid, 'SIGHUP');
     await until('it says so', () => other.output().includes('this one does no work until they agree'));
     const before = accepted(proxy, 'newOrder');
-    const renewal = await otherSite.run('renew-all', '--force', '--wait');
+    const renewal = await otherSite.ask('renew-all', '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect(other.output().split('agree').at(-1)).not.toContain('certificate issued');
     expect(accepted(proxy, 'newOrder')).toBe(before + 2);
@@ -114,7 +114,7 @@ describe.concurrent('start --accept-empty-store', () => {
     await other.stop();
     const adopted = () => again.output().match(/certificate taken over from its target/g)?.length === 2;
     await until('it takes over what is there', adopted, 60_000);
-    const renewal = await site.run('renew-all', '--wait');
+    const renewal = await site.ask('renew-all', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect([...(await issued(site, hosts))]).toEqual([...before]);
     expect(accepted(proxy, 'newOrder')).toBe(2);

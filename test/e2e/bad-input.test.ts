@@ -3,12 +3,12 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type AgentSite, agentSite, type CliResult } from '../support/agent.ts';
+import { startPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { allProcesses } from '../support/proc.ts';
 import { startRedis } from '../support/redis.ts';
-import { keepUntilEnd } from './given.ts';
+import { issuerAt, keepFor } from './given.ts';
 
-const keep = keepUntilEnd();
 const noCa = { directory: 'https://127.0.0.1:9/dir', agreeToTerms: true };
 
 /** Nothing was made beside the configuration, and nothing that was started for it runs. */
@@ -30,7 +30,7 @@ function expectOneLine({ stderr, stdout }: CliResult, words: RegExp): void {
   expect(stderr).toMatch(words);
 }
 
-describe('mistakes in the configuration file', () => {
+describe.concurrent('mistakes in the configuration file', () => {
   const label = 'a'.repeat(60);
   const long = `${[label, label, label, label].join('.')}.hosts.test`;
   const mistakes: readonly (readonly [string, object, RegExp])[] = [
@@ -111,7 +111,7 @@ describe('mistakes in the configuration file', () => {
   });
 });
 
-describe('the start is refused, and leaves nothing behind', () => {
+describe.concurrent('the start is refused, and leaves nothing behind', () => {
   async function refused(site: AgentSite, code: number, words: RegExp): Promise<void> {
     const before = readdirSync(site.folder);
     const answer = await site.run('start');
@@ -154,14 +154,16 @@ describe('the start is refused, and leaves nothing behind', () => {
     await refused(site, 3, /does not serve: .*ECONNREFUSED.*Check that Redis runs and that the URL/);
   });
 
-  it('with a Redis that may throw keys away', async () => {
+  it('with a Redis that may throw keys away', async (test) => {
+    const keep = keepFor(test);
     const redis = keep(await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] }));
     const site = await quietSite({ redis: { url: redis.url } });
     await refused(site, 1, /may throw keys away: .*Set maxmemory-policy noeviction on this Redis\./);
     expect(await redis.cli('DBSIZE')).toBe(0);
   });
 
-  it('with another master key than the store was made with, and its Redis is stopped again', async () => {
+  it('with another master key than the store was made with, and its Redis is stopped again', async (test) => {
+    const keep = keepFor(test);
     const site = await quietSite({ log: { level: 'info' } });
     const agent = keep(await site.start());
     expect(processesOf(site)).toContainEqual(expect.stringContaining('redis.sock'));
@@ -180,7 +182,8 @@ describe('the start is refused, and leaves nothing behind', () => {
     await refused(site, 2, /\/no\/such\/redis-server is not a program.*Install Redis/);
   });
 
-  it('with the port for HTTP-01 taken', async () => {
+  it('with the port for HTTP-01 taken', async (test) => {
+    const keep = keepFor(test);
     const other = createServer();
     const port = await freePort();
     await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
@@ -193,11 +196,14 @@ describe('the start is refused, and leaves nothing behind', () => {
     );
   });
 
-  it('with a data directory, or a master key, where no folder can be', async () => {
+  it('with a data directory, or a master key, where no folder can be', async (test) => {
+    const keep = keepFor(test);
     const site = await quietSite({ dataDir: '/proc/none' });
     const words =
       'the data directory /proc/none cannot be made: its file system takes no folders. Choose another';
     await refused(site, 2, new RegExp(words));
+    // A CA that is not there would be waited for.
+    site.configure({ issuers: { pebble: issuerAt(keep(await startPebble())) }, dataDir: '/proc/none' });
     expect((await site.run('check')).stdout).toMatch(new RegExp(`^FAILED {2}data directory: ${words}`, 'm'));
     const key = await quietSite({ masterKey: { file: '/proc/none/master.key' } });
     await refused(key, 2, /the master key file \/proc\/none\/master\.key cannot be written/);
@@ -230,7 +236,8 @@ describe('without an agent', () => {
     expectNothingLeft(site, before);
   });
 
-  it('on a Redis that no agent has used they write nothing there either', async () => {
+  it('on a Redis that no agent has used they write nothing there either', async (test) => {
+    const keep = keepFor(test);
     const redis = keep(await startRedis());
     const site = await agentSite({ issuers: { none: noCa }, redis: { url: redis.url } });
     const before = readdirSync(site.folder);

@@ -60,12 +60,12 @@ describe('the limits of a CA', () => {
     const waitMs = Date.parse(orders[0]?.readyAt ?? '') - Date.now();
     expect(waitMs).toBeGreaterThan(0.4 * hour);
     expect(waitMs).toBeLessThan(0.6 * hour);
-    const shown = await site.run('budget', late, 'new.hosts.test', '--issuer', 'pebble');
+    const shown = await site.ask('budget', late, 'new.hosts.test', '--issuer', 'pebble');
     expect(shown.stdout).toMatch(/pebble +orders of the account +0 of 2 in 1 hour +in \d+ minutes/);
     expect(shown.stdout).toMatch(
       /new\.hosts\.test +pebble +in \d+ minutes +orders of the account \(2 in 1 hour\)/,
     );
-    expect(await site.run('budget', '--issuer', 'other')).toMatchObject({ code: 4 });
+    expect(await site.ask('budget', '--issuer', 'other')).toMatchObject({ code: 4 });
   });
 
   it('are learnt from its answers: the others do not run into what one ran into', async () => {
@@ -98,13 +98,13 @@ describe('an issuer that has paused a name', () => {
     const told = await explained(site, host, 'pebble has paused it since');
     expect(told).toContain(url);
     expect(told).toMatch(/Next: attempt 2 at .* \(in [67] days\)/);
-    const refused = await site.run('renew', host, '--wait');
+    const refused = await site.ask('renew', host, '--wait');
     expect(refused.code).not.toBe(0);
     expect(refused.stdout).toContain(`acme-agent retry hosts.test/${host}/ec`);
     expect(asked(proxy)).toBe(1);
     fault.mend();
-    expect(await site.run('retry', host, '--wait')).toMatchObject({ code: 0 });
+    expect(await site.ask('retry', host, '--wait')).toMatchObject({ code: 0 });
     await issued(site, [host]);
-    expect((await site.run('why', host)).stdout).not.toContain('paused');
+    expect((await site.ask('why', host)).stdout).not.toContain('paused');
   });
 });

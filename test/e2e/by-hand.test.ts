@@ -51,7 +51,7 @@ it('a person is told the records of apex and wildcard, adds them, and the order 
   const text = await explained(site, 'zone.test', 'A person has to add to the DNS, before');
   for (const record of records) expect(text).toContain(`  ${record}\n`);
   expect(await pending(site)).toEqual(records.map((record) => `add ${record}`).toSorted());
-  expect(await site.run('-q', 'dns', 'pending')).toMatchObject({ code: 0 });
+  expect(await site.ask('-q', 'dns', 'pending')).toMatchObject({ code: 0 });
 
   const values = records.map((record) => /"(.*)"/.exec(record)?.[1] ?? '');
   await zones.write('zone.test', [{ name: owner, type: 'TXT', ttl: 300, values }]);

@@ -2,25 +2,16 @@ import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { aclRulesFor } from '../../src/store/acl.ts';
 import { type AgentSite, agentSite, main } from '../support/agent.ts';
 import { canary } from '../support/canaries.ts';
 import { startPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { hostNames, hostsConfig, hostsSite, issued, issuerAt } from './given.ts';
+import { hostNames, hostsConfig, hostsSite, issued, issuerAt, keepUntilEnd } from './given.ts';
 
-const running: { stop(): Promise<unknown> }[] = [];
-
-function keep<T extends { stop(): Promise<unknown> }>(one: T): T {
-  running.push(one);
-  return one;
-}
-
-afterEach(async () => {
-  for (const one of running.splice(0).reverse()) await one.stop();
-});
+const keep = keepUntilEnd();
 
 interface Answer {
   readonly code: number;

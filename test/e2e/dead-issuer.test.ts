@@ -15,7 +15,7 @@ describe.concurrent('a dead issuer', () => {
     const fault = breakOrders(first, unavailable);
     keep(await site.start());
     await until('most are issued', () => accepted(second, 'newOrder') >= 8);
-    const renewal = await site.run('renew-all', '--wait');
+    const renewal = await site.ask('renew-all', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     const before = await issued(site, hosts);
     expect(asked(first)).toBeLessThanOrEqual(6);
@@ -24,9 +24,9 @@ describe.concurrent('a dead issuer', () => {
     fault.mend();
     // As if its breaker had opened earlier: it lets one through now.
     await redis.cli('HSET', '{acme}:issuer-breakers', 'first', String(Date.now() - 600_000));
-    expect(await site.run('renew', 'h0.hosts.test', '--force', '--wait')).toMatchObject({ code: 0 });
+    expect(await site.ask('renew', 'h0.hosts.test', '--force', '--wait')).toMatchObject({ code: 0 });
     expect(accepted(first, 'newOrder')).toBe(1);
-    expect(await site.run('renew-all', '--force', '--wait')).toMatchObject({ code: 0 });
+    expect(await site.ask('renew-all', '--force', '--wait')).toMatchObject({ code: 0 });
     await issued(site, hosts, { before });
     expect(await issuersOf(site)).toEqual(hosts.map(() => 'first'));
   });
@@ -41,11 +41,11 @@ describe.concurrent('a dead issuer', () => {
     keep(await site.start());
     await until('the first attempt', () => asked(first) === 1);
     for (const times of [2, 3, 4]) {
-      await site.run('renew', host, '--wait');
+      await site.ask('renew', host, '--wait');
       expect(asked(first)).toBe(times);
     }
     fault.mend();
-    await site.run('renew', host);
+    await site.ask('renew', host);
     await issued(site, [host], { timeoutMs: 120_000 });
     expect(asked(first)).toBe(5);
   });

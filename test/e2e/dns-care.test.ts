@@ -39,7 +39,7 @@ describe('dns doctor', () => {
     });
     keep(await site.start());
     const before = await recordsOf(bind, 'zone.test');
-    const { stdout, code } = await site.run('dns', 'doctor', 'www.zone.test');
+    const { stdout, code } = await site.ask('dns', 'doctor', 'www.zone.test');
     expect(stdout).toMatch(/^ok {5}CNAME: none at _acme-challenge\.www\.zone\.test$/m);
     expect(stdout).toMatch(/^ok {5}zone: zone\.test, as the vendor says; .* DNS account zones \(rfc2136\)$/m);
     expect(stdout).toMatch(/^ok {5}account zones: its credentials are accepted$/m);
@@ -52,7 +52,7 @@ describe('dns doctor', () => {
     expect(code).toBe(0);
     expect(await recordsOf(bind, 'zone.test')).toEqual(before);
     expect(bind.output().match(/adding an RR at '_acme-challenge\.www\.zone\.test' TXT/g)).toHaveLength(1);
-    const refused = await site.run('--json', 'dns', 'doctor', 'www.other.test');
+    const refused = await site.ask('--json', 'dns', 'doctor', 'www.other.test');
     expect(refused.code).toBe(5);
     expect(JSON.parse(refused.stdout).items.at(-1)).toMatchObject({ id: 'CAA for pebble' });
   });
@@ -62,7 +62,7 @@ describe('dns doctor', () => {
     const first = await site.start();
     await issued(site, ['*.zone.test'], { domain: 'zone.test' });
     await until('the challenges are gone', () => values().length === 2);
-    const doctor = site.run('dns', 'doctor', 'zone.test');
+    const doctor = site.ask('dns', 'doctor', 'zone.test');
     await until('it has written', () => values().length === 3);
     await first.kill('SIGKILL');
     expect(values()).toHaveLength(3);
@@ -81,17 +81,17 @@ describe('dns gc', () => {
     keep(await site.start());
     await issued(site, ['*.zone.test'], { domain: 'zone.test' });
     await until('the challenges are gone', () => values().length === 2);
-    const listed = await site.run('dns', 'gc');
+    const listed = await site.ask('dns', 'gc');
     expect(listed.stdout).toContain(
       `zones    ${owner}  ${leftover}  age unknown: the vendor does not tell\n`,
     );
-    const kept = await site.run('dns', 'gc', 'zone.test', '--delete');
+    const kept = await site.ask('dns', 'gc', 'zone.test', '--delete');
     expect(kept.stdout).toContain('kept 1 whose age nobody knows; --any-age deletes them, too');
     expect(values()).toHaveLength(2);
-    const { stdout, code } = await site.run('dns', 'gc', 'zone.test', '--delete', '--any-age');
+    const { stdout, code } = await site.ask('dns', 'gc', 'zone.test', '--delete', '--any-age');
     expect({ stdout, code }).toEqual({ stdout: `deleted ${owner} ${leftover}\n`, code: 0 });
     expect(values()).toEqual(['somebody-else']);
-    expect((await site.run('dns', 'gc')).stdout).toBe('nothing is left over in zone.test\n');
+    expect((await site.ask('dns', 'gc')).stdout).toBe('nothing is left over in zone.test\n');
   });
 });
 

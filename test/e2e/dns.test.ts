@@ -144,8 +144,9 @@ describe.concurrent('an apex and its wildcard in one order', () => {
   });
 });
 
-describe('a killed agent leaves no TXT record behind', () => {
-  it('when it is started again: what was to be removed goes at once, leased values stay', async () => {
+describe.concurrent('a killed agent leaves no TXT record behind', () => {
+  it('when it is started again: what was to be removed goes at once, leased values stay', async (test) => {
+    const keep = keepFor(test);
     const records = ['over', 'leased', 'somebody-else'].map((value) => `${owner}. 60 IN TXT "${value}"`);
     const bind = keep(await startBind({ zones: ['zone.test'], records }));
     const redis = keep(await startRedis());
@@ -174,7 +175,8 @@ describe('a killed agent leaves no TXT record behind', () => {
     expect((await values()).map((line) => line.split('"')[1])).toEqual(['leased', 'somebody-else']);
   });
 
-  it('when it finishes the order that the kill interrupted', async () => {
+  it('when it finishes the order that the kill interrupted', async (test) => {
+    const keep = keepFor(test);
     const bind = keep(await startBind({ zones: ['zone.test'], records: [foreignLine] }));
     const redis = keep(await startRedis());
     const pebble = keep(await startPebble({ dnsServer: bind.address, nonceReject: 0 }));

@@ -31,7 +31,7 @@ it('dns-account-01 and dns-persist-01 prove a name and its wildcard to Pebble; t
 
   const options = ['--challenge', 'dns-persist-01', '--dns-account', 'zones', '--reuse-key'];
   const add = ['domains', 'add', 'persist.test', ...options];
-  expect(await site.run(...add)).toMatchObject({ code: 0 });
+  expect(await site.ask(...add)).toMatchObject({ code: 0 });
   const label = ['*.persist.test'];
   const first = await issued(site, label, { domain: 'persist.test' });
   const [permission = '', ...others] = await permissions();
@@ -42,7 +42,7 @@ it('dns-account-01 and dns-persist-01 prove a name and its wildcard to Pebble; t
   const end = Number(/persistUntil=(\d+)/.exec(permission)?.[1]) * 1000;
   expect(end - Date.now()).toBeGreaterThan(190 * day);
   const { publicKey } = leafOf(site, 'persist.test');
-  expect((await site.run('renew', 'persist.test/*.persist.test', '--force', '--wait')).code).toBe(0);
+  expect((await site.ask('renew', 'persist.test/*.persist.test', '--force', '--wait')).code).toBe(0);
   await issued(site, label, { domain: 'persist.test', before: first });
   expect(await permissions()).toEqual([permission]);
   expect(leafOf(site, 'persist.test').publicKey.equals(publicKey)).toBe(true);
@@ -55,7 +55,7 @@ it('dns-account-01 and dns-persist-01 prove a name and its wildcard to Pebble; t
     bind.output().match(/adding an RR at '_[a-z2-7]{16}\._acme-challenge\.account\.test' TXT/g),
   ).toHaveLength(2);
 
-  expect(await site.run('domains', 'remove', 'persist.test', '--force')).toMatchObject({ code: 0 });
+  expect(await site.ask('domains', 'remove', 'persist.test', '--force')).toMatchObject({ code: 0 });
   await until('the permission is gone', async () => isSame('persist.test', untouched), 90_000);
 
   async function isSame(zone: string, records: readonly string[]): Promise<boolean> {

@@ -23,7 +23,7 @@ describe('the second issuer', () => {
       keep(await site.start());
       await until('the first is asked', () => asked(first) === 1);
       for (const times of [2, 3]) {
-        await site.run('renew', host, '--wait');
+        await site.ask('renew', host, '--wait');
         expect(asked(first)).toBe(times);
       }
       const before = await issued(site, [host]);
@@ -31,7 +31,7 @@ describe('the second issuer', () => {
       expect([accepted(first, 'newOrder'), accepted(second, 'newOrder')]).toEqual([0, 1]);
 
       fault.mend();
-      expect(await site.run('renew', host, '--force', '--wait')).toMatchObject({ code: 0 });
+      expect(await site.ask('renew', host, '--force', '--wait')).toMatchObject({ code: 0 });
       await issued(site, [host], { before });
       expect(await issuersOf(site)).toEqual(['first']);
       expect([accepted(first, 'newOrder'), accepted(second, 'newOrder')]).toEqual([1, 1]);
@@ -53,7 +53,7 @@ describe('the second issuer', () => {
     });
     keep(await site.start({ args: ['--roles', 'scheduler,worker'] }));
     for (const times of [1, 2, 3, 4]) {
-      if (times > 1) await site.run('renew', host, '--wait');
+      if (times > 1) await site.ask('renew', host, '--wait');
       await until(`attempt ${times}`, () => accepted(first, 'newOrder') === times);
     }
     expect(asked(second)).toBe(0);

@@ -117,9 +117,9 @@ export async function explained(site: AgentSite, host: string, words: RegExp | s
   await until(
     `why ${host} says ${words}`,
     async () => {
-      said = (await site.run('why', host)).stdout;
+      said = (await site.ask('why', host)).stdout;
       if (typeof words === 'string' ? said.includes(words) : words.test(said)) return true;
-      // Each look is a process of its own.
+      // Each look opens the store anew.
       await new Promise((resolve) => setTimeout(resolve, 250));
       return false;
     },

@@ -46,7 +46,7 @@ describe('people', () => {
     expect(deployed(site, host)?.selfSigned).toBe(true);
 
     fault.mend();
-    expect(await site.run('renew', host, '--wait')).toMatchObject({ code: 0 });
+    expect(await site.ask('renew', host, '--wait')).toMatchObject({ code: 0 });
     await issued(site, [host]);
     await until('the end is told', () => kinds().includes('recovered'));
     expect(kinds()).toHaveLength(4);

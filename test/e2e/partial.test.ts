@@ -18,7 +18,7 @@ it('a name that cannot be validated is left out of its certificate, which others
   expect(deployed(site, good)?.names).toBe(`DNS:${good}`);
   const leftOut =
     /^bad\.hosts\.test is not on its certificate since .*connection refused\.\nWhat to do: .*\nIt is tried again at/;
-  expect((await site.run('why', bad)).stdout).toMatch(leftOut);
+  expect((await site.ask('why', bad)).stdout).toMatch(leftOut);
   const ordered = proxy.calls.flatMap(({ kind, payload, status }) =>
     kind === 'newOrder' && status === 201
       ? [(payload as { identifiers: readonly { value: string }[] }).identifiers.map(({ value }) => value)]
@@ -27,10 +27,10 @@ it('a name that cannot be validated is left out of its certificate, which others
   expect(ordered).toEqual([[good, bad], [good]]);
 
   await pebble.dns?.post('clear-a', { host: `${bad}.` });
-  const retried = await site.run('retry', good, '--wait');
+  const retried = await site.ask('retry', good, '--wait');
   expect(retried, retried.stderr).toMatchObject({ code: 0 });
   await issued(site, [good], { before });
   expect(deployed(site, good)?.names.split(', ').toSorted()).toEqual([`DNS:${bad}`, `DNS:${good}`]);
   expect(accepted(proxy, 'newOrder')).toBe(3);
-  expect((await site.run('why', bad)).stdout).not.toMatch(leftOut);
+  expect((await site.ask('why', bad)).stdout).not.toMatch(leftOut);
 }, 90_000);

@@ -94,7 +94,7 @@ describe('CAA records', () => {
     expect([asked(first), asked(second)]).toEqual([0, 0]);
 
     await pebble.dns?.addCaa('hosts.test', [{ tag: 'issue', value: line }]);
-    expect(await site.run('renew', host, '--wait')).toMatchObject({ code: 0 });
+    expect(await site.ask('renew', host, '--wait')).toMatchObject({ code: 0 });
     await issued(site, [host]);
     expect([asked(first), asked(second)]).toEqual([1, 0]);
   });
@@ -112,7 +112,7 @@ describe('a host that somebody else answers for', () => {
     expect(await explained(site, host, 'it answered with status 404')).toContain('challenge');
     expect([asked(first), asked(second)]).toEqual([0, 0]);
 
-    const { stdout: look } = await site.run('preflight', host);
+    const { stdout: look } = await site.ask('preflight', host);
     expect(look).toContain('STOPS');
     await end();
     const forward = createServer((incoming, response) => {
@@ -122,7 +122,7 @@ describe('a host that somebody else answers for', () => {
     });
     await new Promise<void>((resolve) => forward.listen(pebble.httpPort, '127.0.0.1', resolve));
     keep({ stop: async () => void forward.close() });
-    expect(await site.run('renew', host, '--wait')).toMatchObject({ code: 0 });
+    expect(await site.ask('renew', host, '--wait')).toMatchObject({ code: 0 });
     await issued(site, [host]);
     expect(asked(first)).toBe(1);
   });
@@ -133,7 +133,7 @@ describe('the command preflight', () => {
     const { site } = await lookingAgent();
     keep(await site.start());
     await issued(site, [host]);
-    const { code, stdout } = await site.run('preflight', host);
+    const { code, stdout } = await site.ask('preflight', host);
     expect(code).toBe(0);
     expect(stdout).toContain(`first, for ${host} by http-01:`);
     expect(stdout).toMatch(/ok {6}http:\S+ is answered by this agent at 127\.0\.0\.1\./);

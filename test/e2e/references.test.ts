@@ -47,13 +47,13 @@ it('a target that left the file is replaced by the defaults at SIGHUP, and check
   const agent = keep(await site.start());
   const add = ['runtime.test', '--mode', 'individual', '--challenge', 'http-01', '--deploy', 'old'];
   await site.json('domains', 'add', ...add, '--hosts', 'a.runtime.test');
-  expect((await site.run('check')).code).toBe(0);
+  expect((await site.ask('check')).code).toBe(0);
   expect(deployed(site, 'a.runtime.test', 'runtime.test')).toBeUndefined();
   site.configure(config({ web }));
   process.kill(agent.pid, 'SIGHUP');
   await issued(site, ['a.runtime.test'], { domain: 'runtime.test' });
   expect(agent.output()).toMatch(/runtime\.test.*deploy target \\"old\\".*does not define/);
-  const { code, stdout } = await site.run('check');
+  const { code, stdout } = await site.ask('check');
   expect(code).not.toBe(0);
   expect(stdout).toMatch(
     /FAILED +domain runtime\.test: names what the file does not define: deploy target "old"/,

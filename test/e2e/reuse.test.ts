@@ -77,7 +77,7 @@ describe('a certificate that is held', () => {
     await site.json(...add, '--reuse-key', '--hosts', `${www},${api}`);
     const next = async (label: string, ...command: readonly string[]) => {
       const before = await issued(site, [label], { domain });
-      const { code, stderr } = await site.run(...command, '--wait');
+      const { code, stderr } = await site.ask(...command, '--wait');
       expect([code, stderr]).toEqual([0, expect.any(String)]);
       await issued(site, [label], { domain, before });
       return keyOf(site, label);

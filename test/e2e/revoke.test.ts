@@ -22,7 +22,7 @@ describe('certificates of a real CA', () => {
     const first = await issued(site, hosts);
     const serial = (host: string) => first.get(host) ?? '';
 
-    const odd = await site.run('revoke', h0, '--reason', 'cACompromise');
+    const odd = await site.ask('revoke', h0, '--reason', 'cACompromise');
     expect(odd.code).toBe(2);
     expect(odd.stderr).toContain('unspecified or keyCompromise or superseded or cessationOfOperation');
 
@@ -35,7 +35,7 @@ describe('certificates of a real CA', () => {
       },
       { code: 500 },
     );
-    const done = await site.run('revoke', h0, '--reason', 'keyCompromise', '--wait');
+    const done = await site.ask('revoke', h0, '--reason', 'keyCompromise', '--wait');
     expect(done, done.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('1 revoked') });
     expect(await statusOf(serial(h0))).toMatchObject({ Status: 'Revoked', Reason: 1 });
     const next = deployed(site, h0);
@@ -44,32 +44,32 @@ describe('certificates of a real CA', () => {
     expect(shown).toEqual([next?.serial]);
     expect((await statusOf(next?.serial ?? '')).Status).toBe('Valid');
 
-    const now = await site.run('revoke', h1, '--now', '--wait');
+    const now = await site.ask('revoke', h1, '--now', '--wait');
     expect(now, now.stderr).toMatchObject({ code: 0 });
     expect(await statusOf(serial(h1))).toMatchObject({ Status: 'Revoked' });
     await issued(site, [h1], { before: first });
 
     const id = `hosts.test/${h2}/ec`;
     await site.json('hosts', 'remove', h2);
-    const gone = await site.run('revoke', id, '--reason', 'cessationOfOperation', '--wait');
+    const gone = await site.ask('revoke', id, '--reason', 'cessationOfOperation', '--wait');
     expect(gone, gone.stderr).toMatchObject({ code: 0 });
     expect(await statusOf(serial(h2))).toMatchObject({ Status: 'Revoked', Reason: 5 });
-    const again = await site.run('revoke', id);
+    const again = await site.ask('revoke', id);
     expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining('is revoked since') });
     expect(accepted(proxy, 'newOrder')).toBe(5);
 
-    const kept = await site.run('certs', 'purge', `hosts.test/${h0}/ec`);
+    const kept = await site.ask('certs', 'purge', `hosts.test/${h0}/ec`);
     expect(kept.stdout).toContain('asks for it');
-    expect((await site.run('certs', 'purge', id)).stdout).toBe(`deleted ${id}\n`);
-    const list = (await site.run('certs', 'list', '--quiet', '--all')).stdout;
+    expect((await site.ask('certs', 'purge', id)).stdout).toBe(`deleted ${id}\n`);
+    const list = (await site.ask('certs', 'list', '--quiet', '--all')).stdout;
     expect(list).not.toContain(h2);
     expect(list).toContain(h1);
     await until('the CA heard of three revocations', () => accepted(proxy, 'revokeCert') === 3, 10_000);
 
     // Without an account there is no successor, and nobody but the key of the certificate to sign.
     const last = deployed(site, h1)?.serial ?? '';
-    expect((await site.run('account', 'deactivate', 'pebble', '--confirm', 'pebble')).code).toBe(0);
-    const closed = await site.run('revoke', h1, '--now', '--wait');
+    expect((await site.ask('account', 'deactivate', 'pebble', '--confirm', 'pebble')).code).toBe(0);
+    const closed = await site.ask('revoke', h1, '--now', '--wait');
     expect(closed, closed.stderr).toMatchObject({ code: 0 });
     expect(await statusOf(last)).toMatchObject({ Status: 'Revoked' });
     expect(agent.output()).not.toMatch(/"level":(50|60)/);

@@ -52,7 +52,7 @@ describe.concurrent('a new key for the account', () => {
     await issued(site, later.slice(0, 6));
     const before = await shown(site);
 
-    expect((await site.run('account', 'rollover', 'pebble')).stdout).toContain('has a new key');
+    expect((await site.ask('account', 'rollover', 'pebble')).stdout).toContain('has a new key');
     const after = await shown(other);
     expect(after).toMatchObject({ state: 'ok', url: before.url, rolledAt: expect.any(String) });
     expect(after.thumbprint).not.toBe(before.thumbprint);
@@ -62,7 +62,7 @@ describe.concurrent('a new key for the account', () => {
     expect(second.output()).toContain('certificate issued');
     expect(opened(proxy)).toBe(1);
     expect(accepted(proxy, 'finalize')).toBe(13);
-    const { stdout } = await site.run('account', 'list');
+    const { stdout } = await site.ask('account', 'list');
     expect(stdout).toContain(before.url);
   });
 

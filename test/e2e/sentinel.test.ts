@@ -24,7 +24,7 @@ it('a failover by Sentinel in the middle of an order costs neither the order nor
   const before = await issued(site, hosts);
 
   const held = proxy.hold('finalize');
-  const asked = await site.run('renew', host, '--force');
+  const asked = await site.ask('renew', host, '--force');
   expect(asked, asked.stderr).toMatchObject({ code: 0 });
   await held.seen;
   await servers.leads(servers.master);
@@ -34,10 +34,10 @@ it('a failover by Sentinel in the middle of an order costs neither the order nor
   const after = await issued(site, [host], { before, timeoutMs: 120_000 });
   expect(after.get(host)).not.toBe(before.get(host));
   expect(proxy.counts()).toMatchObject({ newOrder: 3, finalize: 3 });
-  const rows = await site.run('certs', 'list');
+  const rows = await site.ask('certs', 'list');
   for (const name of hosts) expect(rows.stdout).toContain(name);
 
-  const renewal = await site.run('renew', other, '--force', '--wait');
+  const renewal = await site.ask('renew', other, '--force', '--wait');
   expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
   await issued(site, [other], { before });
   expect(proxy.counts()).toMatchObject({ newOrder: 4, finalize: 4 });
@@ -62,7 +62,7 @@ it('an orderly failover costs no command, however soon after it is ordered the c
     await servers.failover();
     // Sent to the old master, of which the sentinel still says that it is the one.
     await wait;
-    const renewal = await site.run('renew', host, '--force', '--wait');
+    const renewal = await site.ask('renew', host, '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     before = await issued(site, [host], { before });
     await servers.leads(next);

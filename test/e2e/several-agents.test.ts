@@ -87,7 +87,7 @@ describe('a Redis that was flushed', () => {
     await redis.cli('FLUSHALL');
     await expect(sendCommand(redis, 'hosts.add', ['h9.hosts.test'])).rejects.toThrow();
     await expect(sendCommand(redis, 'renew-all', undefined)).rejects.toThrow(/^store\.lost: .*restore/);
-    const renewal = await site.run('renew-all', '--force', '--wait');
+    const renewal = await site.ask('renew-all', '--force', '--wait');
     expect(renewal.code).toBe(1);
     expect(renewal.stderr).toContain('acme-agent start --accept-empty-store');
     expect(accepted(proxy, 'newOrder')).toBe(2);

@@ -66,7 +66,7 @@ async function startGuarded(keep: Keep): Promise<{ redis: TestRedis; options: ob
 async function lives(keep: Keep, site: AgentSite): Promise<string> {
   const agent = keep(await site.start());
   const first = await issued(site, hosts);
-  const renewal = await site.run('renew', renewed, '--force', '--wait');
+  const renewal = await site.ask('renew', renewed, '--force', '--wait');
   expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
   await issued(site, [renewed], { before: first });
   expect((await serialsListedAndServed(site))[other]).toBe(first.get(other)?.toLowerCase());
@@ -138,7 +138,7 @@ describe.concurrent('a store that was lost', () => {
     const lose = async (_: AgentSite, file: string) => {
       await redis.cli('FLUSHALL');
       const stranger = await siteOn(keep, options);
-      const refused = await stranger.run('restore', file);
+      const refused = await stranger.ask('restore', file);
       expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('master key') });
       expect(await redis.cli('DBSIZE')).toBe(0);
     };
@@ -173,10 +173,10 @@ async function comesBack(
   const words = await refusal(site);
   expect(words).toContain('holds no store, but');
   expect(words).toContain('acme-agent restore FILE');
-  const restored = await site.run('restore', file);
+  const restored = await site.ask('restore', file);
   expect(restored, restored.stderr).toMatchObject({ code: 0 });
   keep(await site.start());
-  const renewal = await site.run('renew-all', '--wait');
+  const renewal = await site.ask('renew-all', '--wait');
   expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
   expect(await serials(site)).toEqual(before);
   expect(served(site)).toEqual(before);
@@ -186,7 +186,7 @@ async function comesBack(
 /** Makes one by the command; it must be readable by its owner only, and by nobody without the master key. */
 async function backup(site: AgentSite): Promise<string> {
   const file = join(site.folder, 'everything.backup');
-  const made = await site.run('backup', file);
+  const made = await site.ask('backup', file);
   expect(made, made.stderr).toMatchObject({ code: 0 });
   expect(statSync(file).mode & 0o777).toBe(0o600);
   const content = readFileSync(file);

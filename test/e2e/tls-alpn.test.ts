@@ -34,7 +34,7 @@ describe('TLS-ALPN-01', () => {
     const labels = hosts.flatMap((host) => [host, `${host}.rsa`]);
     const before = await issued(site, labels);
     expect(deployed(site, 'a.hosts.test')?.names).toBe('DNS:a.hosts.test');
-    const renewal = await site.run('renew-all', '--force', '--wait');
+    const renewal = await site.ask('renew-all', '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     await issued(site, labels, { before });
   });
@@ -44,13 +44,13 @@ describe('TLS-ALPN-01', () => {
     const config = { tlsAlpn01: listener(pebble), domains: [] };
     const site = await hostsSite({ pebble, hosts: [], config });
     keep(await site.start());
-    const refused = await site.run('hosts', 'add', local);
+    const refused = await site.ask('hosts', 'add', local);
     expect(refused.stderr).toContain(`add it first: "domains add ${local}"`);
     await site.json('domains', 'add', local, '--challenge', 'tls-alpn-01', '--profile', 'shortlived');
     await site.json('hosts', 'add', local);
     await issued(site, [local], { domain: local });
     expect(deployed(site, local, local)?.names).toBe(`IP Address:${local}`);
-    const shown = await site.run('why', local);
+    const shown = await site.ask('why', local);
     expect(shown, shown.stderr).toMatchObject({ code: 0 });
   });
 
@@ -73,7 +73,7 @@ describe('TLS-ALPN-01', () => {
     expect(first.refusal).toBeUndefined();
 
     const visits = visitor(pebble.tlsPort, host, root);
-    const renewal = await site.run('renew', host, '--force', '--wait');
+    const renewal = await site.ask('renew', host, '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     await until('a visitor sees the new certificate', async () => {
       const { serial } = await lookAt(pebble.tlsPort, host, root);
@@ -116,7 +116,7 @@ describe('an IP address', () => {
         { name: 'example.com', issuers: ['pebble'], challenge: 'tls-alpn-01' },
       ],
     });
-    const { code, stderr, stdout } = await site.run('check');
+    const { code, stderr, stdout } = await site.ask('check');
     const said = stderr + stdout;
     expect(code).toBe(2);
     expect(said).toContain('127.0.0.1 is an IP address, which dns-01 cannot prove');
@@ -133,7 +133,7 @@ describe('an IP address', () => {
       hosts: [],
       config: { tlsAlpn01: { port, address: local }, http01: { port, address: local }, domains: [] },
     });
-    const { code, stderr } = await taken.run('check');
+    const { code, stderr } = await taken.ask('check');
     expect(code).toBe(2);
     expect(stderr).toContain(`tlsAlpn01.port: http01 has the port ${port} already: choose another one`);
   });

@@ -68,8 +68,8 @@ it('what is uploaded is served, replaced, rolled back, downloaded and removed, a
   await shows(site, 'www.held.test', next);
 
   await site.json('bind', 'web:443', added.id);
-  expect((await site.run('bindings')).stdout).toMatch(/web:443 +cert-\w+ +www\.held\.test +in 59 days/);
-  const kept = await site.run('certs', 'remove', added.id, '--force');
+  expect((await site.ask('bindings')).stdout).toMatch(/web:443 +cert-\w+ +www\.held\.test +in 59 days/);
+  const kept = await site.ask('certs', 'remove', added.id, '--force');
   expect(kept.code).toBe(4);
   expect(kept.stderr).toContain(`acme-agent: ${added.id} is bound to web:443; unbind that first.`);
 
@@ -82,7 +82,7 @@ it('what is uploaded is served, replaced, rolled back, downloaded and removed, a
   expect(new X509Certificate(readFileSync(pem)).raw).toEqual(first.der);
   expect(readFileSync(key, 'utf8')).toBe(keyPem(first.key));
   expect(statSync(key).mode & 0o777).toBe(0o600);
-  expect(await site.run('certs', 'download', added.id, folder)).toMatchObject({ code: 4 });
+  expect(await site.ask('certs', 'download', added.id, folder)).toMatchObject({ code: 4 });
 
   await site.json('unbind', 'web:443');
   await site.json('certs', 'remove', added.id, '--force');
@@ -90,7 +90,7 @@ it('what is uploaded is served, replaced, rolled back, downloaded and removed, a
     'the place is cleared',
     () => !existsSync(join(site.folder, 'certificates', 'held.test', 'www.held.test')),
   );
-  expect((await site.run('certs', 'list', '--names')).stdout).toBe('No certs\n');
+  expect((await site.ask('certs', 'list', '--names')).stdout).toBe('No certs\n');
   // Jobs, results and events of all that lie in the append-only file, which is searched for keys at the end of the run.
   expect(agent.output()).not.toContain('PRIVATE KEY');
 });

@@ -182,7 +182,7 @@ describe('SIGHUP', () => {
     expect(told).toMatchObject([{ code: 'config.invalid', reasons }]);
     site.configure(hostsConfig(site, { pebble, proxy, hosts: ['h0.hosts.test', 'h2.hosts.test'] }));
     expect(await hostsOf(site)).toEqual(['h0.hosts.test', 'h2.hosts.test']);
-    const renewal = await site.run('renew', 'h2.hosts.test', '--force', '--wait');
+    const renewal = await site.ask('renew', 'h2.hosts.test', '--force', '--wait');
     expect(renewal, renewal.stderr).toMatchObject({ code: 0 });
     expect(accepted(proxy, 'newOrder')).toBe(4);
   });
@@ -221,5 +221,5 @@ describe('SIGHUP while an order is under way', () => {
 });
 
 async function hostsOf(site: AgentSite): Promise<readonly string[]> {
-  return (await site.run('-q', 'hosts', 'list')).stdout.trim().split('\n');
+  return (await site.ask('-q', 'hosts', 'list')).stdout.trim().split('\n');
 }

@@ -52,6 +52,8 @@ function bytesOf(value: unknown): Buffer[] {
   if (typeof value === 'string') return [Buffer.from(value)];
   if (!(value instanceof Uint8Array)) return [];
   const whole = Buffer.from(value);
+  // Its numbers are registered with it, and reading a key takes long.
+  if (registered.has(whole.toString('base64'))) return [];
   try {
     const key = createPrivateKey({ key: whole, format: 'der', type: 'pkcs8' });
     // What cannot be written is a damaged key, whose numbers Node does not survive being asked for.

@@ -43,7 +43,8 @@ export interface ServerProcess {
   stop(graceMs?: number): Promise<Exit>;
 }
 
-const pollMs = 15;
+/** What has taken long is looked for less often: looks of several tests at once are a load of their own. */
+const pollMs = { least: 15, most: 60 };
 const alive = new Set<ChildProcess>();
 let runs = 0;
 
@@ -94,15 +95,16 @@ export async function until(
   probe: () => boolean | Promise<boolean>,
   timeoutMs = 60_000,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (performance.now() < deadline) {
+  const start = performance.now();
+  for (let passed = 0; passed < timeoutMs; passed = performance.now() - start) {
     if (
       await Promise.resolve()
         .then(probe)
         .catch(() => false)
     )
       return;
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    const pauseMs = Math.min(pollMs.most, Math.max(pollMs.least, passed / 50));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   throw new Error(`${what}: not so after ${timeoutMs} ms`);
 }
