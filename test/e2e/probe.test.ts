@@ -45,9 +45,11 @@ it.skipIf(!hasServer('nginx'))(
     const nginx = keep(await startNginx(nginxFolder, place));
     configure({ reload, probe: [`127.0.0.1:${nginx.port}`] });
     // What this machine trusts besides is nothing that clients have.
-    keep(await site.start({ env: { NODE_EXTRA_CA_CERTS: join(place, 'chain.pem') } }));
+    const agent = keep(await site.start({ env: { NODE_EXTRA_CA_CERTS: join(place, 'chain.pem') } }));
+    // Its own reload for the changed target would mend what is broken below.
+    await until('the target is deployed anew', () => agent.output().includes('certificate deployed'));
 
-    const probe = () => site.run('probe', host);
+    const probe = () => site.ask('probe', host);
     await until('all is in order', async () => (await probe()).code === 0, 60_000);
     expect((await probe()).stdout).toContain(
       `ok     web 127.0.0.1:${nginx.port} shows the certificate that was`,
@@ -98,7 +100,7 @@ it.skipIf(!hasServer('nginx'))(
     expect(code, stdout).toBe(0);
     expect(hook.notices.filter(({ kind }) => kind === 'probe-failed')).toHaveLength(2);
 
-    expect((await site.run('check')).stdout).toMatch(/^ok +probe of web: 1 server reached$/m);
+    expect((await site.ask('check')).stdout).toMatch(/^ok +probe of web: 1 server reached$/m);
 
     await nginx.stop();
     const silent = await site.json('probe', host).catch((error: unknown) => String(error));

@@ -42,7 +42,7 @@ describe.concurrent('while an agent runs', () => {
       /^acme-agent: an agent \(process \d+\) already owns the data directory \/[^\n]*set redis\.url/,
     );
     expect(twice.code).toBe(1);
-    expect((await site.run('certs', 'list')).code).toBe(0);
+    expect((await site.ask('certs', 'list')).code).toBe(0);
   });
 
   it.each<readonly [string, number, RegExp]>([
@@ -72,7 +72,7 @@ describe.concurrent('while an agent runs', () => {
     ['domains add not_a_name', 2, /name/],
     ['task show t-none', 4, /there is no task/],
   ])('"%s" is refused with what to do instead', async (line, code, words) => {
-    const answer = await site.run(...line.split(' '));
+    const answer = await site.ask(...line.split(' '));
     expect(answer).toMatchObject({ code, stderr: expect.stringMatching(words), stdout: '' });
   });
 });
@@ -106,9 +106,9 @@ describe.concurrent('what fails around a running agent is said, and costs no ord
     const agent = keep(await site.start());
     await until('the fallback is there', () => deployed(site, host)?.selfSigned === true);
     await explained(site, host, /did not answer.*ECONNREFUSED/s);
-    const list = await site.run('certs', 'list');
+    const list = await site.ask('certs', 'list');
     expect(list).toMatchObject({ code: 0, stdout: expect.stringMatching(/h0\.hosts\.test.*fail/) });
-    const renewal = await site.run('renew', host, '--wait');
+    const renewal = await site.ask('renew', host, '--wait');
     expect(renewal).toMatchObject({ code: 5, stdout: expect.stringMatching(/1 failed/) });
     expect(renewal.stdout).toMatch(/did not answer/);
     await agent.stop();
@@ -117,7 +117,7 @@ describe.concurrent('what fails around a running agent is said, and costs no ord
     );
     const mended = keep(await site.start());
     // The file is mended before the next attempt is due: a person need not wait for it.
-    const again = await site.run('renew', host, '--wait');
+    const again = await site.ask('renew', host, '--wait');
     expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 });
     await issued(site, hosts);
     expect(proxy.counts(), mended.output()).toMatchObject({ newOrder: 1, finalize: 1 });
@@ -136,7 +136,7 @@ describe.concurrent('what fails around a running agent is said, and costs no ord
     await issued(site, hosts);
     await explained(site, host, /reload "no-such-program x" of web could not be started: .*no-such-program/s);
     expect(proxy.counts()).toMatchObject({ newOrder: 1, finalize: 1 });
-    const { code, stdout } = await site.run('check');
+    const { code, stdout } = await site.ask('check');
     expect(code).toBe(1);
     expect(stdout).toMatch(/FAILED {2}deploy target web: the program no-such-program of the reload/);
   }, 120_000);
@@ -150,7 +150,8 @@ describe.concurrent('what fails around a running agent is said, and costs no ord
     writeFileSync(path, '');
     const issuers = { pebble: issuerAt(pebble, proxy) };
     site.configure(configFor(pebble, { issuers, deployTargets: web(site, {}) }));
-    keep(await site.start());
+    const agent = keep(await site.start());
+    await until('it is issued all the same', () => agent.output().includes('certificate issued'));
     await explained(
       site,
       host,
