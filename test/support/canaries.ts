@@ -42,7 +42,11 @@ export function registerSecret(value: unknown): void {
 
 /** Who made the secret, for the message when it is found: the first caller outside of this file and `secret.ts`. */
 function origin(): string {
+  const { stackTraceLimit } = Error;
+  // What a file says is read deep within a library.
+  Error.stackTraceLimit = 50;
   const frames = (new Error().stack ?? '').split('\n').slice(1);
+  Error.stackTraceLimit = stackTraceLimit;
   const caller = frames.find((frame) => !/canaries|core\/secret|node_modules/.test(frame));
   return caller?.trim().replace(/^at /, '') ?? 'unknown';
 }
