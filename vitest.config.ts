@@ -26,8 +26,8 @@ export default defineConfig({
       ...(process.env.ACME_AGENT_CONFORMANCE === undefined ? [] : [conformanceMatrix]),
       ...(resultsFile === undefined ? [] : [['json', { outputFile: resultsFile }] as const]),
     ],
-    // Tests wait for programs most of their time.
-    maxWorkers: 6,
+    // Tests wait for programs half of their time; more at once would only make each other slow.
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
   },
 });

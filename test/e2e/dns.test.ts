@@ -124,7 +124,10 @@ describe.concurrent('an apex and its wildcard in one order', () => {
       await startAndIssue(keep, site);
       await restored(bind, 'zone.test', before);
       const said = bind.output().match(/(adding an RR|deleting rrset) at '_acme-challenge\.zone\.test' TXT/g);
-      expect(said?.map((line) => line.split(' ')[0])).toEqual(['adding', 'adding', 'deleting']);
+      // On a busy machine the two go by two calls, of which the first takes both.
+      expect(said?.map((line) => line.split(' ')[0]).join(' ')).toMatch(
+        /^adding adding deleting( deleting)?$/,
+      );
     },
   );
 
