@@ -1,4 +1,5 @@
 import type { HeldLineage } from '../held-lineages.ts';
+import { covers } from '../names.ts';
 import { isHeld } from '../revocation/revoking.ts';
 import type { Certificate, Instant, Issuance, RenewalState } from '../types.ts';
 import { isSameCa } from './failover.ts';
@@ -41,10 +42,7 @@ const rules: readonly (readonly [Reason, (held: Certificate, now: Case) => boole
     (held, { state, lineage }) =>
       lineage.unwantedSince === undefined && state.revoking?.some((one) => isHeld(one, held)) === true,
   ],
-  [
-    'names-changed',
-    (held, { lineage }) => lineage.wanted.names.some((name) => !held.wanted.names.includes(name)),
-  ],
+  ['names-changed', (held, given) => given.lineage.wanted.names.some((name) => isNew(name, held, given))],
   [
     'issuer-gone',
     ({ issuer, wanted }, { lineage }) =>
@@ -65,6 +63,12 @@ export function decide(given: Case): Reason | undefined {
   const { certificate } = given;
   if (certificate === undefined) return 'missing';
   return rules.find(([, holds]) => holds(certificate, given))?.[0];
+}
+
+/** Also one that was left out of the order, was given up, and is wished for again: nobody remembers it. */
+function isNew(name: string, held: Certificate, { state }: Case): boolean {
+  if (!held.wanted.names.includes(name)) return true;
+  return state.leftOut?.[name] === undefined && !held.names.some((one) => covers(one, name));
 }
 
 /** When the rule asks for the next one; what a person put back has its time first. */

@@ -34,6 +34,15 @@ describe('an order is made', () => {
     expect(decide(given)).toBe(reason);
   });
 
+  it('because a name that was left out was given up and is wished for again, so that nobody remembers it', () => {
+    const both = { ...wanted, names: ['www.example.com', 'refused.example.com'] };
+    const certificate = aCertificate({ wanted: both, names: ['www.example.com'] });
+    const lineage = aLineage({ wanted: both });
+    const state = aState({ renewAt, leftOut: { 'refused.example.com': leftOut(t0) } });
+    expect(decide({ ...quiet, lineage, certificate, state })).toBeUndefined();
+    expect(decide({ ...quiet, lineage, certificate })).toBe('names-changed');
+  });
+
   it('because the name of its issuer stands for another CA now', () => {
     const lineage = aLineage({ wanted: { ...wanted, directories: ['https://production', 'https://other'] } });
     const certificate = aCertificate({
@@ -54,11 +63,17 @@ const specs: fc.Arbitrary<WantedSpec> = fc
   })
   .map(({ urls, ...spec }) => ({ ...spec, directories: urls?.slice(0, spec.issuers.length) }));
 
-/** Names were left out, the profile was not to be had, an import had another key: only the wish counts. */
+/** The profile was not to be had, an import had another key and more names: only the wish counts. */
 const turnedOut = fc.record({
-  names: fc.uniqueArray(fc.domain(), { minLength: 1, maxLength: 4 }),
+  more: fc.uniqueArray(fc.domain(), { maxLength: 4 }),
   keyType: fc.constantFrom('p256', 'p384', 'rsa2048'),
 });
+
+/** What is remembered of a name that was left out of an order, and is tried again an hour from now. */
+function leftOut(now: number) {
+  const failure = { at: t0, code: 'challenge.caa', message: 'no', issuer: 'first' } as const;
+  return { failures: 1, since: t0, retryAt: now + hour, failure };
+}
 
 describe('no order is made', () => {
   it('in any quiet world: whatever was wished for and came of it, whoever of its issuers answered, before it is due', () => {
@@ -68,11 +83,17 @@ describe('no order is made', () => {
         fc.nat(),
         turnedOut,
         fc.integer({ min: 0, max: 60 * day - 1 }),
-        (spec, which, is, later) => {
+        (spec, which, { more, keyType }, later) => {
           const issuer = spec.issuers[which % spec.issuers.length];
-          const certificate = aCertificate({ issuer, wanted: spec, ...is });
-          const given = { ...quiet, lineage: aLineage({ wanted: spec }), certificate, now: t0 + later };
-          expect(decide(given)).toBeUndefined();
+          const names = spec.names.slice(which % spec.names.length);
+          const missing = spec.names.filter((name) => !names.includes(name));
+          const state = aState({
+            renewAt,
+            leftOut: Object.fromEntries(missing.map((name) => [name, leftOut(t0 + later)])),
+          });
+          const certificate = aCertificate({ issuer, wanted: spec, names: [...names, ...more], keyType });
+          const lineage = aLineage({ wanted: spec });
+          expect(decide({ lineage, certificate, state, now: t0 + later })).toBeUndefined();
         },
       ),
     );
