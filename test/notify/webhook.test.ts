@@ -103,7 +103,7 @@ test('a check does not trust a certificate of nobody known', async () => {
   await once(server, 'listening');
   closing.push(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const notifier = await create({ url: `https://127.0.0.1:${port}/`, secret: canary() });
+  const notifier = await create({ url: `https://127.0.0.1:${port}/${canary()}`, secret: canary() });
   await expect(notifier.check?.(never)).rejects.toMatchObject({ code: 'notify.failed' });
 });
 
