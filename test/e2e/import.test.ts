@@ -113,6 +113,7 @@ it('import takes accounts and certificates of acme.sh, certbot and lego over, de
     const predecessors = orders.map(({ payload }) => (payload as { replaces?: string }).replaces);
     expect(predecessors.slice(0, 2)).toEqual([undefined, facts.ariCertId]);
     // Pebble now and then has an internal error for an order that names one, and gets it without.
+    expect([201, 500]).toContain(orders[1]?.status);
     expect(accepted(proxy, 'newOrder')).toBe(2);
     expect(opened(proxy)).toBe(1);
     const again = await take();

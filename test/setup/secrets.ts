@@ -113,7 +113,9 @@ function describe(findings: readonly Finding[], secrets: readonly KnownSecret[])
   return [...new Set(lines)].slice(0, 30);
 }
 
+/** Of a part of longer base64 its own encoding does not stand there. */
 function around(words: string, file: string): string {
-  const [before = '', after = ''] = readFileSync(file, 'utf8').split(words);
+  const [before = '', after] = readFileSync(file, 'utf8').split(words);
+  if (after === undefined) return 'within other text';
   return JSON.stringify(`${before.slice(-300)}[secret]${after.slice(0, 100)}`);
 }

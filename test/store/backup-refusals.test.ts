@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { refuseToWrite } from '../../src/store/backup-file.ts';
 import { openStore } from '../../src/store/index.ts';
 import { restoreStore } from '../../src/store/restore.ts';
 import { startRedis } from '../support/redis.ts';
@@ -24,6 +25,16 @@ describe('a backup that cannot be written', () => {
     });
     expect(readdirSync(join(folder, '..'))).toEqual(['folder']);
   });
+});
+
+test.each([
+  ['ENOSPC', 'the disk is full'],
+  ['EROFS', 'the file system is read-only'],
+])('what the system says of a backup, as %s, is told in words', (code, words) => {
+  const refuse = refuseToWrite('/b');
+  expect(() => refuse(Object.assign(new Error('no'), { code }))).toThrow(
+    expect.objectContaining({ message: `the backup /b cannot be written: ${words}` }),
+  );
 });
 
 test('two backups at once to one file are both whole, and follow no link', async () => {

@@ -27,8 +27,9 @@ export interface Case extends HeldLineage {
 const week = 7 * 86_400_000;
 
 /**
- * Wishes are compared with the wish that the certificate was ordered for, never with what it turned out to be:
- * a failover, or a preferred profile that the CA lacks, must not order again. A superfluous name waits for the next renewal.
+ * Wishes are compared with the wish that the certificate was ordered for, not with what it turned out to be: a failover, or
+ * a preferred profile that the CA lacks, must not order again. Names alone must be there too, or be remembered as left out.
+ * A superfluous name waits for the next renewal.
  * An issuer is gone also when its name stands for another CA now (staging became production).
  */
 const rules: readonly (readonly [Reason, (held: Certificate, now: Case) => boolean])[] = [
